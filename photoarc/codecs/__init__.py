@@ -1,0 +1,56 @@
+"""Codecs turn the bytes of one file into a payload and back. IDs are permanent numbers: never derived, never reused.
+
+    ID   name      lossy   payload is made from
+    0    store     no      any bytes, as they are
+    1    lzma      no      any bytes, raw LZMA2
+    2    jpegxl    no      JPEG files, JPEG XL reconstruction (ISO/IEC 18181-2 annex A): the file comes back byte for byte
+    16   learned   yes     photographs; latents with scale tables and ANS (`fast`)
+    17   latents   yes     photographs; latents serialised as integers, raw LZMA2 (`lzma`)
+
+`decode` of a lossless codec returns the original bytes. `decode` of a lossy codec returns a file in the source's format, or in
+the format named by `as_format`. Codecs raise `PayloadError`; they never see names or paths.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol, cast
+
+STORE, LZMA, JPEGXL, LEARNED, LATENTS = 0, 1, 2, 16, 17
+
+
+class Codec(Protocol):
+    """What every codec module offers (modules are the instances: codecs keep no state)."""
+
+    def decode(self, payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+        """Payload -> file bytes. `size_bytes` is the original's size, `as_format` one of "png", "jpeg", "webp" (lossy codecs only)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CodecEntry:
+    """A row of the table: what `list` shows without importing the codec."""
+
+    name: str
+    lossy: bool
+    module: str
+
+
+CODECS: dict[int, CodecEntry] = {
+    STORE: CodecEntry("store", False, "photoarc.codecs.store"),
+    LZMA: CodecEntry("lzma", False, "photoarc.codecs.general"),
+    JPEGXL: CodecEntry("jpegxl", False, "photoarc.codecs.jpegxl"),
+    LEARNED: CodecEntry("learned", True, "photoarc.codecs.learned"),
+    LATENTS: CodecEntry("latents", True, "photoarc.codecs.latents"),
+}
+
+
+def get(codec_id: int) -> Codec:
+    """Codec module of an ID, imported on first use so that listing never loads ONNX Runtime.
+
+    Raises KeyError for an unknown ID.
+    """
+    module: ModuleType = importlib.import_module(CODECS[codec_id].module)
+    return cast(Codec, module)

@@ -1,0 +1,129 @@
+"""Everything that photoarc raises on bad input.
+
+    PhotoarcError                 one message: what, where, expected, found, what to do
+    ├── UsageError                the request cannot be carried out as asked (paths, options)
+    ├── FormatError               the archive itself is unreadable
+    │   ├── NotAnArchive          no photoarc magic
+    │   ├── Truncated             the file ends before something that it promises
+    │   ├── IndexCorrupt          index or footer fail their check; the members may still be found by scanning
+    │   └── UnsupportedVersion    written by a newer photoarc
+    ├── MemberError               one file; the others go on
+    │   ├── UnsafeName            the name would leave the destination
+    │   ├── UnreadableSource      the source file cannot be read, or changed while it was read
+    │   ├── CannotWrite           the destination refuses the file (exists, no space, no permission)
+    │   ├── PayloadCorrupt        a stored checksum or digest does not fit
+    │   ├── UnsupportedCodec      codec ID unknown to this version
+    │   ├── DecodeFailed          the codec refuses the payload
+    │   └── SymbolMismatch        decoded latents differ from the ones that were coded
+    ├── ModelError                a network that a payload needs
+    │   ├── ModelMissing
+    │   └── ModelCorrupt
+    └── LimitExceeded             a declared size above a limit, refused before memory is taken
+
+Exit codes of the command line: 0 all well, 1 some members failed, 2 nothing usable (docs/design.md, "Errors").
+"""
+
+
+class PhotoarcError(Exception):
+    """Base of every error that photoarc raises on purpose."""
+
+
+class UsageError(PhotoarcError):
+    """The request cannot be carried out as asked."""
+
+
+class FormatError(PhotoarcError):
+    """The archive itself is unreadable; `section` names the part of docs/format.md, `offset` is in bytes."""
+
+    def __init__(self, message: str, *, section: str = "", offset: int = -1) -> None:
+        where = f" (at byte {offset})" if offset >= 0 else ""
+        super().__init__(message + where)
+        self.section, self.offset = section, offset
+
+
+class NotAnArchive(FormatError):
+    """No photoarc magic at the start of the file."""
+
+
+class Truncated(FormatError):
+    """The file ends before something that it promises."""
+
+
+class IndexCorrupt(FormatError):
+    """Index or footer fail their check; members may still be found by scanning."""
+
+
+class UnsupportedVersion(FormatError):
+    """The archive was written by a newer version of photoarc."""
+
+
+class MemberError(PhotoarcError):
+    """One file failed; the others go on. `name` is the member's printable name."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name, self.reason = name, message
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        """Errors cross process boundaries; the default would call the class with one argument."""
+        return type(self), (self.name, self.reason)
+
+
+class UnsafeName(MemberError):
+    """Extracting under this name would leave the destination."""
+
+
+class UnreadableSource(MemberError):
+    """The source file cannot be read, or changed while it was read."""
+
+
+class CannotWrite(MemberError):
+    """The destination refuses the file."""
+
+
+class PayloadCorrupt(MemberError):
+    """A stored checksum or digest does not fit what was read or decoded."""
+
+
+class UnsupportedCodec(MemberError):
+    """The codec ID is unknown to this version of photoarc."""
+
+
+class DecodeFailed(MemberError):
+    """The codec refuses the payload."""
+
+
+class SymbolMismatch(MemberError):
+    """Decoded latents differ from the ones that were coded: the picture would be wrong."""
+
+
+class ModelError(PhotoarcError):
+    """A network that a payload needs; `model_id` is its permanent number."""
+
+    def __init__(self, model_id: int, message: str) -> None:
+        super().__init__(f"model {model_id}: {message}")
+        self.model_id, self.reason = model_id, message
+
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        """Errors cross process boundaries (see MemberError)."""
+        return type(self), (self.model_id, self.reason)
+
+
+class ModelMissing(ModelError):
+    """The model's files were not found."""
+
+
+class ModelCorrupt(ModelError):
+    """The model's files differ from the manifest."""
+
+
+class LimitExceeded(PhotoarcError):
+    """A declared size above a limit, refused before memory is taken."""
+
+
+class PayloadError(PhotoarcError):
+    """Raised by codecs, which know no member names; `pipeline` turns it into the MemberError subclass named by `kind`."""
+
+    def __init__(self, message: str, kind: type[MemberError] = DecodeFailed) -> None:
+        super().__init__(message)
+        self.kind = kind
