@@ -1,0 +1,83 @@
+"""photoarc: a folder archiver for photographs.
+
+    with photoarc.open("out.pha") as archive:
+        for member in archive:
+            data = archive.read(member)
+
+Importing is cheap: the reader is loaded on first use, and a codec when a member needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from photoarc.errors import (
+    CannotWrite,
+    DecodeFailed,
+    FormatError,
+    IndexCorrupt,
+    LimitExceeded,
+    MemberError,
+    ModelCorrupt,
+    ModelError,
+    ModelMissing,
+    NotAnArchive,
+    PayloadCorrupt,
+    PhotoarcError,
+    SymbolMismatch,
+    Truncated,
+    UnreadableSource,
+    UnsafeName,
+    UnsupportedCodec,
+    UnsupportedVersion,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from photoarc.archive import Archive
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Archive",
+    "CannotWrite",
+    "DecodeFailed",
+    "FormatError",
+    "IndexCorrupt",
+    "LimitExceeded",
+    "MemberError",
+    "ModelCorrupt",
+    "ModelError",
+    "ModelMissing",
+    "NotAnArchive",
+    "PayloadCorrupt",
+    "PhotoarcError",
+    "SymbolMismatch",
+    "Truncated",
+    "UnreadableSource",
+    "UnsafeName",
+    "UnsupportedCodec",
+    "UnsupportedVersion",
+    "UsageError",
+    "__version__",
+    "open",
+]
+
+
+def open(path: str | os.PathLike[str], *, scan: bool = False) -> Archive:
+    """Open an archive for reading. `scan=True` finds the intact members of a damaged or unfinished one without its index.
+
+    Raises FormatError (NotAnArchive, Truncated, IndexCorrupt, UnsupportedVersion), LimitExceeded or UsageError.
+    """
+    from photoarc.archive import Archive
+
+    return Archive(path, scan=scan)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Archive":
+        from photoarc.archive import Archive
+
+        return Archive
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

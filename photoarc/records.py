@@ -1,0 +1,169 @@
+"""The file record: what the archive knows about one member, frozen dataclass <-> bytes (docs/format.md section 4).
+
+    74 bytes + name + link target + extensions
+
+All integers are little-endian and of fixed width. Parsing raises FormatError and LimitExceeded, nothing else. The structures
+around the records (headers, chunks, index, footer) are in photoarc.frames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from photoarc.errors import FormatError, LimitExceeded
+from photoarc.names import display
+
+MAX_PAYLOAD_BYTES = 1 << 30  # of one chunk; larger files are split in parts (section 3.1)
+MAX_NAME_BYTES = 0xFFFF
+NO_DIGEST = bytes(32)  # of folders and symbolic links
+
+PHOTO_TAG = 1
+CRITICAL_TAG = 0x8000  # bit 15 of an extension tag: "do not use this member without understanding me"
+
+_MEMBER = Struct("<HHHHIIBBqQQ32s")
+_EXTENSION = Struct("<HI")
+_PHOTO = Struct("<IIIHHH")
+
+
+class Kind(IntEnum):
+    """What a member is."""
+
+    FILE = 0
+    DIRECTORY = 1
+    SYMLINK = 2
+
+
+class SourceFormat(IntEnum):
+    """File format that a learned photograph came from, and is written back to."""
+
+    JPEG = 1
+    PNG = 2
+    WEBP = 3
+    BMP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoInfo:
+    """What `list` says about a photograph that was coded lossily (section 4.3).
+
+    `psnr_db` is over RGB, stored in 1/100 dB (infinite stays infinite); `quality` is 0..100, stored in 1/100.
+    """
+
+    width_px: int
+    height_px: int
+    psnr_db: float
+    quality: float
+    model_id: int
+    source_format: SourceFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One packed file, folder or symbolic link (section 4).
+
+    `name` is '/'-separated and exact; `digest` is the BLAKE3-256 of the original bytes; `payload_bytes` counts all parts.
+    `needs_extension` is the tag of a critical extension that this version does not know (0: none): such a member can be listed only.
+    """
+
+    name: bytes
+    kind: Kind
+    mode: int
+    mtime_ns: int
+    size_bytes: int
+    digest: bytes
+    codec_id: int
+    payload_bytes: int
+    parts: int
+    link_target: bytes = b""
+    photo: PhotoInfo | None = None
+    needs_extension: int = 0
+
+    @property
+    def lossy(self) -> bool:
+        """Whether the file comes back as a near-identical picture instead of bit for bit."""
+        return self.photo is not None
+
+    @property
+    def display_name(self) -> str:
+        """Printable name; undecodable bytes and control characters as backslash escapes (photoarc.names.display)."""
+        return display(self.name)
+
+
+def _pack_photo(photo: PhotoInfo) -> bytes:
+    psnr_cdb = 0xFFFF if photo.psnr_db == math.inf else min(max(round(photo.psnr_db * 100), 0), 0xFFFE)
+    return _PHOTO.pack(photo.width_px, photo.height_px, photo.model_id, psnr_cdb, round(photo.quality * 100), photo.source_format)
+
+
+def _parse_photo(data: bytes) -> PhotoInfo | None:
+    """None: written by a later minor version, with a source format or length that this one does not know."""
+    if len(data) != _PHOTO.size:
+        return None
+    width_px, height_px, model_id, psnr_cdb, quality_c, source_format = _PHOTO.unpack(data)
+    try:
+        source = SourceFormat(source_format)
+    except ValueError:
+        return None
+    psnr_db = math.inf if psnr_cdb == 0xFFFF else psnr_cdb / 100
+    return PhotoInfo(width_px, height_px, psnr_db, quality_c / 100, model_id, source)
+
+
+def pack_member(member: Member) -> bytes:
+    """File record: 74 bytes, name, link target, extensions; section 4. Raises LimitExceeded for names above 65,535 bytes."""
+    if len(member.name) > MAX_NAME_BYTES or len(member.link_target) > MAX_NAME_BYTES:
+        raise LimitExceeded(f"{member.display_name[:200]}...: the name or link target is longer than {MAX_NAME_BYTES} bytes")
+    extensions = b""
+    if member.photo is not None:
+        photo = _pack_photo(member.photo)
+        extensions = _EXTENSION.pack(PHOTO_TAG, len(photo)) + photo
+    fixed = _MEMBER.pack(
+        len(member.name), len(member.link_target), member.codec_id, member.mode, len(extensions), member.parts, member.kind, 0,
+        member.mtime_ns, member.size_bytes, member.payload_bytes, member.digest,
+    )  # fmt: skip
+    return fixed + member.name + member.link_target + extensions
+
+
+def parse_member(data: bytes) -> Member:
+    """Inverse of pack_member; raises FormatError. Names are not judged here: that is for extraction (photoarc.names)."""
+    if len(data) < _MEMBER.size:
+        raise FormatError(f"a file record has at least {_MEMBER.size} bytes, found {len(data)}", section="4")
+    name_n, link_n, codec_id, mode, ext_n, parts, kind_n, _, mtime_ns, size_bytes, payload_bytes, digest = _MEMBER.unpack_from(data)
+    link_at = _MEMBER.size + name_n
+    ext_at = link_at + link_n
+    if ext_at + ext_n != len(data):
+        raise FormatError(f"a file record declares {ext_at + ext_n} bytes, found {len(data)}", section="4")
+    if kind_n > Kind.SYMLINK or mode > 0o7777 or (kind_n != Kind.FILE and (size_bytes or payload_bytes)):
+        raise FormatError(f"a file record of kind {kind_n}, mode {mode:o}, size {size_bytes} is not allowed", section="4")
+    if payload_bytes > max(parts, 1) * MAX_PAYLOAD_BYTES:
+        raise LimitExceeded(
+            f"a file record declares a payload of {payload_bytes} bytes in {parts} parts; a part has at most {MAX_PAYLOAD_BYTES}"
+        )
+    photo, needs = _parse_extensions(data, ext_at) if ext_n else (None, 0)
+    return Member(
+        data[_MEMBER.size : link_at], Kind(kind_n), mode, mtime_ns, size_bytes, digest, codec_id, payload_bytes, parts,
+        data[link_at:ext_at], photo, needs,
+    )  # fmt: skip
+
+
+def _parse_extensions(data: bytes, at: int) -> tuple[PhotoInfo | None, int]:
+    """Photo and the tag of the first extension that is critical and unknown (0: none); section 4.2."""
+    photo: PhotoInfo | None = None
+    needs = 0
+    while at < len(data):
+        if len(data) - at < _EXTENSION.size:
+            raise FormatError("an extension of a file record is cut", section="4.2")
+        tag, length = _EXTENSION.unpack_from(data, at)
+        at += _EXTENSION.size
+        if length > len(data) - at:
+            raise FormatError(f"an extension of a file record declares {length} bytes, {len(data) - at} are left", section="4.2")
+        if tag == PHOTO_TAG:
+            if photo is not None:
+                raise FormatError("a file record has two photograph extensions", section="4.3")
+            photo = _parse_photo(data[at : at + length])
+            needs = needs or (PHOTO_TAG if photo is None else 0)
+        elif tag & CRITICAL_TAG:
+            needs = needs or tag
+        at += length
+    return photo, needs
