@@ -1,0 +1,108 @@
+"""Turn a checkpoint into a model that photoarc runs: ONNX graphs, integer tables, a manifest entry.
+
+    python training/export.py base.pt --photos DIR --id 1 --name photo-1 --record "how it was trained"
+
+Reads photographs of DIR (any format Pillow reads) for the activation steps of the integer scale path and for the tables. Refuses to touch a
+model id that a manifest already names, unless --replace is given (for models that were never released).
+"""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import graphs
+import numpy as np
+import onnx
+import onnxruntime
+import tables
+import torch
+from integer import integer_scale_path
+from model import SLICES, Codec, load
+from PIL import Image
+from torch import Tensor
+
+MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
+
+
+def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
+    """n photographs (1, 3, H, W) in [0, 1] spread evenly over a folder, sides cut to multiples of 64; `skip` shifts the choice."""
+    files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
+    chosen = files[skip :: max(1, len(files) // n)][:n]
+    arrays = [np.asarray(Image.open(f).convert("RGB")) for f in chosen]
+    return [torch.from_numpy(a[: a.shape[0] // 64 * 64, : a.shape[1] // 64 * 64].copy()).permute(2, 0, 1)[None].float() / 255 for a in arrays]
+
+
+def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
+    """All graphs by file stem, and the arrays of tables.npz."""
+    hyper, contexts = integer_scale_path(codec, pictures(photos, max(8, n // 4), 3), range(0, codec.levels, 2))
+    found = {
+        "analysis": graphs.analysis(codec),
+        "synthesis": graphs.synthesis(codec),
+        "hyper_analysis": graphs.hyper_analysis(codec),
+        "mean_hyper": graphs.mean_hyper(codec),
+        "scale_hyper": graphs.scale_hyper(hyper),
+    }
+    for k in range(SLICES):
+        found[f"mean_{k}"] = graphs.mean_context(codec, k)
+        found[f"scale_{k}"] = graphs.scale_context(contexts[k], k, codec.group)
+    return found, tables.build(codec, tables.count(codec, hyper, contexts, pictures(photos, n, 0)))
+
+
+def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> None:
+    """The exported transforms must give what PyTorch gives; raises SystemExit otherwise."""
+    run = lambda name, feed: onnxruntime.InferenceSession(found[name].SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feed)[0]  # noqa: E731
+    pixels = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+    with torch.no_grad():
+        y = codec.g_a(picture)
+        x_hat = (codec.g_s(y).clamp(0, 1) * 255).round()[0].permute(1, 2, 0).numpy()
+    y_onnx = run("analysis", {"pixels": np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="edge")})
+    x_onnx = run("synthesis", {"latents": y.numpy()})
+    worst_y, worst_x = np.abs(y_onnx - y.numpy()).max(), np.abs(x_onnx.astype(float) - x_hat).max()
+    if worst_y > 1e-3 or worst_x > 1:
+        raise SystemExit(f"export differs from PyTorch: latents by {worst_y}, pixels by {worst_x}")
+
+
+def main() -> None:
+    """Command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("checkpoint")
+    p.add_argument("--photos", required=True, help="folder of photographs to measure activation steps and tables on (training data, never test sets)")
+    p.add_argument("--pictures", type=int, default=96, help="how many of them make the tables")
+    p.add_argument("--id", type=int, required=True, help="permanent model id")
+    p.add_argument("--name", required=True)
+    p.add_argument("--record", required=True, help="training record: data, steps, hardware")
+    p.add_argument("--licence", default="Apache-2.0; trained on CC0, CC-BY, CC-BY-SA, Unsplash and Pexels photographs")
+    p.add_argument("--replace", action="store_true", help="replace an id that was never released")
+    a = p.parse_args()
+    path = MODELS / "manifest.json"
+    manifest = json.loads(path.read_text()) if path.exists() else {"models": []}
+    if any(m["id"] == a.id for m in manifest["models"]) and not a.replace:
+        raise SystemExit(f"model id {a.id} exists: a released model never changes; choose a new id (or --replace if it was never released)")
+    codec = load(a.checkpoint)
+    found, arrays = networks(codec, a.photos, a.pictures)
+    check(codec, found, pictures(a.photos, 1, 7)[0])
+    folder = MODELS / a.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, model in found.items():
+        (folder / f"{stem}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    np.savez(folder / "tables.npz", **arrays)
+    files = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir())}
+    entry = {
+        "id": a.id,
+        "name": a.name,
+        "architecture": "hyperprior",
+        "levels": codec.levels,
+        "licence": a.licence,
+        "training": a.record,
+        "files": files,
+        # The identity that payloads carry: over what a decoder needs, so that a better encoder may be added to a model (docs/format.md section 8.1).
+        "sha256": hashlib.sha256("".join(f"{n} {h}\n" for n, h in files.items() if n not in {"analysis.onnx", "hyper_analysis.onnx"}).encode()).hexdigest(),
+    }
+    manifest["models"] = sorted([m for m in manifest["models"] if m["id"] != a.id] + [entry], key=lambda m: m["id"])
+    path.write_text(json.dumps(manifest, indent=2) + "\n")
+    print(f"{folder}: {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.1f} MB, sha256 {entry['sha256']}")
+
+
+if __name__ == "__main__":
+    main()

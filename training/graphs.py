@@ -1,0 +1,163 @@
+"""Write the codec's networks as ONNX graphs, layer by layer from the weights.
+
+Built by hand rather than by torch.onnx: the pictures' bytes go in and out as uint8, normalisation is folded into the first and last weights,
+and the integer scale path keeps its exact form. One graph a network; `photoarc/models/hyperprior.py` calls them.
+
+    analysis      pixels (H+8, W+8, 3) uint8 -> latents (1, M, H/16, W/16)
+    hyper_analysis  scaled latents -> z_hat (1, Z, H/64, W/64), integers in +-Z_CLIP
+    mean_hyper, mean_0..3     float;  scale_hyper, scale_0..3   exact integers
+    synthesis     unscaled latents (1, M, h, w) -> pixels (16 h, 16 w, 3) uint8
+"""
+
+import numpy as np
+import onnx
+from integer import Z_CLIP, IntConv, IntScaleContext, IntScaleHyper
+from model import Block, Codec
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+OPSET, IR_VERSION = 17, 8  # old enough for every ONNX Runtime since 1.14
+
+
+class Graph:
+    """Collects nodes and weights; every method appends one node and returns the name of its output."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, dtype: int, shape: tuple) -> str:
+        self.inputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        return name
+
+    def constant(self, value: np.ndarray) -> str:
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), f"w{len(self.weights)}"))
+        return self.weights[-1].name
+
+    def op(self, kind: str, *inputs: str, **attributes: object) -> str:
+        out = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], name=f"{kind.lower()}{len(self.nodes)}", **attributes))
+        return out
+
+    def conv(self, x: str, weight: np.ndarray, bias: np.ndarray, *, stride: int = 1, groups: int = 1, pad: int = 0) -> str:
+        w, b = self.constant(weight.astype(np.float32)), self.constant(bias.astype(np.float32))
+        return self.op("Conv", x, w, b, group=groups, kernel_shape=weight.shape[2:], strides=[stride] * 2, pads=[pad] * 4)
+
+    def concat(self, *xs: str) -> str:
+        return xs[0] if len(xs) == 1 else self.op("Concat", *xs, axis=1)
+
+    def clip(self, x: str, low: float, high: float) -> str:
+        return self.op("Clip", x, self.constant(np.float32(low)), self.constant(np.float32(high)))
+
+    def shuffle(self, x: str, block: int) -> str:
+        return self.op("DepthToSpace", x, blocksize=block, mode="CRD")  # the channel order of torch's pixel_shuffle
+
+    def model(self, output: str, dtype: int, shape: tuple, doc: str) -> onnx.ModelProto:
+        graph = helper.make_graph(self.nodes, self.name, self.inputs, [helper.make_tensor_value_info(output, dtype, shape)], self.weights)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="photoarc", doc_string=doc)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def _a(t: Tensor) -> np.ndarray:
+    return t.detach().double().numpy()
+
+
+def _conv(g: Graph, x: str, c: nn.Conv2d, **kw: int) -> str:
+    return g.conv(x, _a(c.weight), _a(c.bias), groups=c.groups, **kw)
+
+
+def _block(g: Graph, x: str, b: Block) -> str:
+    t = g.op("Relu", _conv(g, _conv(g, x, b.dw, pad=b.dw.padding[0]), b.up))
+    return g.op("Add", x, _conv(g, t, b.down))
+
+
+def _layers(g: Graph, x: str, net: nn.Sequential) -> str:
+    for layer in net:
+        if isinstance(layer, Block):
+            x = _block(g, x, layer)
+        elif isinstance(layer, nn.PixelShuffle):
+            x = g.shuffle(x, layer.upscale_factor)
+        else:
+            x = _conv(g, x, layer, stride=layer.stride[0])
+    return x
+
+
+def analysis(codec: Codec) -> onnx.ModelProto:
+    """g_a with its stem as one 16x16 convolution at stride 8 over bytes: (b / 255 - 0.5) is folded into weights and bias."""
+    net, g = codec.g_a, Graph("analysis")
+    stem = _a(net.stem.weight).reshape(-1, 3, 8, 8, 2, 2).transpose(0, 1, 4, 2, 5, 3).reshape(-1, 3, 16, 16)
+    x = g.op("Cast", g.input("pixels", TensorProto.UINT8, ("H", "W", 3)), to=TensorProto.FLOAT)
+    x = g.op("Unsqueeze", g.op("Transpose", x, perm=[2, 0, 1]), g.constant(np.array([0], np.int64)))
+    x = g.conv(x, stem / 255, _a(net.stem.bias) - 0.5 * stem.sum((1, 2, 3)), stride=8)
+    x = _layers(g, x, net.b8)
+    merge = _a(net.merge.weight).reshape(codec.m, -1, 2, 2)  # 1x1 after pixel_unshuffle(2) is 2x2 at stride 2
+    x = _layers(g, g.conv(x, merge, _a(net.merge.bias), stride=2), net.b16)
+    return g.model(x, TensorProto.FLOAT, (1, codec.m, "h", "w"), "g_a: pixels with 4 px of margin -> latents")
+
+
+def synthesis(codec: Codec) -> onnx.ModelProto:
+    """g_s with pixels as bytes: (v + 0.5) * 255 is folded into the head."""
+    net, g = codec.g_s, Graph("synthesis")
+    x = _layers(g, g.input("latents", TensorProto.FLOAT, (1, codec.m, "h", "w")), net.b16)
+    x = _layers(g, g.shuffle(_conv(g, x, net.split), 2), net.b8)
+    x = g.conv(x, _a(net.head.weight) * 255, _a(net.head.bias) * 255 + 127.5, pad=1)  # (1, 192, 2h+1, 2w+1)
+    x = g.op("Cast", g.op("Round", g.clip(x, 0, 255)), to=TensorProto.UINT8)
+    shape = g.op("Shape", x)
+    part = lambda i: g.op("Gather", shape, g.constant(np.array([i], np.int64)))  # noqa: E731
+    one = lambda *v: g.constant(np.array(v, np.int64))  # noqa: E731
+    rows, cols = part(2), part(3)
+    x = g.op("Reshape", x, g.op("Concat", one(3, 8, 8), rows, cols, axis=0))
+    x = g.op("Transpose", x, perm=[3, 1, 4, 2, 0])  # rows, 8, cols, 8, 3
+    x = g.op("Reshape", x, g.op("Concat", g.op("Mul", rows, one(8)), g.op("Mul", cols, one(8)), one(3), axis=0))
+    x = g.op("Slice", x, one(4, 4), one(-4, -4), one(0, 1))
+    return g.model(x, TensorProto.UINT8, ("H", "W", 3), "g_s: latents / gain -> pixels")
+
+
+def hyper_analysis(codec: Codec) -> onnx.ModelProto:
+    """h_a and rounding; runs in the encoder only, so floats are free."""
+    g = Graph("hyper_analysis")
+    x = _layers(g, g.input("latents", TensorProto.FLOAT, (1, codec.m, "h", "w")), codec.h_a.net)
+    return g.model(g.clip(g.op("Round", x), -Z_CLIP, Z_CLIP), TensorProto.FLOAT, (1, codec.mz, "hz", "wz"), "h_a: latents * gain -> z_hat")
+
+
+def mean_hyper(codec: Codec) -> onnx.ModelProto:
+    """h_mean."""
+    g = Graph("mean_hyper")
+    x = _layers(g, g.input("z", TensorProto.FLOAT, (1, codec.mz, "hz", "wz")), codec.h_mean.net)
+    return g.model(x, TensorProto.FLOAT, (1, codec.h_mean.net[-1].out_channels, "h", "w"), "h_mean: z_hat -> mean features")
+
+
+def mean_context(codec: Codec, k: int) -> onnx.ModelProto:
+    """mean[k]: y_hat of the slices before k, mean features -> mu of slice k."""
+    g, net = Graph(f"mean_{k}"), codec.mean[k]
+    known = [g.input("known", TensorProto.FLOAT, (1, codec.group * k, "h", "w"))] if k else []
+    features = g.input("features", TensorProto.FLOAT, (1, net.inp.in_channels - codec.group * k, "h", "w"))
+    x = _conv(g, _block(g, _conv(g, g.concat(*known, features), net.inp), net.block), net.out)
+    return g.model(x, TensorProto.FLOAT, (1, codec.group, "h", "w"), "y_hat of earlier slices, mean features -> mu")
+
+
+def _int_conv(g: Graph, x: str, c: IntConv) -> str:
+    t = g.conv(x, _a(c.weight), _a(c.bias), groups=c.groups, pad=c.weight.shape[-1] // 2)
+    t = g.op("Mul", t, g.constant(np.exp2(-_a(c.shift)).astype(np.float32)[:, None, None]))
+    return g.clip(g.op("Floor", t), *c.bounds)
+
+
+def scale_hyper(net: IntScaleHyper) -> onnx.ModelProto:
+    """Integer h_scale: z_hat -> features, integers held in float32."""
+    g = Graph("scale_hyper")
+    t = g.shuffle(_int_conv(g, g.input("z", TensorProto.FLOAT, (1, net.up1.weight.shape[1], "hz", "wz")), net.up1), 2)
+    x = g.shuffle(_int_conv(g, g.concat(t, _int_conv(g, t, net.dw)), net.up2), 2)
+    return g.model(x, TensorProto.FLOAT, (1, net.up2.weight.shape[0] // 4, "h", "w"), "exact integers: z_hat -> scale features")
+
+
+def scale_context(net: IntScaleContext, k: int, group: int) -> onnx.ModelProto:
+    """Integer scale[k]: clipped symbols of the slices before k, features -> table index."""
+    g = Graph(f"scale_{k}")
+    symbols = [g.input("symbols", TensorProto.FLOAT, (1, group * k, "h", "w"))] if k else []
+    features = g.input("features", TensorProto.FLOAT, (1, net.inp.weight.shape[1] - group * k, "h", "w"))
+    t = _int_conv(g, g.concat(*symbols, features), net.inp)
+    x = g.op("Cast", _int_conv(g, g.concat(t, _int_conv(g, t, net.dw)), net.out), to=TensorProto.UINT8)
+    return g.model(x, TensorProto.UINT8, (1, group, "h", "w"), "exact integers: clipped symbols, scale features -> table index")
