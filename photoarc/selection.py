@@ -1,0 +1,49 @@
+"""Which members of an archive a user means by `--only` and `list GLOB`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from photoarc.errors import UsageError
+from photoarc.records import Member
+
+
+def select(members: Iterable[Member], globs: Sequence[str]) -> list[Member]:
+    """Members that match at least one glob, in archive order; all of them without globs.
+
+    `*`, `?` and `[...]` as in a shell, none of them crosses a `/`, upper and lower case differ; `**` is any number of folders.
+    A glob without `/` is compared with every part of a name, one with `/` with the name from its start. Either takes everything
+    below a folder that it matches: `--only 2024` and `--only 'photos/20*'` name folders.
+    Raises UsageError for a glob that matches nothing: a typing error must not look like an empty archive.
+    """
+    if not globs:
+        return list(members)
+    patterns = [(glob, glob.strip("/").split("/")) for glob in globs]
+    matched: set[str] = set()
+    chosen = []
+    for member in members:
+        parts = os.fsdecode(member.name).split("/")
+        hits = [glob for glob, pattern in patterns if _matches(parts, pattern)]
+        matched.update(hits)
+        if hits:
+            chosen.append(member)
+    if missing := [repr(glob) for glob in globs if glob not in matched]:
+        raise UsageError(f"no member matches {' or '.join(missing)}; `photoarc list -q` shows the names")
+    return chosen
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    if len(pattern) == 1 and pattern[0] != "**":
+        return any(fnmatchcase(part, pattern[0]) for part in parts)
+    return _starts(parts, pattern)
+
+
+def _starts(parts: list[str], pattern: list[str]) -> bool:
+    """Whether the first parts match the whole pattern."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return any(_starts(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _starts(parts[1:], pattern[1:])

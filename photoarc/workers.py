@@ -1,0 +1,278 @@
+"""A crew of spawned processes that maps one function over a list and hands the results back in the list's order.
+
+Not `concurrent.futures`: there a dying worker breaks the whole pool without saying which item it held, and large items can
+deadlock its call queue (CPython gh-94777). Here every worker has its own pipe and holds one item at a time, so exactly the item
+to blame is known, the others never notice, and no helper threads are left behind.
+
+    items -> window (bounded by count and bytes, in order) -> idle worker -> Outcome -> caller, in order
+
+Workers are spawned, never forked: JPEG codecs deadlock in forked children, ONNX Runtime's threads do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from photoarc.errors import PhotoarcError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+WINDOW_BYTES = 256 << 20
+WINDOW_ITEMS_PER_WORKER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[Item, Value]):
+    """What became of one item: a value, an error raised on purpose, a crash (in words), or none of them if the caller does the item."""
+
+    item: Item
+    value: Value | None = None
+    error: PhotoarcError | None = None
+    crash: str = ""
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which may be fewer than the machine has."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+def run(
+    function: Callable[[Item], Value],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    cost: Callable[[Item], int | None],
+    window_bytes: int = WINDOW_BYTES,
+) -> Generator[Outcome[Item, Value], None, None]:
+    """Outcomes in the order of `items`, which is read only as far as the window allows.
+
+    `cost` is the memory in bytes that an item takes until its outcome is used; None leaves the item to the caller, in its turn.
+    One item dearer than the window passes alone. With one worker everything runs in this process.
+    An item whose worker dies is tried once more with nothing beside it (the memory may have been taken by a neighbour).
+    Close the generator (contextlib.closing) to end the workers at once.
+    Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
+    """
+    if workers > 1:
+        yield from _run_crew(function, items, workers, cost, window_bytes)
+        return
+    for item in items:
+        if cost(item) is None:
+            yield Outcome(item)
+        else:
+            value, error, crash = _call(function, item)
+            yield Outcome(item, value, error, crash)
+
+
+def _call(function: Callable[[Item], Value], item: Item) -> tuple[Value | None, PhotoarcError | None, str]:
+    """(value, error, crash): what raises on purpose is told from what should never have been raised."""
+    try:
+        return function(item), None, ""
+    except PhotoarcError as error:
+        return None, error, ""
+    except Exception as error:  # one odd file must not end the job; the caller reports it
+        return None, None, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _serve(connection: Connection, function: Callable[[Item], Value]) -> None:
+    """Body of a worker process: says that it is ready, then answers items until the parent goes."""
+    import multiprocessing
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no signal mask to inherit
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow_parent() -> None:
+        parent.join()  # the parent was killed: do not finish a long picture for nobody
+        os._exit(1)
+
+    threading.Thread(target=follow_parent, daemon=True).start()
+    try:
+        connection.send(None)
+        while True:
+            connection.send(_call(function, connection.recv()))
+    except (EOFError, OSError):
+        return
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Blocks Ctrl-C while a worker starts: it inherits the mask, so a Ctrl-C in the terminal reaches only the parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+class _Slot(Generic[Item, Value]):
+    """An item in the window, in its place in the order."""
+
+    def __init__(self, item: Item, cost: int | None) -> None:
+        self.item, self.cost = item, cost
+        self.deaths = 0
+        self.outcome: Outcome[Item, Value] | None = Outcome(item) if cost is None else None
+
+
+class _Worker(Generic[Item, Value]):
+    """One spawned process, the pipe to it, and the slot that it works on."""
+
+    def __init__(self, function: Callable[[Item], Value]) -> None:
+        import multiprocessing
+
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+        self.ready = False
+        self.slot: _Slot[Item, Value] | None = None
+        with _interrupts_blocked():
+            self.process.start()
+        theirs.close()  # or the end of the worker would never be seen
+
+    def end(self) -> str:
+        """Ends the process if it still runs; says in words how it ended."""
+        self.connection.close()
+        self.process.join(0.2)  # time to be reaped with its own exit code
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        code = self.process.exitcode or 0
+        self.process.close()
+        if code >= 0:
+            return f"exit code {code}"
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+
+
+class _Crew(Generic[Item, Value]):
+    """The workers, the slots that wait for one, and the suspects: slots whose worker died."""
+
+    def __init__(self, function: Callable[[Item], Value], workers: int) -> None:
+        self.function = function
+        self.waiting: deque[_Slot[Item, Value]] = deque()
+        self.suspects: deque[_Slot[Item, Value]] = deque()
+        self.failed_starts = 0
+        self.workers: list[_Worker[Item, Value]] = []
+        for _ in range(workers):
+            self.workers.append(_Worker(function))
+
+    def dispatch(self) -> None:
+        """Gives waiting slots to idle workers; a suspect goes alone, before everything else."""
+        idle = [worker for worker in self.workers if worker.ready and worker.slot is None]
+        if self.suspects:
+            if idle and all(worker.slot is None for worker in self.workers):
+                self._give(idle[0], self.suspects.popleft())
+            return
+        for worker in idle:
+            if not self.waiting:
+                return
+            self._give(worker, self.waiting.popleft())
+
+    def collect(self, *, block: bool) -> None:
+        """Takes what workers have to say; blocks until there is something if `block`."""
+        from multiprocessing.connection import wait
+
+        talking = {worker.connection: worker for worker in self.workers if worker.slot is not None or not worker.ready}
+        for connection in wait(list(talking), None if block else 0):
+            worker = talking[connection]  # type: ignore[index]  # `wait` returns what it was given
+            try:
+                message = worker.connection.recv()
+            except (EOFError, OSError):
+                self._bury(worker)
+                continue
+            if worker.slot is None:
+                worker.ready = True
+            else:
+                value, error, crash = message
+                worker.slot.outcome = Outcome(worker.slot.item, value, error, crash)
+                worker.slot = None
+
+    def end(self) -> None:
+        """Ends every worker now."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.end()
+
+    def _give(self, worker: _Worker[Item, Value], slot: _Slot[Item, Value]) -> None:
+        worker.slot = slot
+        try:
+            worker.connection.send(slot.item)
+        except OSError:  # died while idle
+            self._bury(worker)
+
+    def _bury(self, worker: _Worker[Item, Value]) -> None:
+        """Replaces a dead worker; its slot becomes a suspect, or a crash the second time."""
+        end, slot = worker.end(), worker.slot
+        if slot is None:
+            self.failed_starts += 1
+            if self.failed_starts > len(self.workers):
+                raise PhotoarcError(f"worker processes cannot be started (the last one ended with {end}); try -j 1")
+        else:
+            slot.deaths += 1
+            if slot.deaths < 2:
+                self.suspects.append(slot)
+            else:
+                slot.outcome = Outcome(slot.item, crash=f"its worker process died twice ({end})")
+        self.workers[self.workers.index(worker)] = _Worker(self.function)
+
+
+def _run_crew(
+    function: Callable[[Item], Value],
+    items: Iterable[Item],
+    workers: int,
+    cost: Callable[[Item], int | None],
+    window_bytes: int,
+) -> Generator[Outcome[Item, Value], None, None]:
+    source = iter(items)
+    upcoming: _Slot[Item, Value] | None = None
+    window: deque[_Slot[Item, Value]] = deque()
+    held_bytes, exhausted = 0, False
+    crew: _Crew[Item, Value] = _Crew(function, workers)
+    try:
+        while True:
+            while not exhausted and len(window) < WINDOW_ITEMS_PER_WORKER * workers:
+                if upcoming is None:
+                    for item in source:
+                        upcoming = _Slot(item, cost(item))
+                        break
+                    else:
+                        exhausted = True
+                        break
+                if held_bytes and held_bytes + (upcoming.cost or 0) > window_bytes:
+                    break
+                held_bytes += upcoming.cost or 0
+                window.append(upcoming)
+                if upcoming.outcome is None:
+                    crew.waiting.append(upcoming)
+                upcoming = None
+            if not window:
+                return
+            crew.dispatch()
+            crew.collect(block=window[0].outcome is None)
+            crew.dispatch()
+            if (outcome := window[0].outcome) is not None:
+                held_bytes -= window.popleft().cost or 0
+                yield outcome
+    finally:
+        crew.end()

@@ -1,0 +1,122 @@
+"""The crew of workers: order, bounds, errors, and what happens when one dies."""
+
+import functools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from photoarc import workers
+from photoarc.errors import UnreadableSource
+
+SPAWNED = 2
+
+
+def square(item: int) -> tuple[int, int]:
+    return item * item, os.getpid()
+
+
+def odd_jobs(folder: Path, item: str) -> str:
+    """Dies always, dies once, raises on purpose, raises by mistake, or works."""
+    if item == "killer":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if item == "unlucky" and not (folder / "unlucky").exists():
+        (folder / "unlucky").touch()
+        os._exit(9)
+    if item == "unreadable":
+        raise UnreadableSource("unreadable", "no permission")
+    if item == "bug":
+        raise ZeroDivisionError("oops")
+    return item.upper()
+
+
+def sleep_for_ever(folder: Path, item: int) -> None:
+    if item:
+        (folder / str(os.getpid())).touch()
+        time.sleep(600)
+
+
+def cost_of_one(_: object) -> int | None:
+    return 1
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_in_process_and_crew_agree() -> None:
+    here = list(workers.run(square, range(40), workers=1, cost=cost_of_one))
+    there = list(workers.run(square, range(40), workers=SPAWNED, cost=cost_of_one))
+    assert [outcome.value[0] for outcome in here if outcome.value] == [item * item for item in range(40)]
+    assert [(outcome.item, outcome.value[0]) for outcome in there if outcome.value] == [(item, item * item) for item in range(40)]
+    assert {outcome.value[1] for outcome in here if outcome.value} == {os.getpid()}
+    assert os.getpid() not in {outcome.value[1] for outcome in there if outcome.value}
+
+
+@pytest.mark.parametrize("crew", [1, SPAWNED])
+def test_items_without_a_cost_come_back_in_their_turn(crew: int) -> None:
+    outcomes = list(workers.run(square, range(6), workers=crew, cost=lambda item: None if item % 2 else 1))
+    assert [outcome.item for outcome in outcomes] == list(range(6))
+    assert [outcome.value is None for outcome in outcomes] == [False, True] * 3
+
+
+def test_a_death_is_blamed_on_one_item_and_the_job_goes_on(tmp_path: Path) -> None:
+    items = ["a", "killer", "b", "unlucky", "unreadable", "bug", "c"]
+    outcomes = {o.item: o for o in workers.run(functools.partial(odd_jobs, tmp_path), items, workers=SPAWNED, cost=cost_of_one)}
+    assert list(outcomes) == items
+    assert {name: o.value for name, o in outcomes.items() if o.value} == {
+        "a": "A",
+        "b": "B",
+        "c": "C",
+        "unlucky": "UNLUCKY",
+    }
+    assert "SIGSEGV" in outcomes["killer"].crash
+    assert str(outcomes["unreadable"].error) == "unreadable: no permission"
+    assert outcomes["bug"].crash == "ZeroDivisionError: oops"
+
+
+def test_errors_in_process_are_told_apart_too(tmp_path: Path) -> None:
+    outcomes = list(workers.run(functools.partial(odd_jobs, tmp_path), ["unreadable", "bug", "x"], workers=1, cost=cost_of_one))
+    assert [(type(o.error).__name__, o.crash, o.value) for o in outcomes] == [
+        ("UnreadableSource", "", None),
+        ("NoneType", "ZeroDivisionError: oops", None),
+        ("NoneType", "", "X"),
+    ]
+
+
+def test_the_window_bounds_what_is_read_ahead() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(50):
+            taken.append(item)
+            yield item
+
+    with closing(workers.run(square, items(), workers=SPAWNED, cost=lambda _: 100, window_bytes=350)) as outcomes:
+        for number, outcome in enumerate(outcomes):
+            assert outcome.item == number
+            assert len(taken) - number <= 5  # three in the window, the one in hand, one read to know its cost
+
+
+def test_closing_ends_the_workers_at_once(tmp_path: Path) -> None:
+    with closing(workers.run(functools.partial(sleep_for_ever, tmp_path), [0, 1, 2], workers=SPAWNED, cost=cost_of_one)) as job:
+        assert next(job).item == 0  # the worker that did it has been given the next one
+        deadline = time.monotonic() + 20
+        while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        pids = [int(path.name) for path in tmp_path.iterdir()]
+        assert pids
+        assert all(alive(pid) for pid in pids)
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_usable_cores_respects_affinity() -> None:
+    assert 1 <= workers.usable_cores() <= (os.cpu_count() or 1)
