@@ -43,6 +43,7 @@ _CRC = Struct("<I")
 FILE_HEADER_BYTES = _FILE_HEADER.size
 CHUNK_HEADER_BYTES = _CHUNK_HEADER.size
 FOOTER_BYTES = _FOOTER.size
+PART_RECORD_BYTES = _PART.size
 
 
 class ChunkType(IntEnum):

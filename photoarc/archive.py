@@ -1,0 +1,306 @@
+"""Archives: members in (ArchiveWriter), members out (Archive). The bytes are described in docs/format.md sections 1-6.
+
+    header | MEMBER chunk, its PART chunks | MEMBER chunk | ... | INDEX chunks | footer
+
+Payloads are opaque here: `pipeline` makes them and turns them back. Only codec 0 (store) is known, because a large stored file has
+several parts, which are written and read one by one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
+
+from blake3 import blake3
+
+from photoarc import codecs, frames
+from photoarc.container import ArchiveFile, make_chunk, make_index_payload, read_chunk, read_ends, read_index, read_payload
+from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, UnsupportedCodec, UsageError
+from photoarc.frames import FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
+from photoarc.names import display
+from photoarc.partial import PartialFile
+from photoarc.records import Kind, Member, pack_member, parse_member
+from photoarc.salvage import salvage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PART_BYTES = 32 << 20  # of a large stored file; what a writer has in memory at most
+_SHARD_BYTES = frames.MAX_SHARD_BYTES // 2  # an index part is closed here: the limit stays out of reach of one more record
+
+
+class _Identified(Protocol):
+    """What archive_id looks at (scan.SourceFile, records.Member)."""
+
+    @property
+    def name(self) -> bytes: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+
+
+def archive_id(files: Iterable[_Identified], options_text: str) -> bytes:
+    """16 bytes that name an archive: the same files packed with the same options give the same archive, bit for bit."""
+    digest = blake3(options_text.encode() + b"\0")
+    for file in files:
+        digest.update(b"%d %d %d\n" % (len(file.name), file.size_bytes, file.mtime_ns) + file.name)
+    return digest.digest(16)
+
+
+class ArchiveWriter:
+    """Writes one archive from start to end; a context manager.
+
+    The bytes go to `<path>.partial-<pid hex>` in the same folder. A clean exit writes index and footer, makes them durable and
+    only then gives the file its name; any exception removes it. Raises UsageError when the destination refuses.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, force: bool = False, archive_id: bytes) -> None:
+        if len(archive_id) != 16:
+            raise ValueError(f"an archive id has 16 bytes, not {len(archive_id)}")
+        self.path = Path(path)
+        self._file = PartialFile(self.path, force)
+        self._id = archive_id
+        self._sequence = self._members = 0
+        self._names: set[bytes] = set()
+        self._shards: list[list[bytes]] = [[]]
+        self._shard_bytes = 0
+
+    def __enter__(self) -> ArchiveWriter:
+        self._file.create()
+        try:
+            self._file.write([frames.pack_file_header(FileHeader(self._id))])
+        except BaseException:
+            self._file.discard()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._finish()
+                self._file.commit()
+        finally:
+            self._file.discard()
+
+    def add(self, member: Member, parts: Iterable[bytes]) -> None:
+        """Append one member; each part becomes one chunk (docs/format.md section 4.4).
+
+        `member.parts` and `member.payload_bytes` must be what `parts` will yield (ValueError otherwise). When `parts` raises, the
+        member is taken back and the archive goes on without it. Raises UsageError for a name that is there already.
+        """
+        if member.name in self._names:
+            raise UsageError(f"{self.path}: two members are called {member.display_name}; an archive holds every name once")
+        start, sequence = self._file.size_bytes, self._sequence
+        record = pack_member(member)
+        written = count = 0
+        try:
+            for payload in parts:
+                kind = ChunkType.PART if count else ChunkType.MEMBER
+                self._chunk(kind, frames.pack_part(PartRecord(sequence, count)) if count else record, payload)
+                written += len(payload)
+                count += 1
+            if not count and not member.payload_bytes:
+                self._chunk(ChunkType.MEMBER, record, b"")
+            if count > max(member.parts, 1) or (member.parts > 1 and count < member.parts) or written != member.payload_bytes:
+                raise ValueError(
+                    f"{member.display_name}: the record declares {member.payload_bytes} bytes in {member.parts} parts, "
+                    f"got {written} in {count}"
+                )
+        except BaseException:
+            self._file.truncate(start)
+            self._sequence = sequence
+            raise
+        self._names.add(member.name)
+        self._index(frames.pack_entry(start, record))
+        self._members += 1
+
+    def _index(self, entry: bytes) -> None:
+        if len(self._shards[-1]) == frames.MAX_SHARD_MEMBERS or self._shard_bytes + len(entry) > _SHARD_BYTES:
+            self._shards.append([])
+            self._shard_bytes = 0
+        self._shards[-1].append(entry)
+        self._shard_bytes += len(entry)
+
+    def _chunk(self, kind: ChunkType, record: bytes, payload: bytes) -> list[bytes]:
+        pieces = make_chunk(self._id, kind, self._sequence, record, payload)
+        self._file.write(pieces)
+        self._sequence += 1
+        return pieces
+
+    def _finish(self) -> None:
+        """Index and footer."""
+        index_offset, digest, index_chunks = self._file.size_bytes, blake3(), 0
+        for number, entries in enumerate(self._shards if self._members else []):
+            inflated = b"".join(entries)
+            record = frames.pack_index_record(IndexRecord(number, len(entries), len(inflated)))
+            for piece in self._chunk(ChunkType.INDEX, record, make_index_payload(inflated)):
+                digest.update(piece)
+            index_chunks += 1
+        self._file.write([
+            frames.pack_footer(Footer(
+                archive_id=self._id, index_chunks=index_chunks, index_offset=index_offset, members=self._members,
+                archive_bytes=self._file.size_bytes + FOOTER_BYTES, previous_footer=0, index_digest=digest.digest(),
+            ))
+        ])  # fmt: skip
+
+
+class Archive:
+    """An opened archive: the sequence of its members, and their contents on demand.
+
+    `scan=True` finds members by their chunks instead of the index (docs/format.md section 6.2); `damaged` then has one error for
+    each member that is known to have been there and cannot be read, and `warnings` says the same in words.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, scan: bool = False) -> None:
+        self._source = ArchiveFile(path)
+        self.warnings: list[str] = []
+        self.damaged: list[PayloadCorrupt] = []
+        try:
+            if scan:
+                found = salvage(self._source)
+                self._tag: bytes = found.archive_tag
+                self.members: Sequence[Member] = found.members
+                self._offsets: Sequence[Sequence[int]] = found.offsets
+                self.warnings, self.damaged = found.warnings, found.damaged
+            else:
+                header, footer = read_ends(self._source)
+                self._tag = header.archive_id[:4]
+                self.members, starts = read_index(self._source, header, footer)
+                self._offsets = [(start,) for start in starts]
+        except BaseException:
+            self._source.close()
+            raise
+        self._positions = {member.name: position for position, member in enumerate(self.members)}
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self.members)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str | bytes | Member) and self._find(name) is not None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def names(self) -> list[str]:
+        """Printable names, in archive order."""
+        return [member.display_name for member in self.members]
+
+    def info(self, name: str | bytes) -> Member:
+        """Member by exact name (bytes, or as the file system spells it) or by printable name; raises UsageError."""
+        return self.members[self._position(name)]
+
+    def _find(self, name: str | bytes | Member) -> int | None:
+        if isinstance(name, Member):
+            position = self._positions.get(name.name)
+            return position if position is not None and self.members[position] == name else None
+        if isinstance(name, bytes):
+            return self._positions.get(name)
+        position = self._positions.get(name.encode("utf-8", "surrogateescape"))
+        if position is None and "\\" in name:  # only escaped names differ from their printable form
+            position = next((i for i, member in enumerate(self.members) if member.display_name == name), None)
+        return position
+
+    def _position(self, name: str | bytes | Member) -> int:
+        position = self._find(name)
+        if position is None:
+            shown = name if isinstance(name, str) else display(name if isinstance(name, bytes) else name.name)
+            raise UsageError(f"{self._source.name}: no member is called {shown}; `photoarc list` shows the names")
+        return position
+
+    def _file(self, name: str | bytes | Member) -> Member:
+        member = self.members[self._position(name)]
+        if member.kind != Kind.FILE:
+            raise UsageError(f"{member.display_name}: is a {member.kind.name.lower()}, it has no contents to read")
+        return member
+
+    def payload_parts(self, member: Member) -> Iterator[bytes]:
+        """Payload, part by part, each compared with its stored check before it is yielded; raises PayloadCorrupt or UnsupportedCodec.
+
+        The chunks must say what the index says (docs/format.md section 5.3).
+        """
+        name, offsets = member.display_name, self._offsets[self._position(member)]
+        if member.needs_extension:
+            raise UnsupportedCodec(name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc")
+        count, left, at, sequence = max(member.parts, 1), member.payload_bytes, offsets[0], 0
+        for part in range(count):
+            at = offsets[part] if part < len(offsets) else at
+            try:
+                chunk = read_chunk(self._source, at, self._tag)
+                if part == 0:
+                    sequence = chunk.header.sequence
+                    agrees = chunk.header.type == ChunkType.MEMBER and parse_member(chunk.record) == member
+                else:
+                    agrees = chunk.header.type == ChunkType.PART and frames.parse_part(chunk.record) == PartRecord(sequence, part)
+                size = chunk.header.payload_bytes
+                if not agrees or size > left or (part == count - 1 and size != left):
+                    raise FormatError("the chunk is not the one that the file record promises", section="5.3", offset=at)
+                payload = read_payload(self._source, chunk)
+            except (FormatError, LimitExceeded) as error:
+                raise PayloadCorrupt(name, f"damaged in the archive: {error}; restore it from another copy") from error
+            left -= size
+            at = chunk.end
+            yield payload
+
+    def payload(self, member: Member) -> bytes:
+        """Whole payload; see payload_parts."""
+        return b"".join(self.payload_parts(member))
+
+    def read(self, name: str | bytes | Member, as_format: str | None = None) -> bytes:
+        """Contents of a file, its digest checked (lossless codecs); a photograph in its own format or as "png", "jpeg", "webp".
+
+        Raises MemberError, ModelError or UsageError.
+        """
+        pieces: list[bytes] = []
+        self.chunks_into(self._file(name), pieces.append, as_format)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def chunks_into(self, member: Member, write: Callable[[bytes], object], as_format: str | None = None) -> None:
+        """The same, handed to `write` in pieces, so that a large stored file never is in memory as a whole.
+
+        A wrong digest raises PayloadCorrupt after the last piece: let nobody see what was written before this returns.
+        """
+        name = self._file(member).display_name
+        if member.codec_id == codecs.STORE:
+            digest, size = blake3(), 0
+            for part in self.payload_parts(member):
+                digest.update(part)
+                size += len(part)
+                write(part)
+            if size != member.size_bytes or digest.digest() != member.digest:
+                raise PayloadCorrupt(
+                    name,
+                    f"{size} bytes with BLAKE3 {digest.hexdigest()} were stored, {member.size_bytes} with {member.digest.hex()} expected",
+                )
+            return
+        from photoarc import pipeline
+
+        write(pipeline.decode_payload(name, member.codec_id, self.payload(member), member.size_bytes, member.digest, as_format))
+
+    def image(self, name: str | bytes | Member) -> Image:
+        """A picture as PIL.Image.Image; raises MemberError, ModelError or UsageError."""
+        from photoarc import pipeline
+
+        member = self._file(name)
+        payload = self.payload(member)
+        return pipeline.decode_image(member.display_name, member.codec_id, payload, member.size_bytes, member.digest)
+
+    def test(self, member: Member) -> None:
+        """Read and decode everything of a member and throw it away; raises MemberError (or ModelError)."""
+        if member.kind == Kind.FILE:
+            self.chunks_into(member, lambda _: None)
+        else:
+            self.payload(member)
