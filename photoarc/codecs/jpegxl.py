@@ -1,0 +1,48 @@
+"""Codec 2, `jpegxl`: a JPEG file as JPEG XL with reconstruction data (ISO/IEC 18181-2 annex A); it comes back byte for byte.
+
+The payload is an ordinary .jxl file: any JPEG XL viewer shows it. About one JPEG in a hundred in the wild is refused (no end
+marker, CMYK, truncated, arithmetic coding); the caller then takes another codec.
+"""
+
+from __future__ import annotations
+
+import pyjpegxl
+
+from photoarc.errors import PayloadCorrupt, PayloadError
+
+# A payload may claim to be any picture; libjxl allocates by the claimed size. The densest JPEGs hold 1/800 byte a pixel (one
+# flat colour) before the transcoding, so that this many pixels for each byte of the file are never refused wrongly.
+_PIXELS_PER_BYTE = 1000
+_LEAST_SAVING = 0.01
+
+
+def encode(data: bytes) -> bytes:
+    """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
+    pyjpegxl.set_num_threads(1)
+    try:
+        payload = bytes(pyjpegxl.jpeg_to_jxl(data))
+    except Exception as error:
+        raise PayloadError(f"JPEG XL refuses this JPEG: {error}") from error
+    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+        raise PayloadError("JPEG XL does not make this JPEG smaller")
+    if decode(payload, len(data)) != data:
+        raise PayloadError("JPEG XL does not restore this JPEG")
+    return payload
+
+
+def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+    """Payload -> JPEG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
+    pyjpegxl.set_num_threads(1)
+    try:
+        header = pyjpegxl.probe(payload)
+        if header.width * header.height > 65536 + size_bytes * _PIXELS_PER_BYTE:
+            size = f"{header.width} x {header.height} pixels"
+            raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
+        data = bytes(pyjpegxl.jxl_to_jpeg(payload))
+    except PayloadError:
+        raise
+    except Exception as error:
+        raise PayloadError(f"JPEG XL: {error}") from error
+    if len(data) != size_bytes:
+        raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
+    return data
