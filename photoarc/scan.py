@@ -1,0 +1,168 @@
+"""Folders -> sorted list of what to pack. Nothing is opened and no link is followed; only names and `lstat` are looked at.
+
+A folder keeps its own name (`pack photos` and `pack /home/me/photos` give `photos/...`); `.`, `..` and the root give their contents.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from photoarc.errors import MemberError, UnreadableSource, UsageError
+from photoarc.names import display
+from photoarc.records import MAX_NAME_BYTES, Kind
+
+_MTIME_NS = range(-(1 << 63), 1 << 63)  # what a file record can hold; some file systems go beyond
+
+_SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device"}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One thing to pack. `path` opens it from here, `name` is its name in the archive; both are bytes, exact."""
+
+    path: bytes
+    name: bytes
+    kind: Kind
+    mode: int
+    mtime_ns: int
+    size_bytes: int
+    link_target: bytes = b""
+
+
+@dataclass(slots=True)
+class _Scan:
+    """Results so far, and what to leave out."""
+
+    is_excluded: Callable[[bytes, bool], bool]
+    skip: frozenset[bytes]
+    files: list[SourceFile]
+    errors: list[MemberError]
+
+
+def scan(
+    sources: Sequence[str | Path], *, excludes: Sequence[str] = (), skip: Collection[Path] = ()
+) -> tuple[list[SourceFile], list[MemberError]]:
+    """What to pack, sorted by name bytes, and what cannot be packed (unreadable folders, FIFOs, devices, sockets).
+
+    `excludes` are gitignore lines, applied below each source. `skip` names archives being written: they and their partial files
+    are left out. Raises UsageError: a source is missing or a link to a folder, two sources give one name, a bad exclude line.
+    """
+    state = _Scan(_matcher(excludes), frozenset(_resolved(os.fsencode(path)) for path in skip), [], [])
+    for source in sources:
+        _add_source(os.fsencode(source), state)
+    state.files.sort(key=lambda file: file.name)
+    for file, following in zip(state.files, state.files[1:], strict=False):
+        if file.name == following.name:
+            raise UsageError(
+                f"{display(file.path)} and {display(following.path)} would both be called {display(file.name)} in the archive; "
+                "pack a common parent folder instead"
+            )
+    return state.files, state.errors
+
+
+def _add_source(path: bytes, state: _Scan) -> None:
+    try:
+        info = os.lstat(path)
+        if stat.S_ISLNK(info.st_mode) and os.path.isdir(path):
+            target = display(os.path.realpath(path))
+            raise UsageError(f"{display(path)}: is a symbolic link to a folder, links are not followed; to pack the folder, name {target}")
+    except OSError as error:
+        raise UsageError(f"{display(path)}: cannot be packed: {error.strerror}; check the path") from error
+    if not stat.S_ISDIR(info.st_mode):
+        name = os.path.basename(path)
+        if not state.is_excluded(name, False) and not _is_skipped(path, name, state):
+            _add(path, name, info, state)
+        return
+    name = os.path.basename(path.rstrip(b"/" if os.altsep is None else b"/\\"))
+    if name in (b"", b".", b".."):
+        name = b""
+    else:
+        _add(path, name, info, state)
+    _walk(path, name, b"", state)
+
+
+def _walk(folder: bytes, prefix: bytes, below: bytes, state: _Scan) -> None:
+    """Everything in a folder; `prefix` leads in the archive, `below` is the path from the source (for the excludes).
+
+    A list of folders to do instead of recursion: depth is limited by the disk, not by Python.
+    """
+    todo = [(folder, prefix, below)]
+    while todo:
+        folder, prefix, below = todo.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = list(entries)
+        except OSError as error:
+            state.errors.append(UnreadableSource(display(prefix or folder), f"the folder cannot be listed: {error.strerror}"))
+            continue
+        for entry in found:
+            name = prefix + b"/" + entry.name if prefix else entry.name
+            inner = below + b"/" + entry.name if below else entry.name
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                state.errors.append(UnreadableSource(display(name), f"cannot be examined: {error.strerror}"))
+                continue
+            is_folder = stat.S_ISDIR(info.st_mode)
+            if state.is_excluded(inner, is_folder) or _is_skipped(entry.path, entry.name, state):
+                continue
+            _add(entry.path, name, info, state)
+            if is_folder:
+                todo.append((entry.path, name, inner))
+
+
+def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
+    mode, size_bytes, target = stat.S_IMODE(info.st_mode), 0, b""
+    if stat.S_ISREG(info.st_mode):
+        kind, size_bytes = Kind.FILE, info.st_size
+    elif stat.S_ISDIR(info.st_mode):
+        kind = Kind.DIRECTORY
+    elif stat.S_ISLNK(info.st_mode):
+        kind = Kind.SYMLINK
+        try:
+            target = os.readlink(path)
+        except OSError as error:
+            state.errors.append(UnreadableSource(display(name), f"the link cannot be read: {error.strerror}"))
+            return
+    else:
+        what = _SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
+        state.errors.append(UnreadableSource(display(name), f"is a {what}; only files, folders and symbolic links can be packed"))
+        return
+    if len(name) > MAX_NAME_BYTES:
+        state.errors.append(UnreadableSource(display(name[:80]) + "...", f"the name has {len(name)} bytes; the limit is {MAX_NAME_BYTES}"))
+        return
+    mtime_ns = min(max(info.st_mtime_ns, _MTIME_NS.start), _MTIME_NS.stop - 1)
+    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target))
+
+
+def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:
+    """Predicate: (path below the source, whether it is a folder) -> whether it is excluded."""
+    if not excludes:
+        return lambda path, is_folder: False
+    import pathspec  # 20 ms that most calls can save
+
+    try:
+        spec = pathspec.GitIgnoreSpec.from_lines(excludes)
+    except ValueError as error:
+        raise UsageError(f"an exclude pattern is not understood: {error}; the patterns are those of .gitignore") from error
+    return lambda path, is_folder: spec.match_file(os.fsdecode(path) + ("/" if is_folder else ""))
+
+
+def _resolved(path: bytes) -> bytes:
+    """Absolute path with links resolved, except in the last component."""
+    parent, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(parent), name)
+
+
+def _is_skipped(path: bytes, name: bytes, state: _Scan) -> bool:
+    for skipped in state.skip:
+        base = os.path.basename(skipped)
+        if name.startswith(base) and (name == base or name[len(base) :].startswith(b".partial-")):
+            resolved = _resolved(path)
+            if resolved == skipped or resolved.startswith(skipped + b".partial-"):
+                return True
+    return False
