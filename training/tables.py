@@ -34,18 +34,21 @@ class Counts:
 
     y: np.ndarray  # (TABLES, 2 * Y_REACH_MAX + 1)
     z: np.ndarray  # (levels, Z, 2 * Z_REACH_MAX + 1)
+    energy: np.ndarray  # (M,) sum of |y| at the middle level
 
 
 @torch.no_grad()
 def count(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], pictures: list[Tensor]) -> Counts:
     """Code every picture at every level and count."""
-    counts = Counts(np.zeros((TABLES, 2 * Y_REACH_MAX + 1), np.int64), np.zeros((codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64))
+    counts = Counts(np.zeros((TABLES, 2 * Y_REACH_MAX + 1), np.int64), np.zeros((codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64), np.zeros(codec.m))
     channel = np.arange(codec.mz)[:, None]
     for x in pictures:
         y = codec.g_a(x)
         for level in range(codec.levels):
             scaled = y * codec.gain[level].exp()[:, None, None]
             z = codec.h_a(scaled).round().clamp(-Z_REACH_MAX, Z_REACH_MAX)
+            if level == codec.levels // 2:
+                counts.energy += scaled.abs().sum((0, 2, 3)).double().numpy()
             symbols, indices = code(codec, hyper, contexts, scaled, z)
             s = symbols.clamp(-Y_REACH_MAX, Y_REACH_MAX).long().flatten() + Y_REACH_MAX
             flat = indices.long().flatten() * counts.y.shape[1] + s
@@ -92,7 +95,7 @@ def frequencies(pmf: np.ndarray) -> np.ndarray:
 
 
 def build(codec: Codec, counts: Counts) -> dict[str, np.ndarray]:
-    """Arrays of tables.npz: y tables 1..63 and z tables (level, channel), ragged rows joined, lengths beside; log gains a level and channel."""
+    """Arrays of tables.npz: y tables 1..63 and z tables (level, channel), ragged rows joined, lengths beside; channels by falling energy; log gains."""
     y = [frequencies(y_probabilities(i, counts.y[i])) for i in range(1, TABLES)]
     z = [frequencies(p) for level in z_probabilities(codec, counts.z) for p in level]
     return {
@@ -100,6 +103,7 @@ def build(codec: Codec, counts: Counts) -> dict[str, np.ndarray]:
         "y_frequencies": np.concatenate(y),
         "z_lengths": np.array([len(f) for f in z], np.uint32).reshape(codec.levels, codec.mz),
         "z_frequencies": np.concatenate(z),
+        "order": np.argsort(-counts.energy, kind="stable").astype(np.uint16),
         "log_gain": codec.gain.detach().numpy().astype(np.float32),
         "log_igain": codec.igain.detach().numpy().astype(np.float32),
     }

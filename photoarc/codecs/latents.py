@@ -1,0 +1,115 @@
+"""Codec 17, `lzma`: the transforms of codec 16 without its entropy networks; latents as integers under LZMA2 (docs/format.md section 9).
+
+After Johnson & Avasthi 2019, who compress serialised latents with LZMA. The layout that LZMA likes best (measured on training photographs at three
+levels, see docs/design.md): magnitudes in unary bit planes, one byte = one plane's bit of eight neighbouring channels at a position,
+channels ordered by energy; a plane lists only latents that passed the one before it. Signs are noise and stay plain bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from photoarc.codecs import photograph, raw_lzma
+from photoarc.codecs.photograph import Mask
+from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.image import Photograph, write
+from photoarc.models.hyperprior import Hyperprior
+from photoarc.models.session import FloatArray
+from photoarc.records import PhotoInfo
+
+PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes
+GROUP = 8  # channels that share a byte of the first plane
+ESCAPE = 255
+_LENGTH = Struct("<I")
+
+
+class _Coder:
+    """BandCoder of this codec."""
+
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Sequence[npt.NDArray[Any]]]:
+        q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
+        q[:, ~coded] = 0
+        values = _serial(q, model)
+        magnitude = np.abs(values)
+        sections = [np.packbits(values[values != 0] < 0).tobytes()]
+        for plane in range(PLANES):
+            passed = magnitude > plane
+            sections.append(_lzma(np.packbits(passed)))
+            magnitude = magnitude[passed]
+        rest = magnitude - PLANES
+        large = rest >= ESCAPE
+        sections += [_lzma(np.where(large, ESCAPE, rest).astype(np.uint8)), rest[large].astype("<u2").tobytes()]
+        return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,)
+
+    def decode_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
+        h, w = coded.shape
+        signs, *planes, rest_packed, large = _sections(stream)
+        magnitude = np.zeros(model.channels * h * w, np.int32)
+        alive = np.arange(len(magnitude))
+        for plane in planes:
+            bits = np.frombuffer(raw_lzma.decompress(plane, -(-len(alive) // 8)), np.uint8)
+            alive = alive[np.unpackbits(bits, count=len(alive)).astype(bool)]
+            magnitude[alive] += 1
+        rest = np.frombuffer(raw_lzma.decompress(rest_packed, len(alive)), np.uint8).astype(np.int32)
+        escaped = rest == ESCAPE
+        if 2 * int(escaped.sum()) != len(large):
+            raise ValueError(f"{len(large)} bytes of large values, expected {2 * int(escaped.sum())}")
+        rest[escaped] = np.frombuffer(large, "<u2")
+        magnitude[alive] += rest
+        nonzero = np.flatnonzero(magnitude)
+        if len(signs) != -(-len(nonzero) // 8):
+            raise ValueError(f"{len(signs)} bytes of signs for {len(nonzero)} values")
+        negative = np.unpackbits(np.frombuffer(signs, np.uint8), count=len(nonzero)).astype(bool)
+        magnitude[nonzero[negative]] *= -1
+        q = _unserial(magnitude, model, h, w)
+        return q.astype(np.float32)[None], (q,)
+
+
+def _serial(q: npt.NDArray[np.int16], model: Hyperprior) -> npt.NDArray[np.int32]:
+    """(M, h, w) -> flat: groups of eight channels by falling energy, then positions, then the channel in its group."""
+    m, h, w = q.shape
+    return q[model.order].reshape(m // GROUP, GROUP, h * w).transpose(0, 2, 1).ravel().astype(np.int32)
+
+
+def _unserial(values: npt.NDArray[np.int32], model: Hyperprior, h: int, w: int) -> npt.NDArray[np.int16]:
+    """Inverse of _serial."""
+    m = model.channels
+    q = np.empty((m, h, w), np.int16)
+    q[model.order] = values.reshape(m // GROUP, h * w, GROUP).transpose(0, 2, 1).reshape(m, h, w)
+    return q
+
+
+def _lzma(data: npt.NDArray[np.uint8]) -> bytes:
+    return raw_lzma.compress(data.tobytes(), lc=0, lp=0, pb=0, preset=9)
+
+
+def _sections(stream: bytes) -> list[bytes]:
+    """Signs, planes, rest, large values."""
+    sections, at = [], 0
+    while len(stream) - at >= _LENGTH.size:
+        (size,) = _LENGTH.unpack_from(stream, at)
+        sections.append(stream[at + _LENGTH.size : at + _LENGTH.size + size])
+        at += _LENGTH.size + size
+    if at != len(stream) or len(sections) != PLANES + 3:
+        raise PayloadError(f"latents stream ends at {at} of {len(stream)} bytes with {len(sections)} of {PLANES + 3} sections", PayloadCorrupt)
+    return sections
+
+
+def encode(photo: Photograph, quality: float) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels."""
+    return photograph.encode(photo, quality, _Coder())
+
+
+def decode_photo(payload: bytes) -> Photograph:
+    """Payload -> photograph."""
+    return photograph.decode(payload, _Coder())
+
+
+def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+    """Payload -> file in the source's format or in `as_format`."""
+    return write(decode_photo(payload), as_format)

@@ -1,0 +1,66 @@
+"""Codec 16, `fast`: hyper-latents and residual symbols with integer tables and ANS (docs/format.md section 8).
+
+The decoder reads all integers of a band before it runs the first float network: nothing that picks a table is a float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from photoarc.codecs import photograph
+from photoarc.codecs.photograph import Mask
+from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
+from photoarc.image import Photograph, write
+from photoarc.models.hyperprior import SLICES, Hyperprior
+from photoarc.models.session import FloatArray
+from photoarc.records import PhotoInfo
+
+Z_PER_LATENT = 4  # latents a hyper-latent's side
+
+
+class _Coder:
+    """BandCoder of this codec."""
+
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Sequence[npt.NDArray[Any]]]:
+        z, symbols, index = model.quantize(y, coded)
+        encoder = Encoder()  # a stack: last slice first, hyper-latents last
+        for k in reversed(range(SLICES)):
+            part = model.slice_channels(k)
+            push_by_table(encoder, symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
+        planes = z[0].reshape(model.z_channels, -1).astype(np.int32)
+        for plane, table in zip(reversed(planes), reversed(model.z_tables(level)), strict=True):
+            encoder.push(plane, table)
+        return encoder.finish(), (z, symbols)
+
+    def decode_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
+        h, w = coded.shape
+        decoder = Decoder(stream)
+        count = (h // Z_PER_LATENT) * (w // Z_PER_LATENT)
+        z = np.stack([decoder.pop(count, table) for table in model.z_tables(level)]).astype(np.float32)
+        z = z.reshape(1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
+        features = model.scale_features(z)
+        symbols = np.zeros((1, model.channels, h, w), np.int16)
+        for k in range(SLICES):
+            index = model.table_index(k, symbols, features) * coded
+            symbols[:, model.slice_channels(k)] = pop_by_table(decoder, index.ravel(), model.y_tables).reshape(index.shape)
+        decoder.finish()
+        return model.dequantize(z, symbols), (z, symbols)
+
+
+def encode(photo: Photograph, quality: float) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels."""
+    return photograph.encode(photo, quality, _Coder())
+
+
+def decode_photo(payload: bytes) -> Photograph:
+    """Payload -> photograph."""
+    return photograph.decode(payload, _Coder())
+
+
+def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+    """Payload -> file in the source's format or in `as_format`."""
+    return write(decode_photo(payload), as_format)

@@ -1,0 +1,142 @@
+"""Architecture "hyperprior": variable-rate mean-scale hyperprior with four rolled slices (training/model.py, docs/format.md section 8).
+
+    pixels -analysis-> y * gain -hyper_analysis-> z_hat
+                                                    |-scale_hyper-> features -scale_k-> table index of slice k   exact integers
+                                                    |-mean_hyper--> features -mean_k--> mu of slice k            float
+    symbols of slice k = round(slice k of roll(y * gain) - mu), 0 where the index is 0;   y_hat = symbols + mu
+    unroll(y_hat) / gain -synthesis-> pixels
+
+Latents are (1, M, h, w) float32 at 1/16 of the picture, z_hat (1, Z, h/4, w/4). Symbols are (1, M, h, w) int16, indices uint8, both in
+rolled channel order. scale_k sees clipped symbols of slices < k only, so a decoder can read all symbols before it touches a float.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from photoarc.entropy.tables import Table, split
+from photoarc.errors import ModelCorrupt
+from photoarc.models.manifest import ModelEntry
+from photoarc.models.session import FloatArray, Network
+
+STRIDE_PX = 16  # a latent's side
+Z_STRIDE_PX = 64
+SLICES = 4
+CLIP = 15  # symbols steer later scales clipped to +-CLIP
+SYMBOL_MAX = 32767
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))  # the 2x2 phase k at which channels are rolled by k quarters
+
+SymbolArray = npt.NDArray[np.int16]
+IndexArray = npt.NDArray[np.uint8]
+
+
+class Hyperprior:
+    """The networks and tables of one model; networks are loaded on first use."""
+
+    margin_px = 4  # the analysis filters reach this far beyond the picture
+    halo = 6  # latents beyond a band that its pixels or latents depend on
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+        self._networks: dict[str, Network] = {}
+        with np.load(entry.file("tables.npz"), allow_pickle=False) as arrays:
+            try:
+                self.y_tables: list[Table] = split(arrays["y_lengths"], arrays["y_frequencies"])
+                self._z_lengths, self._z_frequencies = arrays["z_lengths"], arrays["z_frequencies"]
+                self.order = arrays["order"].astype(np.intp)  # channels by falling energy
+                self._log_gain, self._log_igain = arrays["log_gain"].astype(np.float64), arrays["log_igain"].astype(np.float64)
+            except (KeyError, ValueError) as error:
+                raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
+        self.levels, self.channels = self._log_gain.shape
+        self.z_channels = self._z_lengths.shape[1]
+        self._group = self.channels // SLICES
+
+    def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if network not in self._networks:
+            self._networks[network] = Network(self.entry.file(f"{network}.onnx"))
+        return self._networks[network](**inputs)
+
+    @cached_property
+    def _z_tables(self) -> list[Table]:
+        return split(self._z_lengths.ravel(), self._z_frequencies)
+
+    def z_tables(self, level: float) -> list[Table]:
+        """One table a hyper-latent channel; those of the nearest trained level."""
+        nearest = int(np.floor(level + 0.5))
+        return self._z_tables[nearest * self.z_channels : (nearest + 1) * self.z_channels]
+
+    def _interpolate(self, logs: npt.NDArray[np.float64], level: float) -> FloatArray:
+        """Per-channel factor (1, M, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
+        low = min(int(level), self.levels - 2)
+        t = level - low
+        return np.exp((1 - t) * logs[low] + t * logs[low + 1]).astype(np.float32)[None, :, None, None]
+
+    def analyze(self, pixels: npt.NDArray[np.uint8]) -> FloatArray:
+        """Pixels (16 h + 8, 16 w + 8, 3), margin included -> latents (1, M, h, w)."""
+        return self._run("analysis", pixels=pixels)
+
+    def scale(self, latents: FloatArray, level: float) -> FloatArray:
+        """Latents in units of the level's quantisation step."""
+        return latents * self._interpolate(self._log_gain, level)
+
+    def synthesize(self, y_hat: FloatArray, level: float) -> npt.NDArray[np.uint8]:
+        """y_hat (1, M, h, w) in quantisation steps -> pixels (16 h, 16 w, 3)."""
+        return self._run("synthesis", latents=y_hat * self._interpolate(self._log_igain, level))
+
+    def quantize(self, y: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, SymbolArray, IndexArray]:
+        """Scaled latents -> z_hat, symbols, table indices. `coded` (h, w): positions of the picture, others get index 0."""
+        z = cast(FloatArray, self._run("hyper_analysis", latents=y))
+        features, mean_features = self.scale_features(z), self._run("mean_hyper", z=z)
+        rolled = self._roll(y, 1)
+        symbols, known = np.zeros(y.shape, np.float32), np.empty(y.shape, np.float32)
+        index = np.empty(y.shape, np.uint8)
+        for k in range(SLICES):
+            here = self.slice_channels(k)
+            mu = self._mean(k, known, mean_features)
+            index[:, here] = self.table_index(k, symbols, features) * coded
+            np.rint(rolled[:, here] - mu, out=symbols[:, here])
+            symbols[:, here] *= index[:, here] > 0
+            np.clip(symbols[:, here], -SYMBOL_MAX, SYMBOL_MAX, out=symbols[:, here])
+            np.add(symbols[:, here], mu, out=known[:, here])
+        return z, symbols.astype(np.int16), index
+
+    def scale_features(self, z: FloatArray) -> FloatArray:
+        """z_hat -> what scale_k needs beside the symbols; exact integers held in float32."""
+        return self._run("scale_hyper", z=z)
+
+    def table_index(self, k: int, symbols: npt.NDArray[Any], features: FloatArray) -> IndexArray:
+        """Table indices (1, M/4, h, w) of slice k from the symbols of slices < k (the rest of `symbols` is not read)."""
+        if k == 0:
+            return self._run("scale_0", features=features)
+        known = np.clip(symbols[:, : k * self._group], -CLIP, CLIP).astype(np.float32)
+        return self._run(f"scale_{k}", symbols=known, features=features)
+
+    def slice_channels(self, k: int) -> slice:
+        """Channels of slice k in rolled order."""
+        return slice(k * self._group, (k + 1) * self._group)
+
+    def dequantize(self, z: FloatArray, symbols: SymbolArray) -> FloatArray:
+        """z_hat and symbols -> y_hat in quantisation steps, channels in their own order."""
+        features = self._run("mean_hyper", z=z)
+        known = symbols.astype(np.float32)
+        for k in range(SLICES):
+            known[:, self.slice_channels(k)] += self._mean(k, known, features)
+        return self._roll(known, -1)
+
+    def _mean(self, k: int, known: FloatArray, features: FloatArray) -> FloatArray:
+        if k == 0:
+            return self._run("mean_0", features=features)
+        return self._run(f"mean_{k}", known=known[:, : k * self._group], features=features)
+
+    def _roll(self, y: FloatArray, sign: int) -> FloatArray:
+        """Roll channels by a quarter a 2x2 phase (sign=-1 undoes it)."""
+        out = np.empty_like(y)
+        for k, (i, j) in enumerate(PHASES):
+            cut = (sign * k * self._group) % self.channels
+            out[:, cut:, i::2, j::2] = y[:, : self.channels - cut, i::2, j::2]
+            out[:, :cut, i::2, j::2] = y[:, self.channels - cut :, i::2, j::2]
+        return out

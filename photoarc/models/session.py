@@ -1,0 +1,39 @@
+"""The only place that imports ONNX Runtime: one CPU session a network, fixed options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+_threads = 1
+
+
+def set_threads(threads: int) -> None:
+    """Threads inside each network from now on; sessions that exist keep theirs. A pool of processes wants 1."""
+    global _threads  # noqa: PLW0603  (a setting of the process, as in every numeric library)
+    _threads = threads
+
+
+class Network:
+    """An ONNX graph with one output."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # 3: errors; photoarc reports the rest itself
+        options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two cores, two processes: spinning steals the other's time
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Run the network."""
+        result: npt.NDArray[Any] = self._session.run(None, inputs)[0]
+        return result
+
+
+FloatArray = npt.NDArray[np.float32]
