@@ -30,7 +30,9 @@ def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
     files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
     chosen = files[skip :: max(1, len(files) // n)][:n]
     arrays = [np.asarray(Image.open(f).convert("RGB")) for f in chosen]
-    return [torch.from_numpy(a[: a.shape[0] // 64 * 64, : a.shape[1] // 64 * 64].copy()).permute(2, 0, 1)[None].float() / 255 for a in arrays]
+    return [
+        torch.from_numpy(a[: a.shape[0] // 64 * 64, : a.shape[1] // 64 * 64].copy()).permute(2, 0, 1)[None].float() / 255 for a in arrays
+    ]
 
 
 def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
@@ -51,7 +53,9 @@ def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelPro
 
 def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> None:
     """The exported transforms must give what PyTorch gives; raises SystemExit otherwise."""
-    run = lambda name, feed: onnxruntime.InferenceSession(found[name].SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feed)[0]  # noqa: E731
+    run = lambda name, feed: onnxruntime.InferenceSession(found[name].SerializeToString(), providers=["CPUExecutionProvider"]).run(
+        None, feed
+    )[0]  # noqa: E731
     pixels = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
     with torch.no_grad():
         y = codec.g_a(picture)
@@ -67,7 +71,9 @@ def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("checkpoint")
-    p.add_argument("--photos", required=True, help="folder of photographs to measure activation steps and tables on (training data, never test sets)")
+    p.add_argument(
+        "--photos", required=True, help="folder of photographs to measure activation steps and tables on (training data, never test sets)"
+    )
     p.add_argument("--pictures", type=int, default=96, help="how many of them make the tables")
     p.add_argument("--id", type=int, required=True, help="permanent model id")
     p.add_argument("--name", required=True)
@@ -97,7 +103,9 @@ def main() -> None:
         "training": a.record,
         "files": files,
         # The identity that payloads carry: over what a decoder needs, so that a better encoder may be added to a model (docs/format.md section 8.1).
-        "sha256": hashlib.sha256("".join(f"{n} {h}\n" for n, h in files.items() if n not in {"analysis.onnx", "hyper_analysis.onnx"}).encode()).hexdigest(),
+        "sha256": hashlib.sha256(
+            "".join(f"{n} {h}\n" for n, h in files.items() if n not in {"analysis.onnx", "hyper_analysis.onnx"}).encode()
+        ).hexdigest(),
     }
     manifest["models"] = sorted([m for m in manifest["models"] if m["id"] != a.id] + [entry], key=lambda m: m["id"])
     path.write_text(json.dumps(manifest, indent=2) + "\n")

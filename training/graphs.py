@@ -56,7 +56,9 @@ class Graph:
 
     def model(self, output: str, dtype: int, shape: tuple, doc: str) -> onnx.ModelProto:
         graph = helper.make_graph(self.nodes, self.name, self.inputs, [helper.make_tensor_value_info(output, dtype, shape)], self.weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="photoarc", doc_string=doc)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="photoarc", doc_string=doc
+        )
         onnx.checker.check_model(model, full_check=True)
         return model
 

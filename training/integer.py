@@ -153,7 +153,9 @@ def integer_scale_path(codec: Codec, pictures: list[Tensor], levels: range) -> t
     hyper = IntScaleHyper(
         quantise(h.up1, h.up1.bias, one(codec.mz, 1), up1.repeat_interleave(4), one(codec.mz, Z_CLIP), SIGNED),
         quantise(h.dw, h.dw.bias, up1, dw, one(c, SIGNED[1]), UNSIGNED),
-        quantise(h.up2, h.up2.bias, torch.cat([up1, dw]), up2.repeat_interleave(4), torch.cat([one(c, SIGNED[1]), one(c, UNSIGNED[1])]), SIGNED),
+        quantise(
+            h.up2, h.up2.bias, torch.cat([up1, dw]), up2.repeat_interleave(4), torch.cat([one(c, SIGNED[1]), one(c, UNSIGNED[1])]), SIGNED
+        ),
     )
     contexts = []
     for k, s in enumerate(codec.scale):
@@ -162,7 +164,9 @@ def integer_scale_path(codec: Codec, pictures: list[Tensor], levels: range) -> t
         n = len(inp)
         contexts.append(
             IntScaleContext(
-                quantise(s.inp, s.inp.bias, torch.cat([one(known, 1), up2]), inp, torch.cat([one(known, CLIP), one(len(up2), SIGNED[1])]), SIGNED),
+                quantise(
+                    s.inp, s.inp.bias, torch.cat([one(known, 1), up2]), inp, torch.cat([one(known, CLIP), one(len(up2), SIGNED[1])]), SIGNED
+                ),
                 quantise(s.dw, s.dw.bias, inp, dw, one(n, SIGNED[1]), UNSIGNED),
                 quantise(
                     s.out,

@@ -40,7 +40,11 @@ class Counts:
 @torch.no_grad()
 def count(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], pictures: list[Tensor]) -> Counts:
     """Code every picture at every level and count."""
-    counts = Counts(np.zeros((TABLES, 2 * Y_REACH_MAX + 1), np.int64), np.zeros((codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64), np.zeros(codec.m))
+    counts = Counts(
+        np.zeros((TABLES, 2 * Y_REACH_MAX + 1), np.int64),
+        np.zeros((codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64),
+        np.zeros(codec.m),
+    )
     channel = np.arange(codec.mz)[:, None]
     for x in pictures:
         y = codec.g_a(x)

@@ -96,7 +96,9 @@ def _sections(stream: bytes) -> list[bytes]:
         sections.append(stream[at + _LENGTH.size : at + _LENGTH.size + size])
         at += _LENGTH.size + size
     if at != len(stream) or len(sections) != PLANES + 3:
-        raise PayloadError(f"latents stream ends at {at} of {len(stream)} bytes with {len(sections)} of {PLANES + 3} sections", PayloadCorrupt)
+        raise PayloadError(
+            f"latents stream ends at {at} of {len(stream)} bytes with {len(sections)} of {PLANES + 3} sections", PayloadCorrupt
+        )
     return sections
 
 

@@ -43,9 +43,7 @@ class BandCoder(Protocol):
         """Scaled latents (1, M, h, w) -> stream, and the integers in it for the checksum. Positions outside `coded` (h, w) are free."""
         ...
 
-    def decode_band(
-        self, model: Hyperprior, stream: bytes, level: float, coded: Mask
-    ) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
+    def decode_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
         """Inverse: y_hat (1, M, h, w) in quantisation steps, and the same integers. Raises ValueError for a stream that does not fit."""
         ...
 
@@ -98,7 +96,9 @@ def parse_header(payload: bytes) -> Header:
     """Header of a payload; raises PayloadError, before anything is allocated, for what this version cannot decode."""
     if len(payload) < _HEADER.size:
         raise PayloadError(f"photograph payload of {len(payload)} bytes, expected at least {_HEADER.size}", PayloadCorrupt)
-    version, flags, source, _, model_id, quality_c, width, height, units, _, checksum, metadata, writer, alpha, sha = _HEADER.unpack_from(payload)
+    version, flags, source, _, model_id, quality_c, width, height, units, _, checksum, metadata, writer, alpha, sha = _HEADER.unpack_from(
+        payload
+    )
     if version != VERSION:
         raise PayloadError(f"photograph payload version {version}, this version of photoarc reads {VERSION}; update photoarc")
     if not (width and height and units >= 2 and quality_c <= 10000 and flags <= (GREY | ALPHA)):
@@ -110,7 +110,19 @@ def parse_header(payload: bytes) -> Header:
     except ValueError:
         raise PayloadError(f"photograph of source format {source}, unknown to this version; update photoarc") from None
     return Header(
-        source_format, bool(flags & GREY), bool(flags & ALPHA), model_id, sha, quality_c, width, height, units * UNIT_PX, checksum, metadata, writer, alpha
+        source_format,
+        bool(flags & GREY),
+        bool(flags & ALPHA),
+        model_id,
+        sha,
+        quality_c,
+        width,
+        height,
+        units * UNIT_PX,
+        checksum,
+        metadata,
+        writer,
+        alpha,
     )
 
 
@@ -203,7 +215,9 @@ def _sections(payload: bytes, header: Header) -> tuple[bytes, bytes, bytes, list
         at += _LENGTH.size + size
     expected = len(list(bands(header.height_px, header.band_rows_px, STRIDE_PX)))
     if at != len(payload) or len(streams) != expected:
-        raise PayloadError(f"photograph payload of {len(payload)} bytes ends at {at} with {len(streams)} of {expected} bands", PayloadCorrupt)
+        raise PayloadError(
+            f"photograph payload of {len(payload)} bytes ends at {at} with {len(streams)} of {expected} bands", PayloadCorrupt
+        )
     return parts[0], parts[1], parts[2], streams
 
 
@@ -234,12 +248,17 @@ def _reconstruct(header: Header, model: Hyperprior, streams: Sequence[bytes], co
             top = band.top * STRIDE_PX
         current = y_hat
     if checksum != header.checksum:
-        raise PayloadError(f"decoded latents have CRC-32 {checksum:08x}, the encoder's had {header.checksum:08x}: the picture would be wrong", SymbolMismatch)
+        raise PayloadError(
+            f"decoded latents have CRC-32 {checksum:08x}, the encoder's had {header.checksum:08x}: the picture would be wrong",
+            SymbolMismatch,
+        )
     assert current is not None  # a picture has at least one band
     yield top, _synthesize(header, model, level, top, (above, current, None))
 
 
-def _synthesize(header: Header, model: Hyperprior, level: float, top: int, rows: tuple[FloatArray | None, FloatArray, FloatArray | None]) -> Pixels:
+def _synthesize(
+    header: Header, model: Hyperprior, level: float, top: int, rows: tuple[FloatArray | None, FloatArray, FloatArray | None]
+) -> Pixels:
     """Pixels of the middle rows, cut to the picture."""
     above, current, below = rows
     skip = above.shape[2] * STRIDE_PX if above is not None else 0

@@ -46,6 +46,8 @@ def split(lengths: npt.NDArray[np.uint32], joined: npt.NDArray[np.uint32]) -> li
     tables = []
     for i, row in enumerate(np.split(joined, np.cumsum(lengths)[:-1])):
         if len(row) < 4 or len(row) % 2 or row.min() < 1 or int(row.sum(dtype=np.uint64)) != 1 << PRECISION:
-            raise ValueError(f"table {i} is not a table: {len(row)} frequencies that sum to {int(row.sum(dtype=np.uint64))}, expected {1 << PRECISION}")
+            raise ValueError(
+                f"table {i} is not a table: {len(row)} frequencies that sum to {int(row.sum(dtype=np.uint64))}, expected {1 << PRECISION}"
+            )
         tables.append(Table(row))
     return tables

@@ -57,7 +57,7 @@ class Hyperprior:
 
     def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if network not in self._networks:
-            self._networks[network] = Network(self.entry.file(f"{network}.onnx"))
+            self._networks[network] = Network(self.entry.file(f"{network}.onnx"), self.entry.id)
         return self._networks[network](**inputs)
 
     @cached_property

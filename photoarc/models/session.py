@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from photoarc.errors import ModelCorrupt, PayloadError
+
+FloatArray = npt.NDArray[np.float32]
+
 _threads = 1
 
 
@@ -19,21 +23,30 @@ def set_threads(threads: int) -> None:
 
 
 class Network:
-    """An ONNX graph with one output."""
+    """An ONNX graph with one output.
 
-    def __init__(self, path: Path) -> None:
+    Raises ModelCorrupt if the graph does not load.
+    """
+
+    def __init__(self, path: Path, model_id: int) -> None:
+        self._name = path.stem
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # 3: errors; photoarc reports the rest itself
         options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # two cores, two processes: spinning steals the other's time
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        options.add_session_config_entry(
+            "session.intra_op.allow_spinning", "0"
+        )  # two cores, two processes: spinning steals the other's time
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime has its own classes, outside any documented tree
+            raise ModelCorrupt(model_id, f"{path} does not load: {str(error)[:200]}; install photoarc again") from error
 
     def __call__(self, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Run the network."""
-        result: npt.NDArray[Any] = self._session.run(None, inputs)[0]
+        """Run the network; raises PayloadError if ONNX Runtime cannot (out of memory, say)."""
+        try:
+            result: npt.NDArray[Any] = self._session.run(None, inputs)[0]
+        except Exception as error:  # ONNX Runtime has its own classes, outside any documented tree
+            raise PayloadError(f"network {self._name} failed: {str(error)[:200]}") from error
         return result
-
-
-FloatArray = npt.NDArray[np.float32]
