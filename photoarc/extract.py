@@ -208,9 +208,10 @@ class Extractor:
                 if folder is not self._root:
                     folder.close()
             folder = below
-        if self._parent is not None:
-            self._parent[1].close()
-        self._parent = (parts, folder)
+        if folder.fd is not None:  # a path must be checked again each time
+            if self._parent is not None:
+                self._parent[1].close()
+            self._parent = (parts, folder)
         return folder
 
     def _refuse_existing(self, shown: str, folder: _Folder, part: bytes) -> None:

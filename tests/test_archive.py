@@ -329,7 +329,8 @@ def test_an_index_that_lies_is_refused(tmp_path: Path) -> None:
     lies: list[dict[str, object]] = [
         {"offsets": {1: 48}}, {"offsets": {1: 56}}, {"offsets": {0: 0}}, {"offsets": {0: 2**63}},
         {"offsets": {1: 2**64 - 8}},
-        {"members": 3}, {"index_chunks": 0}, {"index_chunks": 2}, {"index_offset": 48}, {"index_offset": 2**63}, {"index_digest": bytes(32)},
+        {"members": 3}, {"index_chunks": 0}, {"index_chunks": 2}, {"index_offset": 48}, {"index_offset": 2**63},
+        {"index_digest": bytes(32)},
         {"archive_id": bytes(16)}, {"archive_bytes": 500}, {"inflated": 1}, {"inflated": 10000}, {"version": (1, 1)},
     ]  # fmt: skip
     for lie in lies:
