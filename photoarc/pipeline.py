@@ -45,7 +45,7 @@ class CodingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One coded file; `digest` is the BLAKE3-256 of the original, `note` says why a file is kept bit-exact (empty for a lossy photograph)."""
+    """One coded file; `digest` is the BLAKE3-256 of the original, `note` says why a file is kept bit-exact ("": a lossy photograph)."""
 
     codec_id: int
     payload: bytes

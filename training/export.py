@@ -26,7 +26,7 @@ MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
 
 
 def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
-    """n photographs (1, 3, H, W) in [0, 1] spread evenly over a folder, sides cut to multiples of 64; `skip` shifts the choice."""
+    """N photographs (1, 3, H, W) in [0, 1] spread evenly over a folder, sides cut to multiples of 64; `skip` shifts the choice."""
     files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
     chosen = files[skip :: max(1, len(files) // n)][:n]
     arrays = [np.asarray(Image.open(f).convert("RGB")) for f in chosen]
@@ -55,7 +55,7 @@ def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> N
     """The exported transforms must give what PyTorch gives; raises SystemExit otherwise."""
     run = lambda name, feed: onnxruntime.InferenceSession(found[name].SerializeToString(), providers=["CPUExecutionProvider"]).run(
         None, feed
-    )[0]  # noqa: E731
+    )[0]
     pixels = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
     with torch.no_grad():
         y = codec.g_a(picture)
@@ -102,7 +102,7 @@ def main() -> None:
         "licence": a.licence,
         "training": a.record,
         "files": files,
-        # The identity that payloads carry: over what a decoder needs, so that a better encoder may be added to a model (docs/format.md section 8.1).
+        # What payloads name: over all that a decoder needs, so that a better encoder may join a model later (docs/format.md section 8.1).
         "sha256": hashlib.sha256(
             "".join(f"{n} {h}\n" for n, h in files.items() if n not in {"analysis.onnx", "hyper_analysis.onnx"}).encode()
         ).hexdigest(),

@@ -1,7 +1,7 @@
 """Write the codec's networks as ONNX graphs, layer by layer from the weights.
 
-Built by hand rather than by torch.onnx: the pictures' bytes go in and out as uint8, normalisation is folded into the first and last weights,
-and the integer scale path keeps its exact form. One graph a network; `photoarc/models/hyperprior.py` calls them.
+Built by hand rather than by torch.onnx: the pictures' bytes go in and out as uint8, normalisation is folded into the first and last
+weights, and the integer scale path keeps its exact form. One graph a network; `photoarc/models/hyperprior.py` calls them.
 
     analysis      pixels (H+8, W+8, 3) uint8 -> latents (1, M, H/16, W/16)
     hyper_analysis  scaled latents -> z_hat (1, Z, H/64, W/64), integers in +-Z_CLIP
@@ -108,8 +108,8 @@ def synthesis(codec: Codec) -> onnx.ModelProto:
     x = g.conv(x, _a(net.head.weight) * 255, _a(net.head.bias) * 255 + 127.5, pad=1)  # (1, 192, 2h+1, 2w+1)
     x = g.op("Cast", g.op("Round", g.clip(x, 0, 255)), to=TensorProto.UINT8)
     shape = g.op("Shape", x)
-    part = lambda i: g.op("Gather", shape, g.constant(np.array([i], np.int64)))  # noqa: E731
-    one = lambda *v: g.constant(np.array(v, np.int64))  # noqa: E731
+    part = lambda i: g.op("Gather", shape, g.constant(np.array([i], np.int64)))
+    one = lambda *v: g.constant(np.array(v, np.int64))
     rows, cols = part(2), part(3)
     x = g.op("Reshape", x, g.op("Concat", one(3, 8, 8), rows, cols, axis=0))
     x = g.op("Transpose", x, perm=[3, 1, 4, 2, 0])  # rows, 8, cols, 8, 3

@@ -92,7 +92,7 @@ class MeanHyper(nn.Module):
 
     def __init__(self, mz: int, out: int, c: int = 128):
         super().__init__()
-        up = lambda i: (nn.Conv2d(i, c * 4, 1), nn.PixelShuffle(2), Block(c, 1))  # noqa: E731
+        up = lambda i: (nn.Conv2d(i, c * 4, 1), nn.PixelShuffle(2), Block(c, 1))
         self.net = nn.Sequential(*up(mz), *up(c), nn.Conv2d(c, out, 1))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -143,7 +143,7 @@ class ScaleContext(nn.Module):
 
 
 class Factorized(nn.Module):
-    """Prior of z: a mixture of three logistics a channel (Balle et al. 2018, arXiv 1802.01436, section 6.1, with a simpler shape), stretched a level."""
+    """Prior of z: a mixture of three logistics a channel (Balle et al. 2018, arXiv 1802.01436, section 6.1, simplified), stretched a level."""
 
     def __init__(self, c: int, levels: int, k: int = 3):
         super().__init__()
@@ -154,7 +154,7 @@ class Factorized(nn.Module):
 
     def cdf(self, x: Tensor) -> Tensor:
         """Cumulative distribution at x (B, C, h, w)."""
-        v = lambda p: p[None, :, None, None, :]  # noqa: E731
+        v = lambda p: p[None, :, None, None, :]
         logits = (x[..., None] - v(self.mu)) * torch.exp(-v(self.ls))
         return (torch.sigmoid(logits) * torch.softmax(v(self.w), -1)).sum(-1)
 
@@ -194,11 +194,11 @@ class Codec(nn.Module):
         return torch.stack([top, bottom], -2).flatten(2, 3)
 
     def forward(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x (B, 3, H, W), level (B,) -> x_hat, bits of y, bits of z. In training the rate sees noise, the decoder rounded latents."""
+        """X (B, 3, H, W), level (B,) -> x_hat, bits of y, bits of z. In training the rate sees noise, the decoder rounded latents."""
         y = self.g_a(x) * self.gain[level].exp()[:, :, None, None]
         z = self.h_a(y)
-        noisy = lambda t: t + torch.empty_like(t).uniform_(-0.5, 0.5) if self.training else t.round()  # noqa: E731
-        straight = lambda t: t + (t.round() - t).detach()  # noqa: E731
+        noisy = lambda t: t + torch.empty_like(t).uniform_(-0.5, 0.5) if self.training else t.round()
+        straight = lambda t: t + (t.round() - t).detach()
         z_bits, z_hat = self.prior.bits(noisy(z), level), straight(z)
         mean_features, scale_features = self.h_mean(z_hat), self.h_scale(z_hat)
         rolled = self.roll(y)

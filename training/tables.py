@@ -15,7 +15,7 @@ Y_REACH_MAX, Z_REACH_MAX = 1023, 255
 
 @torch.no_grad()
 def code(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Symbols and table indices (1, M, h, w), rolled channel order, of scaled latents y as the encoder makes them: index 0 forces symbol 0."""
+    """Symbols and table indices (1, M, h, w), rolled channel order, of scaled latents y; index 0 forces symbol 0."""
     mean_features, scale_features, rolled = codec.h_mean(z), hyper(z), codec.roll(y)
     known: list[Tensor] = []
     symbols: list[Tensor] = []
@@ -65,7 +65,7 @@ def y_probabilities(index: int, counts: np.ndarray) -> np.ndarray:
     """Symmetric PMF over +-Y_REACH_MAX: what was counted, and a Gaussian with a wide shoulder worth 2,000 more symbols."""
     scale = float(table_scale(torch.tensor(float(index))))
     x = torch.arange(-Y_REACH_MAX, Y_REACH_MAX + 1).double()
-    mass = lambda s: torch.diff(torch.special.ndtr(torch.cat([x - 0.5, x[-1:] + 0.5]) / s)).numpy()  # noqa: E731
+    mass = lambda s: torch.diff(torch.special.ndtr(torch.cat([x - 0.5, x[-1:] + 0.5]) / s)).numpy()
     model = 0.9 * mass(scale) + 0.09 * mass(2 * scale) + 0.01 * mass(6 * scale)
     both = counts + counts[::-1]
     return (both + 2000 * model / model.sum()) / (both.sum() + 2000)
@@ -89,7 +89,7 @@ def frequencies(pmf: np.ndarray) -> np.ndarray:
     `reach` is the smallest that leaves at most TAIL to the escape symbol.
     """
     r = len(pmf) // 2
-    tail = lambda reach: pmf[: r - reach].sum() + pmf[r + reach + 1 :].sum()  # noqa: E731
+    tail = lambda reach: pmf[: r - reach].sum() + pmf[r + reach + 1 :].sum()
     reach = next(k for k in range(1, r + 1) if k == r or tail(k) <= TAIL)
     p = np.append(pmf[r - reach : r + reach + 1], max(tail(reach), 2.0**-PRECISION))
     room = (1 << PRECISION) - len(p)
@@ -99,7 +99,7 @@ def frequencies(pmf: np.ndarray) -> np.ndarray:
 
 
 def build(codec: Codec, counts: Counts) -> dict[str, np.ndarray]:
-    """Arrays of tables.npz: y tables 1..63 and z tables (level, channel), ragged rows joined, lengths beside; channels by falling energy; log gains."""
+    """Arrays of tables.npz: y tables 1..63 and z tables (level, channel), ragged rows joined; channels by falling energy; log gains."""
     y = [frequencies(y_probabilities(i, counts.y[i])) for i in range(1, TABLES)]
     z = [frequencies(p) for level in z_probabilities(codec, counts.z) for p in level]
     return {

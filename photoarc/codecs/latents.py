@@ -1,7 +1,7 @@
 """Codec 17, `lzma`: the transforms of codec 16 without its entropy networks; latents as integers under LZMA2 (docs/format.md section 9).
 
-After Johnson & Avasthi 2019, who compress serialised latents with LZMA. The layout that LZMA likes best (measured on training photographs at three
-levels, see docs/design.md): magnitudes in unary bit planes, one byte = one plane's bit of eight neighbouring channels at a position,
+After Johnson & Avasthi 2019, who compress serialised latents with LZMA. The layout that LZMA likes best (measured on training
+photographs, see docs/design.md): magnitudes in unary bit planes, one byte = one plane's bit of eight neighbouring channels at a position,
 channels ordered by energy; a plane lists only latents that passed the one before it. Signs are noise and stay plain bits.
 """
 
@@ -67,13 +67,15 @@ class _Coder:
         negative = np.unpackbits(np.frombuffer(signs, np.uint8), count=len(nonzero)).astype(bool)
         magnitude[nonzero[negative]] *= -1
         q = _unserial(magnitude, model, h, w)
-        return q.astype(np.float32)[None], (q,)
+        y_hat: FloatArray = q.astype(np.float32)[None]
+        return y_hat, (q,)
 
 
 def _serial(q: npt.NDArray[np.int16], model: Hyperprior) -> npt.NDArray[np.int32]:
     """(M, h, w) -> flat: groups of eight channels by falling energy, then positions, then the channel in its group."""
     m, h, w = q.shape
-    return q[model.order].reshape(m // GROUP, GROUP, h * w).transpose(0, 2, 1).ravel().astype(np.int32)
+    values: npt.NDArray[np.int32] = q[model.order].reshape(m // GROUP, GROUP, h * w).transpose(0, 2, 1).ravel().astype(np.int32)
+    return values
 
 
 def _unserial(values: npt.NDArray[np.int32], model: Hyperprior, h: int, w: int) -> npt.NDArray[np.int16]:

@@ -1,4 +1,4 @@
-"""The payload of a lossy photograph: header, what goes beside the pixels bit-exact, and one stream of latents a band (docs/format.md section 7).
+"""The payload of a lossy photograph: header, what goes along bit-exact, one stream of latents a band (docs/format.md section 7).
 
     encode   pixels --analysis, bands--> latents --band coder--> streams;  decodes them again and measures PSNR before it returns
     decode   streams --band coder--> y_hat --synthesis, bands--> pixels
@@ -68,7 +68,7 @@ class Header:
 
     def level(self, model: Hyperprior) -> float:
         """Position between the trained levels 0..levels - 1."""
-        return self.quality_c / 10000 * (model.levels - 1)
+        return self.quality_c * (model.levels - 1) / 10000
 
     def pack(self) -> bytes:
         """Header bytes."""
@@ -133,7 +133,8 @@ def _model(header: Header) -> Hyperprior:
         raise PayloadError(str(error)) from error
     if model.entry.sha256[:16] != header.model_sha256:
         raise PayloadError(
-            f"coded with model {header.model_id} of SHA-256 {header.model_sha256.hex()}..., this installation has {model.entry.sha256[:16].hex()}...; "
+            f"coded with model {header.model_id} of SHA-256 {header.model_sha256.hex()}..., "
+            f"this installation has {model.entry.sha256[:16].hex()}...; "
             "install the photoarc release that packed the archive"
         )
     return model
@@ -260,7 +261,7 @@ def _synthesize(
     header: Header, model: Hyperprior, level: float, top: int, rows: tuple[FloatArray | None, FloatArray, FloatArray | None]
 ) -> Pixels:
     """Pixels of the middle rows, cut to the picture."""
-    above, current, below = rows
+    above, current, _ = rows
     skip = above.shape[2] * STRIDE_PX if above is not None else 0
     x = model.synthesize(np.concatenate([r for r in rows if r is not None], 2), level)
     x = x[skip : skip + min(current.shape[2] * STRIDE_PX, header.height_px - top), : header.width_px]
@@ -270,7 +271,7 @@ def _synthesize(
 def _crc(integers: Sequence[npt.NDArray[Any]], start: int) -> int:
     """CRC-32 over integers as i16, little-endian, in stream order."""
     for a in integers:
-        start = zlib.crc32(np.ascontiguousarray(a, dtype="<i2"), start)
+        start = zlib.crc32(np.ascontiguousarray(a, dtype="<i2").data, start)
     return start
 
 

@@ -39,7 +39,8 @@ class Encoder:
         """Stream: u32 words, u32 escapes, the words u32, the escapes i16; all little-endian."""
         words = self._coder.get_compressed().astype("<u4")
         escapes = np.concatenate([np.empty(0, np.int32), *reversed(self._escapes)]).astype("<i2")
-        return np.array([len(words), len(escapes)], "<u4").tobytes() + words.tobytes() + escapes.tobytes()
+        lengths = np.array([len(words), len(escapes)], "<u4")
+        return b"".join(a.tobytes() for a in (lengths, words, escapes))
 
 
 class Decoder:
@@ -80,7 +81,7 @@ class Decoder:
 
 
 def push_by_table(encoder: Encoder, symbols: Symbols, index: npt.NDArray[np.uint8], tables: Sequence[Table]) -> None:
-    """Encode symbols (n,), each with tables[index - 1]; index 0 is not coded. In the stream: by ascending table, within a table in order."""
+    """Encode symbols (n,), each with tables[index - 1]; index 0 is not coded. The stream has them by ascending table, then in order."""
     order = np.argsort(index, kind="stable")
     ends = np.cumsum(np.bincount(index, minlength=len(tables) + 1))
     grouped = symbols[order]

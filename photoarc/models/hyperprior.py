@@ -51,8 +51,9 @@ class Hyperprior:
                 self._log_gain, self._log_igain = arrays["log_gain"].astype(np.float64), arrays["log_igain"].astype(np.float64)
             except (KeyError, ValueError) as error:
                 raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
-        self.levels, self.channels = self._log_gain.shape
-        self.z_channels = self._z_lengths.shape[1]
+        self.levels = int(self._log_gain.shape[0])
+        self.channels = int(self._log_gain.shape[1])
+        self.z_channels = int(self._z_lengths.shape[1])
         self._group = self.channels // SLICES
 
     def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -73,7 +74,8 @@ class Hyperprior:
         """Per-channel factor (1, M, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
         low = min(int(level), self.levels - 2)
         t = level - low
-        return np.exp((1 - t) * logs[low] + t * logs[low + 1]).astype(np.float32)[None, :, None, None]
+        factor: FloatArray = np.exp((1 - t) * logs[low] + t * logs[low + 1]).astype(np.float32)[None, :, None, None]
+        return factor
 
     def analyze(self, pixels: npt.NDArray[np.uint8]) -> FloatArray:
         """Pixels (16 h + 8, 16 w + 8, 3), margin included -> latents (1, M, h, w)."""
