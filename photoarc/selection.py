@@ -15,17 +15,16 @@ def select(members: Iterable[Member], globs: Sequence[str]) -> list[Member]:
 
     `*`, `?` and `[...]` as in a shell, none of them crosses a `/`, upper and lower case differ; `**` is any number of folders.
     A glob without `/` is compared with every part of a name, one with `/` with the name from its start. Either takes everything
-    below a folder that it matches: `--only 2024` and `--only 'photos/20*'` name folders.
+    below a folder that it matches: `--only 2024` and `--only 'photos/20*'` name folders. Printable names with escapes match too.
     Raises UsageError for a glob that matches nothing: a typing error must not look like an empty archive.
     """
     if not globs:
         return list(members)
-    patterns = [(glob, glob.strip("/").split("/")) for glob in globs]
     matched: set[str] = set()
     chosen = []
     for member in members:
-        parts = os.fsdecode(member.name).split("/")
-        hits = [glob for glob, pattern in patterns if _matches(parts, pattern)]
+        name, shown = os.fsdecode(member.name), member.display_name
+        hits = [glob for glob in globs if matches(name, glob) or (shown != name and matches(shown, glob))]
         matched.update(hits)
         if hits:
             chosen.append(member)
@@ -34,7 +33,11 @@ def select(members: Iterable[Member], globs: Sequence[str]) -> list[Member]:
     return chosen
 
 
-def _matches(parts: list[str], pattern: list[str]) -> bool:
+def matches(name: str, glob: str) -> bool:
+    """Whether one glob takes one name; the name itself is always a glob for it, brackets or not."""
+    if name == glob:
+        return True
+    parts, pattern = name.split("/"), glob.strip("/").split("/")
     if len(pattern) == 1 and pattern[0] != "**":
         return any(fnmatchcase(part, pattern[0]) for part in parts)
     return _starts(parts, pattern)

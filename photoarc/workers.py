@@ -143,8 +143,11 @@ class _Worker(Generic[Item, Value]):
         self.process = context.Process(target=_serve, args=(theirs, function), daemon=True)
         self.ready = False
         self.slot: _Slot[Item, Value] | None = None
-        with _interrupts_blocked():
-            self.process.start()
+        try:
+            with _interrupts_blocked():
+                self.process.start()
+        except OSError as error:
+            raise PhotoarcError(f"a worker process cannot be started: {error.strerror}; try -j 1") from error
         theirs.close()  # or the end of the worker would never be seen
 
     def end(self) -> str:

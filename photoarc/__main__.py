@@ -1,0 +1,17 @@
+"""`python -m photoarc`, and the entry point of the command: light, because spawned workers import it again."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line; a Ctrl-C while it is still being imported ends quietly, too."""
+    try:
+        from photoarc.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""Folders and files -> archive: scan, code in a crew of workers, write in order.
+
+    scan -> SourceFiles sorted by name -> workers: read + pipeline.encode_file -> ArchiveWriter, in scan order
+                                       -> large files: stored by this process, part by part
+
+The archive depends on the sources and the options only: the same bytes come out whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photoarc import codecs, pipeline, workers
+from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
+from photoarc.errors import MemberError, ModelError, UsageError
+from photoarc.inspection import CodecTotal, codec_name
+from photoarc.names import display
+from photoarc.progress import Callback, Failure, Progress, failure, silent
+from photoarc.records import NO_DIGEST, Kind, Member
+from photoarc.scan import SourceFile, scan
+from photoarc.sources import MAX_WHOLE_BYTES, Stamp, in_parts, read_whole, starts_like_picture
+
+PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp")
+# A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
+WORTH_A_WORKER_BYTES = 1_000_000
+OTHER_FILES_ARE_CHEAPER = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PackOptions:
+    """What the user asked for; `excludes` are gitignore lines, `workers` 0 means every usable core."""
+
+    coding: pipeline.CodingOptions = field(default_factory=pipeline.CodingOptions)
+    workers: int = 0
+    excludes: tuple[str, ...] = ()
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """One file as a worker read and coded it."""
+
+    encoded: pipeline.Encoded
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Photographs:
+    """Photographs that were coded lossily; PSNR over RGB, None where every picture came back exact."""
+
+    files: int
+    size_bytes: int
+    payload_bytes: int
+    pixels: int
+    mean_psnr_db: float | None
+    min_psnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackSummary:
+    """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs."""
+
+    archive: str
+    files: int
+    directories: int
+    symlinks: int
+    size_bytes: int
+    archive_bytes: int
+    seconds: float
+    photographs: Photographs
+    kept: int
+    kept_reasons: tuple[tuple[str, int], ...]
+    codecs: tuple[CodecTotal, ...]
+    failures: tuple[Failure, ...]
+    warnings: tuple[str, ...]
+
+
+def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
+    """What `pack` would pack, and what cannot be packed. The archive itself and its partial files are left out.
+
+    Raises UsageError: a source that does not exist, an archive that does and may not be replaced.
+    """
+    if not sources:
+        raise UsageError("nothing to pack: name at least one file or folder before the archive")
+    if archive_path.is_dir():
+        raise UsageError(f"{archive_path}: the archive would replace a folder; the archive's name comes last: photoarc pack SRC... ARCHIVE")
+    if os.path.lexists(archive_path) and not options.force:
+        raise UsageError(f"{archive_path}: exists already; choose another name, or replace it with -f")
+    if not archive_path.parent.is_dir():
+        raise UsageError(f"{archive_path}: the folder {archive_path.parent} does not exist")
+    return scan(sources, excludes=options.excludes, skip=(archive_path,))
+
+
+def code_source(options: pipeline.CodingOptions, source: SourceFile) -> Coded:
+    """Worker's part: read one file and code it. Raises UnreadableSource."""
+    data, stamp = read_whole(source)
+    return Coded(pipeline.encode_file(display(source.name), data, options), stamp)
+
+
+def pack(
+    sources: Sequence[str | Path],
+    archive_path: str | Path,
+    options: PackOptions | None = None,
+    progress: Callback = silent,
+    *,
+    code: Callable[[pipeline.CodingOptions, SourceFile], Coded] = code_source,
+) -> PackSummary:
+    """Writes the archive, which appears under its name when it is complete and not before.
+
+    Files that cannot be read are listed in the summary; the others are packed. Raises UsageError (sources, destination, disk full),
+    ModelError (the learned codec's networks), PhotoarcError (no workers). `code` is replaced by tests that need an odd codec.
+    """
+    started = time.monotonic()
+    options = options or PackOptions()
+    archive = Path(archive_path)
+    files, errors = find(sources, archive, options)
+    tally = _Tally(files, progress)
+    tally.failures.extend(failure(error) for error in errors)
+    outcomes = workers.run(
+        functools.partial(code, options.coding), files, workers=_crew_size(files, options.workers or workers.usable_cores()), cost=_cost
+    )
+    # drawn from what is packed, not from a clock or a die: the same sources give the same archive
+    identity = archive_id(files, f"{options.coding.mode} {options.coding.quality}")
+    with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
+        for outcome in outcomes:
+            _write(writer, outcome, tally)
+    return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
+
+
+def _cost(source: SourceFile) -> int | None:
+    """Bytes that a file takes in memory while a worker has it; None if this process stores it in parts."""
+    if source.kind is not Kind.FILE:
+        return None
+    if source.size_bytes > pipeline.LARGE_FILE_BYTES and (source.size_bytes > MAX_WHOLE_BYTES or not starts_like_picture(source)):
+        return None
+    return source.size_bytes
+
+
+def _crew_size(files: Iterable[SourceFile], most: int) -> int:
+    """Workers that are worth their start; 1: this process does the work."""
+    weight = coded = 0
+    for file in files:
+        if file.kind is Kind.FILE and file.size_bytes <= MAX_WHOLE_BYTES:
+            picture = file.name.lower().endswith(PICTURE_ENDINGS)
+            weight += file.size_bytes if picture else min(file.size_bytes, pipeline.LARGE_FILE_BYTES) // OTHER_FILES_ARE_CHEAPER
+            coded += 1
+    return max(1, min(most, coded, weight // WORTH_A_WORKER_BYTES))
+
+
+def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], tally: _Tally) -> None:
+    """One member into the archive, or its error into the tally."""
+    source = outcome.item
+    try:
+        if isinstance(outcome.error, MemberError | ModelError):
+            raise outcome.error
+        if outcome.error is not None:
+            raise MemberError(display(source.name), str(outcome.error))
+        if source.kind is not Kind.FILE:
+            member = Member(source.name, source.kind, source.mode, source.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, source.link_target)
+            writer.add(member, ())
+            tally.add(member, "")
+        elif outcome.value is not None:
+            encoded, stamp = outcome.value.encoded, outcome.value.stamp
+            parts = _split(encoded)
+            member = Member(
+                source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
+                encoded.codec_id, len(encoded.payload), len(parts), photo=encoded.photo,
+            )  # fmt: skip
+            writer.add(member, parts)
+            tally.add(member, encoded.note)
+        else:
+            if outcome.crash:
+                tally.warnings.append(f"{display(source.name)}: coding it failed ({outcome.crash}); it was kept bit-exact")
+            tally.add(_store_in_parts(writer, source, tally), "coding failed" if outcome.crash else "large file")
+    except MemberError as error:
+        tally.fail(source, error)
+
+
+def _split(encoded: pipeline.Encoded) -> list[bytes]:
+    """Stored files have parts of bounded size, so that they are read back that way; other codecs need their payload whole."""
+    payload = encoded.payload
+    if encoded.codec_id != codecs.STORE:
+        return [payload]
+    return [payload[at : at + PART_BYTES] for at in range(0, len(payload), PART_BYTES)] or [b""]
+
+
+def _store_in_parts(writer: ArchiveWriter, source: SourceFile, tally: _Tally) -> Member:
+    """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
+    with in_parts(source) as file:
+        size_bytes = file.stamp.size_bytes
+        member = Member(
+            source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count
+        )
+        writer.add(member, tally.watch(file.parts(), source))
+    return member
+
+
+class _Tally:
+    """Counts what was packed and tells the caller how far the job is."""
+
+    def __init__(self, files: Sequence[SourceFile], progress: Callback) -> None:
+        self.progress = progress
+        self.files_total = sum(file.kind is Kind.FILE for file in files)
+        self.bytes_total = sum(file.size_bytes for file in files)
+        self.files_done = self.bytes_done = self.size_bytes = self.pixels = 0
+        self.kinds: Counter[Kind] = Counter()
+        self.codecs: dict[int, CodecTotal] = {}
+        self.lossy = CodecTotal("", 0, 0, 0)
+        self.psnrs_db: list[float] = []
+        self.reasons: Counter[str] = Counter()
+        self.failures: list[Failure] = []
+        self.warnings: list[str] = []
+
+    def add(self, member: Member, note: str) -> None:
+        self.kinds[member.kind] += 1
+        self.size_bytes += member.size_bytes
+        if member.kind is Kind.FILE:
+            empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
+            self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
+            if member.photo is None:
+                self.reasons[note or "bit-exact by choice"] += 1
+        if member.photo is not None:
+            self.lossy = self.lossy.plus(member)
+            self.pixels += member.photo.width_px * member.photo.height_px
+            if math.isfinite(member.photo.psnr_db):
+                self.psnrs_db.append(member.photo.psnr_db)
+        self._advance(member.kind, member.size_bytes, member.display_name)
+
+    def fail(self, source: SourceFile, error: MemberError) -> None:
+        self.failures.append(failure(error))
+        self._advance(source.kind, source.size_bytes, display(source.name))
+
+    def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
+        """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
+        ahead_bytes = 0
+        for part in parts:
+            yield part
+            ahead_bytes += len(part)
+            self._report(display(source.name), ahead_bytes)
+
+    def _advance(self, kind: Kind, size_bytes: int, name: str) -> None:
+        self.files_done += kind is Kind.FILE
+        self.bytes_done += size_bytes
+        self._report(name, 0)
+
+    def _report(self, name: str, ahead_bytes: int) -> None:
+        self.progress(Progress(self.files_done, self.files_total, self.bytes_done + ahead_bytes, self.bytes_total, self.pixels, name))
+
+    def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
+        lossy, psnrs_db = self.lossy, self.psnrs_db
+        return PackSummary(
+            archive, self.kinds[Kind.FILE], self.kinds[Kind.DIRECTORY], self.kinds[Kind.SYMLINK], self.size_bytes,
+            archive_bytes, round(seconds, 3),
+            Photographs(
+                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.pixels,
+                round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None, min(psnrs_db, default=None),
+            ),
+            self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
+            tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
+        )  # fmt: skip

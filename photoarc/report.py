@@ -1,0 +1,216 @@
+"""What the command line says: lines of text and JSON values made from members and summaries. No rich here: `list` must be quick.
+
+Plain ASCII apart from the names, so that no terminal is too old. Sizes are decimal (1 MB = 10^6 bytes).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from photoarc.inspection import codec_name
+from photoarc.names import display
+from photoarc.records import Kind, Member
+
+if TYPE_CHECKING:
+    from photoarc.inspection import Overview
+    from photoarc.pack import PackSummary
+    from photoarc.progress import Failure
+    from photoarc.scan import SourceFile
+    from photoarc.unpack import CheckSummary, UnpackSummary
+
+UNITS = ("kB", "MB", "GB", "TB", "PB", "EB", "ZB")
+MOST_REASONS = 4
+SUFFIXES = {Kind.FILE: "", Kind.DIRECTORY: "/", Kind.SYMLINK: " (link)"}
+KIND_WORDS = {Kind.FILE: "file", Kind.DIRECTORY: "folder", Kind.SYMLINK: "link"}
+
+
+def size(count_bytes: float) -> str:
+    """Three digits and a unit: `0 B`, `999 B`, `1.23 MB`."""
+    if count_bytes < 1000:
+        return f"{count_bytes:.0f} B"
+    scaled, unit = next((count_bytes / 1000**power, unit) for power, unit in enumerate(UNITS, 1) if count_bytes < 999.5 * 1000**power)
+    return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {unit}"
+
+
+def count(number: int, word: str) -> str:
+    """`1 file`, `2 files`, `12,000 files`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def ratio(packed_bytes: int, size_bytes: int) -> str:
+    """Packed size in percent of the original; `-` for nothing."""
+    return f"{100 * packed_bytes / size_bytes:.1f}%" if size_bytes else "-"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `75 s`, `2 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def psnr(psnr_db: float | None) -> str:
+    """`38.42 dB`; None and infinity are pictures that came back exact."""
+    return "exact" if psnr_db is None or math.isinf(psnr_db) else f"{psnr_db:.1f} dB"
+
+
+def named(name: bytes, shown: str) -> dict[str, str]:
+    """JSON for a name: printable always, exact bytes in hexadecimal if they are not UTF-8."""
+    try:
+        return {"name": name.decode()}
+    except UnicodeDecodeError:
+        return {"name": shown, "name_hex": name.hex()}
+
+
+def member_json(member: Member) -> dict[str, Any]:
+    """One member for `list --json`."""
+    photo = member.photo
+    value: dict[str, Any] = named(member.name, member.display_name) | {
+        "kind": KIND_WORDS[member.kind],
+        "size_bytes": member.size_bytes,
+        "packed_bytes": member.payload_bytes,
+        "codec": codec_name(member.codec_id) if member.kind is Kind.FILE else None,
+        "lossy": member.lossy,
+        "mtime_ns": member.mtime_ns,
+        "mode": f"{member.mode:04o}",
+        "blake3": member.digest.hex() if member.kind is Kind.FILE else None,
+    }
+    if member.kind is Kind.SYMLINK:
+        value["link_target"] = display(member.link_target)
+    if photo is not None:
+        value["photo"] = asdict(photo) | {
+            "psnr_db": photo.psnr_db if math.isfinite(photo.psnr_db) else None,
+            "source_format": photo.source_format.name.lower(),
+        }
+    return value
+
+
+def list_lines(members: Sequence[Member]) -> list[str]:
+    """Table of members: the name comes last, so that long ones disturb nothing; totals at the end."""
+    rows = [("size", "packed", "ratio", "codec", "quality", "modified", "name")]
+    for member in members:
+        name = member.display_name
+        modified = _local_time(member.mtime_ns)
+        if member.kind is Kind.FILE:
+            sizes = (size(member.size_bytes), size(member.payload_bytes), ratio(member.payload_bytes, member.size_bytes))
+            quality = f"lossy {psnr(member.photo.psnr_db)}" if member.photo else "exact"
+            rows.append((*sizes, codec_name(member.codec_id), quality, modified, name))
+        else:
+            target = f" -> {display(member.link_target)}" if member.kind is Kind.SYMLINK else "/"
+            rows.append(("-", "-", "-", KIND_WORDS[member.kind], "", modified, name + target))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    lines = [
+        "  ".join(
+            [*(cell.rjust(width) if i < 3 else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=False))), row[6]]
+        )
+        for row in rows
+    ]
+    return [*lines, "", totals_line(members)]
+
+
+def _local_time(mtime_ns: int) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(mtime_ns // 1_000_000_000))
+    except (ValueError, OverflowError, OSError):  # a year that the C library cannot write
+        return "?"
+
+
+def totals_line(members: Sequence[Member]) -> str:
+    """`40 files, 34.1 MB -> 12.0 MB (35.2%); 31 of them lossy`."""
+    files = [member for member in members if member.kind is Kind.FILE]
+    before, after = sum(member.size_bytes for member in files), sum(member.payload_bytes for member in files)
+    lossy = sum(member.lossy for member in files)
+    return f"{count(len(files), 'file')}, {size(before)} -> {size(after)} ({ratio(after, before)}), {lossy:,} of them lossy"
+
+
+def info_lines(found: Overview) -> list[str]:
+    """The overview as text."""
+    models = ", ".join(map(str, found.models)) or "none needed"
+    return [
+        f"{found.archive}: photoarc archive, format {found.format_version or 'unknown (damaged header)'}, {size(found.archive_bytes)}",
+        f"  members   {_kinds(found.files, found.directories, found.symlinks)}",
+        f"  sizes     {size(found.size_bytes)} -> {size(found.payload_bytes)} ({ratio(found.payload_bytes, found.size_bytes)})",
+        f"  lossy     {count(found.lossy, 'photograph')}" + ("" if found.lossy else "; every file comes back bit for bit"),
+        f"  models    {models}",
+        *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),
+    ]
+
+
+def pack_lines(done: PackSummary) -> list[str]:
+    """What a person wants to know after packing: how much, how good, what is not a copy any more."""
+    photos = done.photographs
+    lines = [f"packed {_kinds(done.files, done.directories, done.symlinks)} into {done.archive}"]
+    if photos.files:
+        quality = f"mean PSNR {psnr(photos.mean_psnr_db)}" + ("" if photos.min_psnr_db is None else f" (lowest {psnr(photos.min_psnr_db)})")
+        lines += [
+            f"  {count(photos.files, 'photograph')} coded by the learned codec, {quality}, "
+            f"{size(photos.size_bytes)} -> {size(photos.payload_bytes)} ({ratio(photos.payload_bytes, photos.size_bytes)})",
+            "    lossy: they come back nearly, not exactly, as they were; keep the originals or use --mode lossless if every bit matters",
+        ]
+    if done.kept:
+        reasons = [f"{number:,} {reason}" for reason, number in done.kept_reasons[:MOST_REASONS]]
+        more = sum(number for _, number in done.kept_reasons[MOST_REASONS:])
+        kept_bytes = sum(total.size_bytes for total in done.codecs) - photos.size_bytes
+        kept_packed = sum(total.payload_bytes for total in done.codecs) - photos.payload_bytes
+        lines += [
+            f"  {count(done.kept, 'file')} kept bit-exact, {size(kept_bytes)} -> {size(kept_packed)} ({ratio(kept_packed, kept_bytes)})",
+            "    " + ", ".join(reasons + ([f"{more:,} for other reasons"] if more else [])),
+        ]
+    speed = f", {done.size_bytes / 1e6 / done.seconds:.1f} MB/s" if done.seconds > 0 else ""
+    speed += f", {photos.pixels / 1e6 / done.seconds:.1f} MP/s" if photos.pixels and done.seconds > 0 else ""
+    lines.append(
+        f"  {size(done.size_bytes)} -> {size(done.archive_bytes)} ({ratio(done.archive_bytes, done.size_bytes)}) "
+        f"in {duration(done.seconds)}{speed}"
+    )
+    return lines
+
+
+def unpack_lines(done: UnpackSummary) -> list[str]:
+    """What was written where."""
+    lossy = f"  {count(done.photographs, 'photograph')} lossy: close to the originals, not identical" if done.photographs else ""
+    lines = [f"unpacked {_kinds(done.files, done.directories, done.symlinks)}, {size(done.size_bytes)}, into {done.destination}"]
+    return [*lines, *([lossy] if lossy else []), f"  in {duration(done.seconds)}"]
+
+
+def check_lines(done: CheckSummary) -> list[str]:
+    """Whether the archive is sound."""
+    verdict = "is sound" if not done.failures and not done.warnings else "is DAMAGED"
+    return [
+        f"{done.archive} {verdict}: {done.sound:,} of {count(done.members, 'member')} decoded and compared, "
+        f"{size(done.size_bytes)} in {duration(done.seconds)}"
+    ]
+
+
+def dry_run_json(archive: str, files: Sequence[SourceFile], failures: Sequence[Failure]) -> dict[str, Any]:
+    """What would be packed."""
+    members = [named(file.name, display(file.name)) | {"kind": KIND_WORDS[file.kind], "size_bytes": file.size_bytes} for file in files]
+    return {"archive": archive, "members": members, "failures": [asdict(failed) for failed in failures]}
+
+
+def dry_run_lines(files: Sequence[SourceFile]) -> list[str]:
+    """What would be packed."""
+    total = sum(file.size_bytes for file in files)
+    rows = [(size(file.size_bytes) if file.kind is Kind.FILE else "-", display(file.name) + SUFFIXES[file.kind]) for file in files]
+    width = max((len(row[0]) for row in rows), default=0)
+    kinds = Counter(file.kind for file in files)
+    summary = f"would pack {_kinds(kinds[Kind.FILE], kinds[Kind.DIRECTORY], kinds[Kind.SYMLINK])}, {size(total)}; nothing was written"
+    return [*(f"{cell.rjust(width)}  {name}" for cell, name in rows), "", summary]
+
+
+def failure_lines(failures: Iterable[Failure], what: str) -> list[str]:
+    """Each failed member with its reason."""
+    lines = [f"  {failed.name}: {failed.reason}" for failed in failures]
+    return [f"{count(len(lines), 'member')} could not be {what}:", *lines] if lines else []
+
+
+def _kinds(files: int, directories: int, symlinks: int) -> str:
+    words = [count(files, "file")]
+    words += [count(directories, "folder")] if directories else []
+    words += [count(symlinks, "link")] if symlinks else []
+    return ", ".join(words)

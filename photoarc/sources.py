@@ -1,0 +1,145 @@
+"""Reading source files while somebody else may be changing them: whole, or in parts of bounded size."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from photoarc.archive import PART_BYTES
+from photoarc.errors import UnreadableSource
+from photoarc.names import display
+from photoarc.scan import SourceFile
+
+MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the file system said about a file while it was read. `mode` holds permission bits only."""
+
+    size_bytes: int
+    mtime_ns: int
+    mode: int
+
+
+@contextmanager
+def _readable(source: SourceFile) -> Iterator[None]:
+    """Turns every OSError of a reading into UnreadableSource."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UnreadableSource(display(source.name), "it disappeared after the folder was listed") from None
+    except OSError as error:
+        raise UnreadableSource(display(source.name), f"cannot be read: {error.strerror or error}") from error
+
+
+def _open(source: SourceFile) -> BinaryIO:
+    """The open file, surely a regular one: it may have been replaced since the scan."""
+    with _readable(source):
+        file = open(os.open(source.path, _FLAGS), "rb", buffering=0)  # noqa: SIM115 (the callers close it)
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+    raise UnreadableSource(display(source.name), "it was a file when the folder was listed and is not any more")
+
+
+def _stamp(file: BinaryIO) -> Stamp:
+    found = os.fstat(file.fileno())
+    return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode))
+
+
+def _check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_bytes: int) -> None:
+    after = _stamp(file)
+    if (size_bytes, after.mtime_ns) != (before.size_bytes, before.mtime_ns):
+        changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.size_bytes)}" if size_bytes != before.size_bytes else "new date"
+        raise UnreadableSource(display(source.name), f"it changed while it was read ({changed}); pack it again when it is finished")
+
+
+def read_whole(source: SourceFile, limit_bytes: int = MAX_WHOLE_BYTES) -> tuple[bytes, Stamp]:
+    """All bytes of a file and its stamp, which may be newer than the scan's. Raises UnreadableSource."""
+    with _open(source) as file, _readable(source):
+        before = _stamp(file)
+        if before.size_bytes > limit_bytes:
+            raise UnreadableSource(display(source.name), f"it grew to {before.size_bytes} bytes after the folder was listed; pack it again")
+        data = b"".join(_blocks(file, before.size_bytes))
+        _check_unchanged(source, file, before, len(data))
+    return data, before
+
+
+def _blocks(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+    """The file in pieces of at most PART_BYTES; reads at most one byte beyond `size_bytes`, which shows that it grew."""
+    left = size_bytes + 1
+    while left and (block := file.read(min(PART_BYTES, left))):
+        left -= len(block)
+        yield block
+
+
+def starts_like_picture(source: SourceFile) -> bool:
+    """Whether the first bytes are those of a JPEG, PNG, WebP or BMP file; False if it cannot be read."""
+    try:
+        with _open(source) as file, _readable(source):
+            head = file.read(16)
+    except UnreadableSource:
+        return False
+    return head.startswith(_PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+@dataclass(frozen=True, slots=True)
+class InParts:
+    """A file that was read once for its digest, to be read once more for its bytes."""
+
+    source: SourceFile
+    file: BinaryIO
+    stamp: Stamp
+    digest: bytes
+
+    @property
+    def count(self) -> int:
+        """Number of parts; an empty file has one, which is empty."""
+        return max(1, -(-self.stamp.size_bytes // PART_BYTES))
+
+    def parts(self) -> Iterator[bytes]:
+        """PART_BYTES each, the last one shorter and held back until the whole is known to be what the first reading saw.
+
+        Raises UnreadableSource.
+        """
+        hasher, left = blake3(), self.stamp.size_bytes
+        for number in range(self.count):
+            with _readable(self.source):
+                self.file.seek(self.stamp.size_bytes - left)
+                part = b"".join(_exactly(self.file, min(PART_BYTES, left)))
+                left -= len(part)
+                hasher.update(part)
+                if len(part) < PART_BYTES:
+                    _check_unchanged(self.source, self.file, self.stamp, self.stamp.size_bytes - left)
+            if number == self.count - 1 and hasher.digest() != self.digest:
+                raise UnreadableSource(display(self.source.name), "two readings of it differ; pack it again when it is finished")
+            yield part
+
+
+def _exactly(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+    while size_bytes and (block := file.read(size_bytes)):
+        size_bytes -= len(block)
+        yield block
+
+
+@contextmanager
+def in_parts(source: SourceFile) -> Iterator[InParts]:
+    """Opens a file of any size and takes its digest. Raises UnreadableSource."""
+    with _open(source) as file:
+        with _readable(source):
+            stamp, hasher, size_bytes = _stamp(file), blake3(), 0
+            for block in _blocks(file, stamp.size_bytes):
+                hasher.update(block)
+                size_bytes += len(block)
+            _check_unchanged(source, file, stamp, size_bytes)
+        yield InParts(source, file, stamp, hasher.digest())

@@ -1,0 +1,304 @@
+"""Archive -> files, and the check of every member: decode in a crew of workers, write in order.
+
+Archive.payload -> workers: pipeline.decode_payload -> Extractor (or nothing, for `test`)
+stored members, folders, links: this process, stored members streamed part by part
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from photoarc import codecs, workers
+from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
+from photoarc.inspection import damaged, open_archive
+from photoarc.names import display, safe_parts
+from photoarc.progress import Callback, Failure, Progress, failure, silent
+from photoarc.records import Kind, Member
+from photoarc.selection import select
+
+if TYPE_CHECKING:
+    from photoarc.archive import Archive
+    from photoarc.extract import Extractor
+
+ARCHIVE_ENDING = ".pha"
+ENDINGS = {"png": (b".png",), "jpeg": (b".jpg", b".jpeg", b".jpe", b".jfif"), "webp": (b".webp",), "bmp": (b".bmp",)}
+# What a core decodes in the 0.5 s that a worker takes to start.
+WORTH_A_WORKER_PX = 1_500_000
+WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.LZMA: 25_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackOptions:
+    """What the user asked for; `only` are globs (photoarc.selection), `as_format` is "png", "jpeg", "webp" or None."""
+
+    only: tuple[str, ...] = ()
+    as_format: str | None = None
+    workers: int = 0
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackSummary:
+    """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written."""
+
+    archive: str
+    destination: str
+    files: int
+    directories: int
+    symlinks: int
+    photographs: int
+    size_bytes: int
+    seconds: float
+    failures: tuple[Failure, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSummary:
+    """What `test` found; `size_bytes` is the size of the sound files before they were packed."""
+
+    archive: str
+    members: int
+    sound: int
+    photographs: int
+    size_bytes: int
+    seconds: float
+    failures: tuple[Failure, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One member on its way; without a payload this process does it. `target` is the name to write, `error` what stopped it already."""
+
+    member: Member
+    target: bytes
+    payload: bytes | None = None
+    as_format: str | None = None
+    error: MemberError | None = None
+
+
+def default_destination(archive_path: str | Path) -> Path:
+    """Folder in the current one, named after the archive."""
+    name = Path(archive_path).name
+    stem = name.removesuffix(ARCHIVE_ENDING)
+    return Path(stem if stem and stem != name else f"{name}.unpacked")
+
+
+def decode(job: Job) -> bytes:
+    """Worker's part of unpacking: the file's bytes. Raises MemberError, ModelError."""
+    from photoarc import pipeline
+
+    member = job.member
+    assert job.payload is not None
+    name = member.display_name
+    return pipeline.decode_payload(name, member.codec_id, job.payload, member.size_bytes, member.digest, job.as_format)
+
+
+def check(job: Job) -> int:
+    """Worker's part of testing: the size of the decoded file in bytes."""
+    return len(decode(job))
+
+
+def unpack(
+    archive_path: str | Path, destination: str | Path, options: UnpackOptions | None = None, progress: Callback = silent
+) -> UnpackSummary:
+    """Writes the chosen members below `destination`. Members that fail are listed in the summary, the others are written.
+
+    Raises FormatError (no archive), UsageError (a glob that matches nothing, a destination that is a file), PhotoarcError (no workers).
+    """
+    from photoarc.extract import Extractor
+
+    started = time.monotonic()
+    options = options or UnpackOptions()
+    folder = Path(destination)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder to unpack into")
+    with open_archive(archive_path) as archive:
+        members = select(archive.members, options.only)
+        tally = _Tally(members, progress, damaged(archive, options.only))
+        jobs = _jobs(archive, members, options, folder)
+        crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost)
+        with Extractor(folder, options.force) as extractor, closing(crew) as outcomes:
+            for outcome in outcomes:
+                try:
+                    tally.add(outcome.item.member, _extract(archive, extractor, outcome))
+                except MemberError as error:
+                    tally.fail(outcome.item.member, error)
+            tally.take_back(extractor.finish(), members)
+        done = tally.done
+        return UnpackSummary(
+            str(archive_path), str(folder), done[Kind.FILE], done[Kind.DIRECTORY], done[Kind.SYMLINK], tally.photographs, tally.size_bytes,
+            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings),
+        )  # fmt: skip
+
+
+def test(archive_path: str | Path, jobs: int = 0, progress: Callback = silent) -> CheckSummary:  # noqa: PT028 (not a pytest test)
+    """Decodes every member and compares every digest; nothing is written. Raises FormatError (no archive), PhotoarcError (no workers)."""
+    started = time.monotonic()
+    with open_archive(archive_path) as archive:
+        members = list(archive.members)
+        tally = _Tally(members, progress, damaged(archive))
+        todo = _jobs(archive, members, UnpackOptions(), None)
+        with closing(workers.run(check, todo, workers=_crew_size(members, jobs), cost=_cost)) as outcomes:
+            for outcome in outcomes:
+                member = outcome.item.member
+                try:
+                    _raise_failure(outcome)
+                    if outcome.value is None:
+                        archive.test(member)
+                    tally.add(member, member.size_bytes)
+                except MemberError as error:
+                    tally.fail(member, error)
+        return CheckSummary(
+            str(archive_path), len(members) + len(archive.damaged), sum(tally.done.values()), tally.photographs, tally.size_bytes,
+            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings),
+        )  # fmt: skip
+
+
+def _jobs(archive: Archive, members: Sequence[Member], options: UnpackOptions, folder: Path | None) -> Iterator[Job]:
+    """Reads payloads only when the crew has room for them; refuses before decoding what could not be written (`folder` None: test)."""
+    targets = _targets(members, options.as_format)
+    for member in members:
+        target = targets[member.name]
+        try:
+            if isinstance(target, MemberError):
+                raise target
+            if folder is not None:
+                parts = safe_parts(target)
+                if member.kind is Kind.FILE and not options.force and os.path.lexists(os.path.join(os.fsencode(folder), *parts)):
+                    raise CannotWrite(display(target), "exists already; -f replaces it")
+            if _for_crew(member):
+                yield Job(member, target, archive.payload(member), options.as_format if member.lossy else None)
+            else:
+                yield Job(member, target)
+        except MemberError as error:
+            yield Job(member, member.name, error=error)
+
+
+def _for_crew(member: Member) -> bool:
+    known = member.codec_id in codecs.CODECS and not member.needs_extension
+    return member.kind is Kind.FILE and known and member.codec_id != codecs.STORE
+
+
+def _cost(job: Job) -> int | None:
+    """Bytes that a member takes in memory: its payload and, until it is written, its file."""
+    if job.payload is None:
+        return None
+    photo = job.member.photo
+    decoded = photo.width_px * photo.height_px * 3 if photo and job.as_format else job.member.size_bytes
+    return len(job.payload) + decoded
+
+
+def _crew_size(members: Iterable[Member], most: int) -> int:
+    """Workers that are worth their start; 1: this process does the work."""
+    worth, crew = 0.0, 0
+    for member in members:
+        if _for_crew(member):
+            crew += 1
+            if member.photo:
+                worth += member.photo.width_px * member.photo.height_px / WORTH_A_WORKER_PX
+            else:
+                worth += member.size_bytes / WORTH_A_WORKER_BYTES.get(member.codec_id, WORTH_A_WORKER_PX)
+    return max(1, min(most or workers.usable_cores(), crew, int(worth)))
+
+
+def _targets(members: Sequence[Member], as_format: str | None) -> dict[bytes, bytes | MemberError]:
+    """Name to write for each member's name: another ending for photographs with --as, an error where that name is taken."""
+    if as_format is None:
+        return {member.name: member.name for member in members}
+    taken = {member.name for member in members if not member.lossy or _with_ending(member.name, as_format) == member.name}
+    targets: dict[bytes, bytes | MemberError] = {name: name for name in taken}
+    for member in members:
+        if member.name not in targets:
+            target = _with_ending(member.name, as_format)
+            clash = CannotWrite(member.display_name, f"as {as_format} it would be called {display(target)}, the name of another file")
+            targets[member.name] = clash if target in taken else target
+            taken.add(target)
+    return targets
+
+
+def _with_ending(name: bytes, as_format: str) -> bytes:
+    stem, ending = os.path.splitext(name)
+    if ending.lower() in ENDINGS[as_format]:
+        return name
+    known = any(ending.lower() in endings for endings in ENDINGS.values())
+    return (stem if known else name) + ENDINGS[as_format][0]
+
+
+def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, int]) -> None:
+    name = outcome.item.member.display_name
+    if outcome.item.error is not None:
+        raise outcome.item.error
+    if isinstance(outcome.error, MemberError):
+        raise outcome.error
+    if outcome.error is not None:  # a model that is missing, a limit: the file cannot be had, the others can
+        raise DecodeFailed(name, str(outcome.error)) from outcome.error
+    if outcome.crash:
+        raise DecodeFailed(name, f"decoding it failed ({outcome.crash})")
+
+
+def _extract(archive: Archive, extractor: Extractor, outcome: workers.Outcome[Job, bytes]) -> int:
+    """Writes one member, returns the bytes written. Raises MemberError."""
+    _raise_failure(outcome)
+    job, member = outcome.item, outcome.item.member
+    if member.kind is Kind.DIRECTORY:
+        extractor.directory(member)
+        return 0
+    if member.kind is Kind.SYMLINK:
+        extractor.symlink(member)
+        return 0
+    if outcome.value is not None:
+        extractor.file(member, functools.partial(_write, outcome.value), name=job.target)
+        return len(outcome.value)
+    extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
+    return member.size_bytes
+
+
+def _write(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
+
+
+class _Tally:
+    """Counts what was done and tells the caller how far the job is."""
+
+    def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure]) -> None:
+        self.progress = progress
+        self.files_total = sum(member.kind is Kind.FILE for member in members)
+        self.bytes_total = sum(member.size_bytes for member in members)
+        self.files_done = self.bytes_done = self.pixels = 0
+        self.done = dict.fromkeys(Kind, 0)
+        self.photographs = self.size_bytes = 0
+        self.failures = list(damaged)
+
+    def add(self, member: Member, size_bytes: int) -> None:
+        self.done[member.kind] += 1
+        self.size_bytes += size_bytes
+        if member.photo:
+            self.photographs += 1
+            self.pixels += member.photo.width_px * member.photo.height_px
+        self._report(member)
+
+    def fail(self, member: Member, error: MemberError) -> None:
+        self.failures.append(failure(error))
+        self._report(member)
+
+    def take_back(self, errors: Sequence[MemberError], members: Sequence[Member]) -> None:
+        """Links and folders that turned out at the very end to be impossible."""
+        kinds = {member.display_name: member.kind for member in members} if errors else {}
+        for error in errors:
+            self.failures.append(failure(error))
+            self.done[kinds[error.name]] -= 1
+
+    def _report(self, member: Member) -> None:
+        self.files_done += member.kind is Kind.FILE
+        self.bytes_done += member.size_bytes
+        name = member.display_name
+        self.progress(Progress(self.files_done, self.files_total, self.bytes_done, self.bytes_total, self.pixels, name))
