@@ -107,7 +107,12 @@ def _checked_header(body: bytes) -> bytes:
 
 
 def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, metadata: Sequence[Item] = ()) -> bytes:
-    """Pixels (H, W, 1 or 3) and alpha (H, W) or None -> PNG file. Memory: the file and two strips, never a copy of the pixels."""
+    """Pixels (H, W, 1 or 3) and alpha (H, W) or None -> PNG file. Memory: the file and two strips, never a copy of the pixels.
+
+    Raises PayloadError for metadata that are no ancillary chunks.
+    """
+    if not all(len(item.key) == 4 and item.key.isalpha() and item.key[0] & 32 for item in metadata):
+        raise PayloadError("the photograph's metadata is damaged")
     height, width, colours = pixels.shape
     channels = colours + (alpha is not None)
     header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, _COLOUR_TYPE[channels], 0, 0, 0])
