@@ -267,5 +267,5 @@ def read_index(source: ArchiveFile, header: FileHeader, footer: Footer) -> tuple
 
 def _smallest_extent(member: Member, record_bytes: int) -> int:
     """Bytes that a member's chunks take at least (padding between parts is not known before they are read)."""
-    further = max(member.parts, 1) - 1
-    return frames.chunk_bytes(record_bytes, member.payload_bytes) + further * frames.chunk_bytes(frames.PART_RECORD_BYTES, 0)
+    extent = frames.chunk_bytes(record_bytes, member.payload_bytes)
+    return extent if member.parts < 2 else extent + (member.parts - 1) * frames.chunk_bytes(frames.PART_RECORD_BYTES, 0)

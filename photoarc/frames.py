@@ -221,14 +221,14 @@ def pack_entry(offset: int, record: bytes) -> bytes:
 
 def parse_entries(data: bytes) -> list[tuple[int, Member, int]]:
     """Inverse of pack_entry for a whole inflated index payload: (chunk offset, member, record_bytes). Raises IndexCorrupt."""
-    entries, at = [], 0
-    while at < len(data):
-        if len(data) - at < _ENTRY.size:
+    entries, at, end = [], 0, len(data)
+    while at < end:
+        if end - at < _ENTRY.size:
             raise IndexCorrupt("an index entry is cut", section="5.1")
         offset, length = _ENTRY.unpack_from(data, at)
         at += _ENTRY.size
-        if length > min(len(data) - at, MAX_RECORD_BYTES):
-            raise IndexCorrupt(f"an index entry declares {length} bytes, {len(data) - at} are left", section="5.1")
+        if length > end - at or length > MAX_RECORD_BYTES:
+            raise IndexCorrupt(f"an index entry declares {length} bytes, {end - at} are left", section="5.1")
         try:
             entries.append((offset, parse_member(data[at : at + length]), length))
         except FormatError as error:
