@@ -143,7 +143,7 @@ class ScaleContext(nn.Module):
 
 
 class Factorized(nn.Module):
-    """Prior of z: a mixture of three logistics a channel (Balle et al. 2018, arXiv 1802.01436, section 6.1, simplified), stretched a level."""
+    """Prior of z: a mixture of three logistics a channel (Balle et al. 2018, arXiv 1802.01436, 6.1, simplified), stretched a level."""
 
     def __init__(self, c: int, levels: int, k: int = 3):
         super().__init__()

@@ -7,15 +7,13 @@ channels ordered by energy; a plane lists only latents that passed the one befor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from struct import Struct
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from photoarc.codecs import photograph, raw_lzma
-from photoarc.codecs.photograph import Mask
+from photoarc.codecs.photograph import Integers, Mask
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.image import Photograph, write
 from photoarc.models.hyperprior import Hyperprior
@@ -31,7 +29,7 @@ _LENGTH = Struct("<I")
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Sequence[npt.NDArray[Any]]]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
         q[:, ~coded] = 0
         values = _serial(q, model)
@@ -44,9 +42,9 @@ class _Coder:
         rest = magnitude - PLANES
         large = rest >= ESCAPE
         sections += [_lzma(np.where(large, ESCAPE, rest).astype(np.uint8)), rest[large].astype("<u2").tobytes()]
-        return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,)
+        return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,), self.dequantize(model, (q,))
 
-    def decode_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
+    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         signs, *planes, rest_packed, large = _sections(stream)
         magnitude = np.zeros(model.channels * h * w, np.int32)
@@ -66,9 +64,11 @@ class _Coder:
             raise ValueError(f"{len(signs)} bytes of signs for {len(nonzero)} values")
         negative = np.unpackbits(np.frombuffer(signs, np.uint8), count=len(nonzero)).astype(bool)
         magnitude[nonzero[negative]] *= -1
-        q = _unserial(magnitude, model, h, w)
-        y_hat: FloatArray = q.astype(np.float32)[None]
-        return y_hat, (q,)
+        return (_unserial(magnitude, model, h, w),)
+
+    def dequantize(self, model: Hyperprior, integers: Integers) -> FloatArray:
+        y_hat: FloatArray = integers[0].astype(np.float32)[None]
+        return y_hat
 
 
 def _serial(q: npt.NDArray[np.int16], model: Hyperprior) -> npt.NDArray[np.int32]:

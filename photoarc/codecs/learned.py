@@ -5,14 +5,10 @@ The decoder reads all integers of a band before it runs the first float network:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from photoarc.codecs import photograph
-from photoarc.codecs.photograph import Mask
+from photoarc.codecs.photograph import Integers, Mask
 from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
 from photoarc.image import Photograph, write
 from photoarc.models.hyperprior import SLICES, Hyperprior
@@ -25,8 +21,8 @@ Z_PER_LATENT = 4  # latents a hyper-latent's side
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Sequence[npt.NDArray[Any]]]:
-        z, symbols, index = model.quantize(y, coded)
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+        z, symbols, index, y_hat = model.quantize(y, coded)
         encoder = Encoder()  # a stack: last slice first, hyper-latents last
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
@@ -34,9 +30,9 @@ class _Coder:
         planes = z[0].reshape(model.z_channels, -1).astype(np.int32)
         for plane, table in zip(reversed(planes), reversed(model.z_tables(level)), strict=True):
             encoder.push(plane, table)
-        return encoder.finish(), (z, symbols)
+        return encoder.finish(), (z, symbols), y_hat
 
-    def decode_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
+    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         decoder = Decoder(stream)
         count = (h // Z_PER_LATENT) * (w // Z_PER_LATENT)
@@ -48,7 +44,11 @@ class _Coder:
             index = model.table_index(k, symbols, features) * coded
             symbols[:, model.slice_channels(k)] = pop_by_table(decoder, index.ravel(), model.y_tables).reshape(index.shape)
         decoder.finish()
-        return model.dequantize(z, symbols), (z, symbols)
+        return z, symbols
+
+    def dequantize(self, model: Hyperprior, integers: Integers) -> FloatArray:
+        z, symbols = integers
+        return model.dequantize(z, symbols)
 
 
 def encode(photo: Photograph, quality: float) -> tuple[bytes, PhotoInfo]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Protocol
@@ -36,15 +36,22 @@ Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
-class BandCoder(Protocol):
-    """Latents of one band <-> bytes."""
+Integers = tuple[npt.NDArray[Any], ...]
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Sequence[npt.NDArray[Any]]]:
-        """Scaled latents (1, M, h, w) -> stream, and the integers in it for the checksum. Positions outside `coded` (h, w) are free."""
+
+class BandCoder(Protocol):
+    """Latents of one band <-> integers <-> bytes. Positions outside the mask `coded` (h, w) lie in padding and are free."""
+
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+        """Scaled latents (1, M, h, w) -> stream, the integers in it, and y_hat as a decoder will have it."""
         ...
 
-    def decode_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> tuple[FloatArray, Sequence[npt.NDArray[Any]]]:
-        """Inverse: y_hat (1, M, h, w) in quantisation steps, and the same integers. Raises ValueError for a stream that does not fit."""
+    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
+        """Stream -> the same integers. Raises ValueError for a stream that does not fit."""
+        ...
+
+    def dequantize(self, model: Hyperprior, integers: Integers) -> FloatArray:
+        """Integers -> y_hat (1, M, h, w) in quantisation steps."""
         ...
 
 
@@ -171,16 +178,26 @@ def encode(photo: Photograph, quality: float, coder: BandCoder) -> tuple[bytes, 
         len(photo.writer),
         len(alpha),
     )
-    checksum, streams = 0, []
-    for band in bands(height, rows, STRIDE_PX):
-        y = model.scale(_analyze(model, photo.pixels, band), header.level(model))
-        stream, integers = coder.encode_band(model, y, header.level(model), _coded(header, band))
-        streams.append(stream)
-        checksum = _crc(integers, checksum)
+    level, checksum = header.level(model), 0
+    streams: list[bytes] = []
+
+    def code() -> Iterator[FloatArray]:
+        nonlocal checksum
+        for band in bands(height, rows, STRIDE_PX):
+            y = model.scale(_analyze(model, photo.pixels, band), level)
+            coded = _coded(header, band)
+            stream, integers, y_hat = coder.encode_band(model, y, level, coded)
+            read = coder.read_band(model, stream, level, coded)
+            if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
+                raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
+            streams.append(stream)
+            checksum = _crc(integers, checksum)
+            yield y_hat
+
+    squared = sum(_squared_error(photo.pixels[top : top + len(x)], x) for top, x in _synthesize(header, model, code()))
     header = Header(**{f: getattr(header, f) for f in Header.__slots__} | {"checksum": checksum})
     body = [_LENGTH.pack(len(s)) + s for s in streams]
     payload = b"".join([header.pack(), photo.metadata, photo.writer, alpha, *body])
-    squared = sum(_squared_error(photo.pixels[top : top + len(x)], x) for top, x in _reconstruct(header, model, streams, coder))
     psnr_db = 10 * math.log10(255**2 * photo.pixels.size / squared) if squared else math.inf
     return payload, PhotoInfo(width, height, psnr_db, quality_c / 100, model.entry.id, photo.source_format)
 
@@ -192,8 +209,9 @@ def decode(payload: bytes, coder: BandCoder) -> Photograph:
     """
     header = parse_header(payload)
     metadata, writer, alpha_data, streams = _sections(payload, header)
+    model = _model(header)
     out = np.empty((header.height_px, header.width_px, 1 if header.grey else 3), np.uint8)
-    for top, x in _reconstruct(header, _model(header), streams, coder):
+    for top, x in _synthesize(header, model, _dequantize(header, model, streams, coder)):
         out[top : top + len(x)] = x
     alpha = None
     if header.has_alpha:
@@ -230,42 +248,42 @@ def _analyze(model: Hyperprior, pixels: Pixels, band: Band) -> FloatArray:
     return np.ascontiguousarray(y[:, :, band.top - low : band.bottom - low])
 
 
-def _reconstruct(header: Header, model: Hyperprior, streams: Sequence[bytes], coder: BandCoder) -> Iterator[tuple[int, Pixels]]:
-    """Pixel rows (top, (rows, W, C)) of each band, the checksum verified before the last one is given."""
-    level, checksum = header.level(model), 0
-    above: FloatArray | None = None
-    current: FloatArray | None = None
-    top = 0
+def _dequantize(header: Header, model: Hyperprior, streams: Sequence[bytes], coder: BandCoder) -> Iterator[FloatArray]:
+    """Decoded y_hat of each band; the checksum of all bands is verified before the last is given."""
+    checksum = 0
     layout = list(bands(header.height_px, header.band_rows_px, STRIDE_PX))
     for band, stream in zip(layout, streams, strict=True):
         try:
-            y_hat, integers = coder.decode_band(model, stream, level, _coded(header, band))
+            integers = coder.read_band(model, stream, header.level(model), _coded(header, band))
         except ValueError as error:
             raise PayloadError(f"latents cannot be read: {error}", PayloadCorrupt) from error
         checksum = _crc(integers, checksum)
+        if band is layout[-1] and checksum != header.checksum:
+            message = f"decoded latents have CRC-32 {checksum:08x}, the encoder's had {header.checksum:08x}: the picture would be wrong"
+            raise PayloadError(message, SymbolMismatch)
+        yield coder.dequantize(model, integers)
+
+
+def _synthesize(header: Header, model: Hyperprior, y_hats: Iterable[FloatArray]) -> Iterator[tuple[int, Pixels]]:
+    """Latents band by band -> pixel rows (top, (rows, W, C)), cut to the picture; each band is seen with its neighbours' rows."""
+    level, halo, top = header.level(model), model.halo, 0
+    above: FloatArray | None = None
+    current: FloatArray | None = None
+
+    def rows(below: FloatArray | None) -> Pixels:
+        assert current is not None
+        skip = above.shape[2] * STRIDE_PX if above is not None else 0
+        x = model.synthesize(np.concatenate([y for y in (above, current, below) if y is not None], 2), level)
+        x = x[skip : skip + min(current.shape[2] * STRIDE_PX, header.height_px - top), : header.width_px]
+        return np.rint(x.mean(axis=2, keepdims=True, dtype=np.float32)).astype(np.uint8) if header.grey else x
+
+    for y_hat in y_hats:
         if current is not None:
-            yield top, _synthesize(header, model, level, top, (above, current, y_hat[:, :, : model.halo]))
-            above = np.concatenate([above, current], 2)[:, :, -model.halo :] if above is not None else current[:, :, -model.halo :]
-            top = band.top * STRIDE_PX
+            yield top, rows(y_hat[:, :, :halo])
+            above = (current if above is None else np.concatenate([above, current], 2))[:, :, -halo:]
+            top += current.shape[2] * STRIDE_PX
         current = y_hat
-    if checksum != header.checksum:
-        raise PayloadError(
-            f"decoded latents have CRC-32 {checksum:08x}, the encoder's had {header.checksum:08x}: the picture would be wrong",
-            SymbolMismatch,
-        )
-    assert current is not None  # a picture has at least one band
-    yield top, _synthesize(header, model, level, top, (above, current, None))
-
-
-def _synthesize(
-    header: Header, model: Hyperprior, level: float, top: int, rows: tuple[FloatArray | None, FloatArray, FloatArray | None]
-) -> Pixels:
-    """Pixels of the middle rows, cut to the picture."""
-    above, current, _ = rows
-    skip = above.shape[2] * STRIDE_PX if above is not None else 0
-    x = model.synthesize(np.concatenate([r for r in rows if r is not None], 2), level)
-    x = x[skip : skip + min(current.shape[2] * STRIDE_PX, header.height_px - top), : header.width_px]
-    return np.rint(x.mean(axis=2, keepdims=True, dtype=np.float32)).astype(np.uint8) if header.grey else x
+    yield top, rows(None)
 
 
 def _crc(integers: Sequence[npt.NDArray[Any]], start: int) -> int:

@@ -89,8 +89,8 @@ class Hyperprior:
         """y_hat (1, M, h, w) in quantisation steps -> pixels (16 h, 16 w, 3)."""
         return self._run("synthesis", latents=y_hat * self._interpolate(self._log_igain, level))
 
-    def quantize(self, y: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, SymbolArray, IndexArray]:
-        """Scaled latents -> z_hat, symbols, table indices. `coded` (h, w): positions of the picture, others get index 0."""
+    def quantize(self, y: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, SymbolArray, IndexArray, FloatArray]:
+        """Scaled latents -> z_hat, symbols, table indices, y_hat. `coded` (h, w): positions of the picture, others get index 0."""
         z = cast(FloatArray, self._run("hyper_analysis", latents=y))
         features, mean_features = self.scale_features(z), self._run("mean_hyper", z=z)
         rolled = self._roll(y, 1)
@@ -104,7 +104,7 @@ class Hyperprior:
             symbols[:, here] *= index[:, here] > 0
             np.clip(symbols[:, here], -SYMBOL_MAX, SYMBOL_MAX, out=symbols[:, here])
             np.add(symbols[:, here], mu, out=known[:, here])
-        return z, symbols.astype(np.int16), index
+        return z, symbols.astype(np.int16), index, self._roll(known, -1)
 
     def scale_features(self, z: FloatArray) -> FloatArray:
         """z_hat -> what scale_k needs beside the symbols; exact integers held in float32."""
