@@ -91,7 +91,10 @@ def _from_jpeg(data: bytes) -> Photograph:
     frame = parts.frame
     _check_size(frame.width_px, frame.height_px)
     pixels = np.empty((frame.height_px, frame.width_px, len(frame.components)), np.uint8)
-    pyjpegxl.jpeg_decode_into(parts.picture, pixels)
+    try:
+        pyjpegxl.jpeg_decode_into(parts.picture, pixels)
+    except RuntimeError as error:
+        raise PayloadError(f"broken JPEG: {str(error).rpartition('TurboJPEG error: ')[2][:80]}") from error
     writer = jpeg.pack_settings(jpeg.settings(parts))
     kept = [_jpeg_item(s) for s in parts.metadata if not jpeg.is_jfif(s) and not jpeg.is_adobe(s)]
     return Photograph(pixels, None, SourceFormat.JPEG, metadata.pack(kept), writer)
