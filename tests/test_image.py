@@ -5,13 +5,13 @@ import io
 import zlib
 
 import numpy as np
+import pictures
 import pytest
 from PIL import Image
 
 from photoarc import image, jpeg, metadata, png, webp
 from photoarc.errors import LimitExceeded, PayloadError
 from photoarc.records import SourceFormat
-from tests import pictures
 
 WIDTH, HEIGHT = 200, 150
 PHOTO = pictures.photo(WIDTH, HEIGHT)

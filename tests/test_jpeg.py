@@ -1,11 +1,11 @@
 """JPEG marker segments: apart, back together, and everything that must be refused."""
 
+import pictures
 import pyjpegxl
 import pytest
 
 from photoarc import jpeg
 from photoarc.errors import PayloadError
-from tests import pictures
 
 PHOTO = pictures.photo(96, 80)
 

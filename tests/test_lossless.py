@@ -1,11 +1,11 @@
 """Codecs store, lzma and jpegxl: exact round trips, refusals, damaged payloads."""
 
 import numpy as np
+import pictures
 import pytest
 
 from photoarc.codecs import general, jpegxl, store
 from photoarc.errors import PayloadError
-from tests import pictures
 
 NOISE = np.random.default_rng(1).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
 TEXT = b"".join(b"%d bottles of beer on the wall\n" % k for k in range(2000))

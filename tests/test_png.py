@@ -4,13 +4,13 @@ import io
 import zlib
 
 import numpy as np
+import pictures
 import pytest
 from PIL import Image
 
 from photoarc import png
 from photoarc.errors import PayloadError
 from photoarc.metadata import AFTER, BEFORE, Item
-from tests import pictures
 
 PHOTO = pictures.photo(90, 70)
 ALPHA = np.random.default_rng(5).integers(0, 256, PHOTO.shape[:2], dtype=np.uint8)
