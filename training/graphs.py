@@ -33,7 +33,7 @@ class Graph:
         return name
 
     def constant(self, value: np.ndarray) -> str:
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), f"w{len(self.weights)}"))
+        self.weights.append(numpy_helper.from_array(np.asarray(value, order="C"), f"w{len(self.weights)}"))
         return self.weights[-1].name
 
     def op(self, kind: str, *inputs: str, **attributes: object) -> str:
