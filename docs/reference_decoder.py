@@ -124,7 +124,7 @@ class Model:
         self.context = [layers(folder / f"scale_{k}.onnx") for k in range(SLICES)]
 
     def features(self, z: np.ndarray) -> np.ndarray:
-        """z (Z, h/4, w/4) -> scale features (F, h, w)."""
+        """Z (Z, h/4, w/4) -> scale features (F, h, w)."""
         up1, depthwise, up2 = self.hyper
         t = shuffle(run(up1, z))
         return shuffle(run(up2, np.concatenate([t, run(depthwise, t)])))

@@ -1,0 +1,143 @@
+"""Models: the manifest tells the truth, the scale path is exact everywhere, bands do not show."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pictures
+import pytest
+
+from photoarc import models
+from photoarc.errors import ModelCorrupt, ModelMissing
+from photoarc.models import manifest
+from photoarc.models.hyperprior import CLIP, SLICES, Hyperprior
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+import reference_decoder as reference
+
+LEVELS = [
+    onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> Hyperprior:
+    return models.load(models.DEFAULT_ID)
+
+
+@pytest.fixture(scope="module")
+def plain(model) -> reference.Model:
+    return reference.Model(model.entry.folder)
+
+
+@pytest.fixture(scope="module")
+def integers(model):
+    """Hyper-latents and symbols far beyond what pictures give: every activation bound is reached."""
+    rng = np.random.default_rng(11)
+    z = np.clip(np.rint(rng.laplace(0, 60, (1, model.z_channels, 3, 5))), -255, 255).astype(np.float32)
+    symbols = np.rint(rng.laplace(0, 9, (1, model.channels, 12, 20))).astype(np.float32)
+    return z, symbols
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("level", LEVELS, ids=["plain", "basic", "all"])
+def test_scale_path_equals_int64_in_every_element(model, plain, integers, threads, level):
+    z, symbols = integers
+
+    def run(name, **inputs):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.graph_optimization_level = threads, level
+        session = onnxruntime.InferenceSession(str(model.entry.folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
+        return session.run(None, inputs)[0]
+
+    wanted = plain.features(z[0].astype(np.int64))
+    features = run("scale_hyper", z=z)
+    assert np.array_equal(features[0], wanted)
+    assert np.abs(wanted).max() == 127  # the bounds were reached
+    for k in range(SLICES):
+        known = {"symbols": np.clip(symbols[:, : k * model.channels // SLICES], -CLIP, CLIP)} if k else {}
+        index = run(f"scale_{k}", features=features, **known)
+        assert np.array_equal(index[0], plain.index(k, symbols[0].astype(np.int64), wanted))
+        assert len(np.unique(index)) > 10
+
+
+def test_sums_of_the_scale_path_stay_exact_in_float32(plain):
+    """The bound of docs/format.md section 8.3, with the largest inputs there can be."""
+    layers = [
+        ("z", plain.hyper[0]),
+        *((None, layer) for layer in plain.hyper[1:]),
+        *((None, layer) for net in plain.context for layer in net),
+    ]
+    for kind, (weight, bias, _, _, _, _) in layers:
+        largest = 255 if kind == "z" or weight.shape[1] > 1 else 127
+        assert (np.abs(weight).sum((1, 2, 3)) * largest + np.abs(bias)).max() < 1 << 24
+        assert np.abs(weight).max() <= 127
+
+
+def test_roll_is_undone(model):
+    y = np.random.default_rng(0).standard_normal((1, model.channels, 8, 12)).astype(np.float32)
+    rolled = model._roll(y, 1)
+    assert not np.array_equal(rolled, y)
+    assert np.array_equal(model._roll(rolled, -1), y)
+
+
+def test_encoder_and_decoder_have_the_same_latents(model):
+    pixels = np.pad(pictures.photo(192, 128, 3), ((4, 4), (4, 4), (0, 0)), mode="edge")
+    y = model.scale(model.analyze(pixels), 5.3)
+    z, symbols, index, y_hat = model.quantize(y, np.ones(y.shape[2:], bool))
+    assert np.array_equal(model.dequantize(z, symbols), y_hat)
+    assert not symbols[index == 0].any()
+    assert np.abs(y_hat - y)[model._roll((index > 0).astype(np.float32), -1) > 0].max() <= 0.5 + 1e-3
+
+
+def test_manifest_names_every_file_and_its_hash(model):
+    assert {p.name for p in model.entry.folder.iterdir()} == set(model.entry.files)
+    for name in model.entry.files:
+        model.entry.file(name)
+    assert model.entry.licence
+    assert model.entry.training
+
+
+def test_a_changed_model_file_is_refused(model, tmp_path, monkeypatch):
+    folder = tmp_path / model.entry.name
+    folder.mkdir()
+    for name in model.entry.files:
+        (folder / name).write_bytes((model.entry.folder / name).read_bytes())
+    (folder / "tables.npz").write_bytes(b"x" + (folder / "tables.npz").read_bytes()[1:])
+    (tmp_path / "manifest.json").write_text((model.entry.folder.parent / "manifest.json").read_text())
+    monkeypatch.setattr(manifest, "FOLDERS", (tmp_path,))
+    manifest.entries.cache_clear()
+    try:
+        with pytest.raises(ModelCorrupt, match=r"tables.npz has SHA-256 .*, expected .*; install photoarc again"):
+            Hyperprior(manifest.entry(model.entry.id))
+        (folder / "tables.npz").unlink()
+        with pytest.raises(ModelMissing, match=r"file tables.npz not found"):
+            Hyperprior(manifest.entry(model.entry.id))
+        with pytest.raises(ModelMissing, match="unknown to this version of photoarc"):
+            manifest.entry(999)
+    finally:
+        manifest.entries.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"models": [{}]}', '{"models": 3}'])
+def test_a_broken_manifest_is_named(tmp_path, monkeypatch, text):
+    (tmp_path / "manifest.json").write_text(text)
+    monkeypatch.setattr(manifest, "FOLDERS", (tmp_path,))
+    manifest.entries.cache_clear()
+    try:
+        with pytest.raises(ModelCorrupt, match=r"manifest.json cannot be read"):
+            manifest.entries()
+    finally:
+        manifest.entries.cache_clear()
+
+
+def test_model_identity_covers_what_a_decoder_needs(model):
+    import hashlib
+
+    text = "".join(f"{n} {h}\n" for n, h in sorted(model.entry.files.items()) if n not in {"analysis.onnx", "hyper_analysis.onnx"})
+    assert hashlib.sha256(text.encode()).digest() == model.entry.sha256
+    assert json.loads((model.entry.folder.parent / "manifest.json").read_text())["models"]

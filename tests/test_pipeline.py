@@ -1,0 +1,133 @@
+"""One file in, one payload out: which codec, and that everything comes back."""
+
+import numpy as np
+import pictures
+import pytest
+from blake3 import blake3
+from PIL import Image
+
+from photoarc import codecs, pipeline
+from photoarc.codecs import learned
+from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, UnsupportedCodec
+from photoarc.pipeline import CodingOptions, Mode, decode_image, decode_payload, encode_file
+
+
+def code(data, mode=Mode.FAST, quality=70.0):
+    encoded = encode_file("name", data, CodingOptions(mode, quality))
+    assert encoded.digest == blake3(data).digest()
+    assert encoded.size_bytes == len(data)
+    return encoded
+
+
+def back(encoded, as_format=None):
+    return decode_payload("name", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest, as_format)
+
+
+PHOTO = pictures.photo(256, 192)
+
+
+@pytest.mark.parametrize("make", [pictures.png, pictures.jpeg, pictures.webp, pictures.bmp])
+@pytest.mark.parametrize(("mode", "codec_id"), [(Mode.FAST, codecs.LEARNED), (Mode.LZMA, codecs.LATENTS)])
+def test_photographs_are_coded_and_keep_their_format(make, mode, codec_id):
+    data = make(PHOTO) if make is not pictures.jpeg else make(PHOTO, quality=97)
+    encoded = code(data, mode)
+    assert encoded.codec_id == codec_id
+    assert encoded.photo is not None
+    assert not encoded.note
+    assert len(encoded.payload) < len(data)
+    assert back(encoded)[:2] == data[:2]
+    picture = decode_image("name", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest)
+    assert picture.size == (256, 192)
+
+
+@pytest.mark.parametrize(
+    ("data", "codec_id"),
+    [
+        (b"", codecs.STORE),
+        (b"x", codecs.STORE),
+        (b"lines of text\n" * 200, codecs.LZMA),
+        (np.random.default_rng(0).bytes(5000), codecs.STORE),
+        (pictures.jpeg(PHOTO), codecs.JPEGXL),
+        (pictures.jpeg(PHOTO)[:-900], codecs.STORE),
+        (pictures.cmyk_jpeg(PHOTO), codecs.STORE),
+    ],
+    ids=["empty", "byte", "text", "noise", "jpeg", "cut jpeg", "cmyk jpeg"],
+)
+def test_lossless_mode_gives_back_every_byte(data, codec_id):
+    encoded = code(data, Mode.LOSSLESS)
+    assert (encoded.codec_id, encoded.photo) == (codec_id, None)
+    assert len(encoded.payload) <= len(data)
+    assert back(encoded) == data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pictures.png(pictures.screenshot(300, 200)),
+        pictures.png(PHOTO[:40, :40]),
+        pictures.jpeg(PHOTO, tail=b"film"),
+        pictures.cmyk_jpeg(PHOTO),
+    ],
+    ids=["screenshot", "tiny", "tail", "cmyk"],
+)
+def test_what_is_no_photograph_is_kept_bit_exact_and_said(data):
+    encoded = code(data)
+    assert encoded.photo is None
+    assert encoded.note
+    assert back(encoded) == data
+
+
+def test_a_photograph_that_would_grow_is_kept_bit_exact():
+    data = pictures.jpeg(PHOTO, quality=12)
+    encoded = code(data, quality=100)
+    assert encoded.photo is None
+    assert encoded.note == "smaller bit-exact"
+    assert back(encoded) == data
+
+
+def test_a_codec_that_fails_costs_the_coder_not_the_file(monkeypatch):
+    def broken(photo, quality):
+        raise PayloadError("the decoder does not read back the encoder's latents")
+
+    monkeypatch.setattr(learned, "encode", broken)
+    data = pictures.png(PHOTO)
+    encoded = code(data)
+    assert encoded.photo is None
+    assert "does not read back" in encoded.note
+    assert back(encoded) == data
+
+
+def test_as_format_is_obeyed_by_photographs_and_ignored_by_the_rest():
+    encoded = code(pictures.png(PHOTO))
+    assert back(encoded, "jpeg")[:3] == b"\xff\xd8\xff"
+    assert back(encoded, "webp")[:4] == b"RIFF"
+    text = code(b"lines of text\n" * 200)
+    assert back(text, "jpeg") == b"lines of text\n" * 200
+
+
+def test_wrong_bytes_never_pass_the_digest():
+    encoded = code(b"lines of text\n" * 200)
+    with pytest.raises(PayloadCorrupt, match="BLAKE3"):
+        decode_payload("name", encoded.codec_id, encoded.payload, encoded.size_bytes, bytes(32))
+    with pytest.raises(PayloadCorrupt):
+        decode_payload("name", codecs.STORE, b"abc", 4, blake3(b"abcd").digest())
+
+
+def test_unknown_codecs_and_no_pictures_are_named():
+    with pytest.raises(UnsupportedCodec, match="codec ID 99"):
+        decode_payload("name", 99, b"", 0, bytes(32))
+    text = code(b"lines of text\n" * 200)
+    with pytest.raises(DecodeFailed, match="not a picture"):
+        decode_image("name", text.codec_id, text.payload, text.size_bytes, text.digest)
+
+
+def test_image_of_a_kept_file():
+    encoded = code(pictures.png(pictures.screenshot(300, 200)))
+    picture = decode_image("name", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest)
+    assert isinstance(picture, Image.Image)
+    assert picture.size == (300, 200)
+
+
+def test_default_quality_is_the_documented_one():
+    assert CodingOptions().quality == 70
+    assert pipeline.CodingOptions().mode is Mode.FAST
