@@ -43,9 +43,8 @@ ArchivePath = Annotated[str, typer.Argument(metavar="ARCHIVE", show_default=Fals
 
 @app.command()
 def pack(
-    paths: Annotated[
-        list[str], typer.Argument(metavar="SRC... ARCHIVE", help="Files and folders to pack; the archive to write comes last.")
-    ],
+    sources: Annotated[list[str], typer.Argument(metavar="SRC", help="Files and folders to pack.")],
+    archive: Annotated[str, typer.Argument(metavar="ARCHIVE", help="The archive to write; its name comes last.")],
     mode: Annotated[
         Literal["fast", "lzma", "lossless"],
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
@@ -69,11 +68,8 @@ def pack(
         from photoarc.pipeline import CodingOptions, Mode
         from photoarc.progress import failure
 
-        if len(paths) < 2:
-            raise UsageError("pack needs something to pack and, last, the archive to write: photoarc pack SRC... ARCHIVE")
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         options = packing.PackOptions(CodingOptions(Mode(mode), quality), jobs or 0, excludes, force)
-        *sources, archive = paths
         failures: Sequence[Failure]
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
@@ -91,7 +87,7 @@ def pack(
 @app.command()
 def unpack(
     archive: ArchivePath,
-    dest: Annotated[str | None, typer.Argument(metavar="[DEST]", help="Folder to write into. [default: ./NAME-OF-ARCHIVE]")] = None,
+    dest: Annotated[str | None, typer.Argument(metavar="DEST", help="Folder to write into. [default: ./ARCHIVE without .pha]")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Only these members, and what is below them; repeatable.")] = None,
     as_format: Annotated[
         Literal["png", "jpeg", "webp"] | None, typer.Option("--as", help="Write photographs that were coded lossily in this format.")
@@ -117,7 +113,7 @@ def unpack(
 @app.command("list")
 def list_members(
     archive: ArchivePath,
-    globs: Annotated[list[str] | None, typer.Argument(metavar="[GLOB]...", help="Only these members, and what is below them.")] = None,
+    globs: Annotated[list[str] | None, typer.Argument(metavar="GLOB", help="Only these members, and what is below them.")] = None,
     names_only: Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -271,4 +267,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # typer loads pydantic, which would search every installed package: 30 ms
     app()

@@ -54,8 +54,11 @@ def open_archive(path: str | Path) -> Archive:
         return photoarc.open(path)
     except (IndexCorrupt, Truncated) as error:
         archive = photoarc.open(path, scan=True)
-        archive.warnings.insert(0, f"{path}: {error}")
+        failed = {str(damage) for damage in archive.damaged}  # these are listed with the other failures
+        archive.warnings = [f"{path}: {error}", *(warning for warning in archive.warnings if warning not in failed)]
         return archive
+    except FormatError as error:
+        raise type(error)(f"{path}: {error}", section=error.section) from error
 
 
 def damaged(archive: Archive, globs: Sequence[str] = ()) -> list[Failure]:

@@ -151,7 +151,7 @@ def pack_lines(done: PackSummary) -> list[str]:
         lines += [
             f"  {count(photos.files, 'photograph')} coded by the learned codec, {quality}, "
             f"{size(photos.size_bytes)} -> {size(photos.payload_bytes)} ({ratio(photos.payload_bytes, photos.size_bytes)})",
-            "    lossy: they come back nearly, not exactly, as they were; keep the originals or use --mode lossless if every bit matters",
+            "    lossy: close to the originals, not identical; keep the originals or use --mode lossless if every bit matters",
         ]
     if done.kept:
         reasons = [f"{number:,} {reason}" for reason, number in done.kept_reasons[:MOST_REASONS]]
