@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -351,8 +352,47 @@ def test_a_deflate_bomb_is_refused(tmp_path: Path) -> None:
     index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 0, record, bomb))
     footer = frames.Footer(ARCHIVE_ID, 1, 48, 1, 48 + len(index) + 128, 0, blake3(index).digest())
     (tmp_path / "a.pha").write_bytes(frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)) + index + frames.pack_footer(footer))
+    del bomb
+    tracemalloc.start()
     with pytest.raises(IndexCorrupt, match="does not inflate"):
         photoarc.open(tmp_path / "a.pha")
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 1 << 20
+
+
+def test_nothing_hides_between_index_and_footer(tmp_path: Path) -> None:
+    data = forge(tmp_path / "a.pha", [simple(b"a")]).read_bytes()
+    footer = dataclasses.replace(frames.parse_footer(data[-128:]), archive_bytes=len(data) + 8)
+    (tmp_path / "a.pha").write_bytes(data[:-128] + bytes(8) + frames.pack_footer(footer))
+    with pytest.raises(IndexCorrupt, match="does not agree with the footer"):
+        photoarc.open(tmp_path / "a.pha")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sizes"),
+    [((0, 2, 1), (5, 5, 5)), ((0, 1, 1), (5, 5, 5)), ((0, 1, 2), (5, 5, 6)), ((0, 1, 2), (5, 5, 4)), ((0, 1, 2), (5, 9, 1))],
+)
+def test_parts_must_be_the_promised_ones(tmp_path: Path, numbers: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+    """Order, numbers and lengths; all chunks are intact. Three parts with 15 bytes together are declared."""
+    member = dataclasses.replace(stored(b"a", bytes(15)), parts=3)
+    data, entry = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)), frames.pack_entry(48, pack_member(member))
+    for sequence, (number, size) in enumerate(zip(numbers, sizes, strict=True)):
+        kind, record = (
+            (ChunkType.PART, frames.pack_part(frames.PartRecord(0, number))) if number else (ChunkType.MEMBER, pack_member(member))
+        )
+        data += b"".join(make_chunk(ARCHIVE_ID, kind, sequence, record, bytes(size)))
+    index_record = frames.pack_index_record(frames.IndexRecord(0, 1, len(entry)))
+    index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 3, index_record, make_index_payload(entry)))
+    footer = frames.Footer(ARCHIVE_ID, 1, len(data), 1, len(data) + len(index) + 128, 0, blake3(index).digest())
+    (tmp_path / "a.pha").write_bytes(data + index + frames.pack_footer(footer))
+    good = (numbers, sizes) == ((0, 1, 2), (5, 9, 1))
+    with photoarc.open(tmp_path / "a.pha") as archive:
+        if good:
+            assert archive.read("a") == bytes(15)
+        else:
+            with pytest.raises(PayloadCorrupt, match="not the one that the file record promises"):
+                archive.read("a")
 
 
 def test_index_and_chunk_must_agree(tmp_path: Path) -> None:

@@ -222,6 +222,8 @@ def test_a_damaged_part_costs_its_member_and_is_named(good: bytes, damaged: Call
             assert len(archive) == len(EXPECTED) - 1
             assert [error.name for error in archive.damaged] == ["in/parts.bin"]
             assert len(archive.warnings) == 2
+            if part:
+                assert "1 of its 3 parts" in str(archive.damaged[0])
 
 
 def test_a_lost_chunk_is_named_from_the_index(good: bytes, damaged: Callable[[bytes], Path]) -> None:

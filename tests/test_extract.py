@@ -159,7 +159,7 @@ def test_existing_files_need_force(tmp_path: Path, use_dir_fd: bool) -> None:
     (tmp_path / "d").mkdir()
     extractor = Extractor(tmp_path, False, use_dir_fd=use_dir_fd)
     with pytest.raises(CannotWrite, match=r"exists already.*--force"):
-        put(extractor, stored(b"a", b"new"))
+        extractor.file(stored(b"a", b"new"), lambda _: pytest.fail("decoded for nothing"))
     put(extractor, link(b"l", b"a"))
     assert len(extractor.finish()) == 1
     assert (tmp_path / "a").read_text() == (tmp_path / "l").read_text() == "precious"

@@ -42,6 +42,12 @@ def test_refused_everywhere(name: bytes, windows: bool) -> None:
         safe_parts(name, windows=windows)
 
 
+def test_the_reason_is_said() -> None:
+    for name, reason in ((b"/etc", "absolute"), (b"a/../b", r"'\.\.'"), (b"x" * 256, "256 bytes"), (b"", "without a name")):
+        with pytest.raises(UnsafeName, match=reason):
+            safe_parts(name)
+
+
 @pytest.mark.parametrize("name", WINDOWS)
 def test_refused_on_windows_only(name: bytes) -> None:
     with pytest.raises(UnsafeName):

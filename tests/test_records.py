@@ -168,6 +168,13 @@ def test_unknown_extensions() -> None:
     assert records.parse_member(with_extension(records.PHOTO_TAG, b"of another length")).needs_extension == records.PHOTO_TAG
 
 
+def test_a_record_has_exactly_the_declared_length() -> None:
+    record = records.pack_member(stored(b"name", b"x"))
+    for data in (record[:-1], record + b"x", record[:73], b""):
+        with pytest.raises(FormatError, match="file record"):
+            records.parse_member(data)
+
+
 def test_a_cut_extension_is_refused() -> None:
     record = with_extension(0x0077, b"later")
     with pytest.raises(FormatError, match="declares"):
