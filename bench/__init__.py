@@ -1,0 +1,1 @@
+"""Measurements of photoarc and its peers: raw rows, tables, figures (bench/README.md)."""
