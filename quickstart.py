@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Set-up and first job in one command, on a fresh machine with Python 3.11 or newer.
+
+    python3 quickstart.py [FOLDER]    install photoarc into .venv, pack FOLDER, unpack it again beside it, print both summaries
+    python3 quickstart.py --test      install it with its test tools and run the tests
+
+Without FOLDER it packs pictures that tests/draw_folder.py draws. Results go to out/, nothing else is touched.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VENV = HERE / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def run(*command: str | Path) -> None:
+    """Run a command and say how long it took; its failure is ours."""
+    started = time.monotonic()
+    code = subprocess.run([str(c) for c in command], cwd=HERE, check=False).returncode
+    if code:
+        sys.exit(code)
+    print(f"  ({time.monotonic() - started:.1f} s)\n", flush=True)
+
+
+def install(extra: str) -> None:
+    """Virtual environment with photoarc in it; nothing is done if pyproject.toml has not changed since."""
+    stamp, wanted = VENV / f"installed{extra}", hashlib.sha256((HERE / "pyproject.toml").read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    print(f"installing photoarc{extra} into {VENV}", flush=True)
+    if not PYTHON.is_file():
+        venv.create(VENV, with_pip=True)
+    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f".{extra}")
+    stamp.write_text(wanted)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="folder of photographs to pack")
+    parser.add_argument("--test", action="store_true", help="run the tests instead")
+    arguments = parser.parse_args()
+    if sys.version_info < (3, 11):
+        sys.exit(f"photoarc needs Python 3.11 or newer, this is {sys.version.split()[0]}")
+    install("[dev]" if arguments.test else "")
+    if arguments.test:
+        run(PYTHON, "-m", "pytest")
+        return
+    out = HERE / "out"
+    out.mkdir(exist_ok=True)
+    folder = arguments.folder
+    if folder is None:
+        folder = out / "pictures"
+        shutil.rmtree(folder, ignore_errors=True)
+        run(PYTHON, HERE / "tests" / "draw_folder.py", folder)
+    archive, back = out / f"{folder.resolve().name}.pha", out / f"{folder.resolve().name}-unpacked"
+    shutil.rmtree(back, ignore_errors=True)
+    print(f"$ photoarc pack {folder} {archive}", flush=True)
+    run(PYTHON, "-m", "photoarc", "pack", "--force", folder, archive)
+    print(f"$ photoarc unpack {archive} {back}", flush=True)
+    run(PYTHON, "-m", "photoarc", "unpack", archive, back)
+    print(f"look at {back}, or list what was packed: {PYTHON} -m photoarc list {archive}")
+
+
+if __name__ == "__main__":
+    main()
