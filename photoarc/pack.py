@@ -23,7 +23,7 @@ from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
 from photoarc.errors import MemberError, ModelError, UsageError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
-from photoarc.progress import Callback, Failure, Progress, failure, silent
+from photoarc.progress import BY_CHOICE, Callback, Failure, Progress, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import MAX_WHOLE_BYTES, Stamp, in_parts, read_whole, starts_like_picture
@@ -226,7 +226,7 @@ class _Tally:
             empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
             if member.photo is None:
-                self.reasons[note or "bit-exact by choice"] += 1
+                self.reasons[note or BY_CHOICE] += 1
         if member.photo is not None:
             self.lossy = self.lossy.plus(member)
             self.pixels += member.photo.width_px * member.photo.height_px

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from photoarc.inspection import codec_name
 from photoarc.names import display
+from photoarc.progress import BY_CHOICE
 from photoarc.records import Kind, Member
 
 if TYPE_CHECKING:
@@ -156,11 +157,14 @@ def pack_lines(done: PackSummary) -> list[str]:
     if done.kept:
         reasons = [f"{number:,} {reason}" for reason, number in done.kept_reasons[:MOST_REASONS]]
         more = sum(number for _, number in done.kept_reasons[MOST_REASONS:])
+        reasons += [f"{more:,} for other reasons"] if more else []
+        if [reason for reason, _ in done.kept_reasons] == [BY_CHOICE]:
+            reasons = [f"{total.files:,} by {total.codec}" for total in done.codecs]
         kept_bytes = sum(total.size_bytes for total in done.codecs) - photos.size_bytes
         kept_packed = sum(total.payload_bytes for total in done.codecs) - photos.payload_bytes
         lines += [
             f"  {count(done.kept, 'file')} kept bit-exact, {size(kept_bytes)} -> {size(kept_packed)} ({ratio(kept_packed, kept_bytes)})",
-            "    " + ", ".join(reasons + ([f"{more:,} for other reasons"] if more else [])),
+            "    " + ", ".join(reasons),
         ]
     speed = f", {done.size_bytes / 1e6 / done.seconds:.1f} MB/s" if done.seconds > 0 else ""
     speed += f", {photos.pixels / 1e6 / done.seconds:.1f} MP/s" if photos.pixels and done.seconds > 0 else ""

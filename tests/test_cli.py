@@ -303,3 +303,19 @@ def test_durations() -> None:
         "59 min 59 s",
         "2 h 05 min",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_progress_on_a_terminal(photos: Path, tmp_path: Path, encoding: str) -> None:
+    screen, terminal = os.openpty()
+    environment = _environment() | {"PYTHONIOENCODING": encoding, "TERM": "xterm", "COLUMNS": "100"}
+    done = subprocess.run(
+        command("pack", "photos", "out.pha"), cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=terminal, check=True
+    )
+    os.close(terminal)
+    shown = os.read(screen, 1 << 16).decode()
+    os.close(screen)
+    assert done.stdout.startswith(b"packed 2 files")
+    assert "packing" in shown
+    assert "2/2 files" in shown
+    assert shown.isascii() == (encoding == "ascii")
