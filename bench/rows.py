@@ -1,0 +1,132 @@
+"""The raw results: one row a codec, setting and picture, as TSV in git (columns: bench/README.md)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bench.codecs import CODECS, Codec
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Rate, quality and CPU time of one picture; every field is a column."""
+
+    codec: str
+    quality: float
+    image: str
+    width: int
+    height: int
+    bytes: int
+    payload_bytes: int
+    bpp: float
+    psnr_db: float
+    ssim: float
+    ms_ssim: float
+    enc_cpu_s: float
+    dec_cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Wall seconds of one encoding and one decoding, in one round."""
+
+    round: int
+    codec: str
+    quality: float
+    image: str
+    pixels: int
+    enc_s: float
+    dec_s: float
+
+
+Record = TypeVar("Record", Row, Time)
+
+_FORMATS = {
+    "quality": "{:g}", "bpp": "{:.5f}", "psnr_db": "{:.4f}", "ssim": "{:.6f}", "ms_ssim": "{:.6f}", "enc_cpu_s": "{:.4f}",
+    "dec_cpu_s": "{:.4f}", "enc_s": "{:.4f}", "dec_s": "{:.4f}",
+}  # fmt: skip
+_TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
+
+
+def write(path: Path, records: Iterable[Record], kind: type[Record]) -> None:
+    """TSV with a head line, put in place at once."""
+    names = [field.name for field in fields(kind)]
+    lines = ["\t".join(names)]
+    lines += ["\t".join(_FORMATS.get(name, "{}").format(getattr(record, name)) for name in names) for record in records]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text("\n".join(lines) + "\n")
+    os.replace(partial, path)
+
+
+def read(path: Path, kind: type[Record]) -> list[Record]:
+    """Inverse of write. Raises FileNotFoundError."""
+    types = {field.name: _TYPES[str(field.type)] for field in fields(kind)}
+    with path.open(newline="") as file:
+        table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [kind(**{name: types[name](line[name]) for name in types}) for line in table]
+
+
+def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    """New rows in place of all old rows of the same codecs, in the order of CODECS."""
+    new = list(new)
+    replaced = {row.codec for row in new}
+    rank = {codec.name: at for at, codec in enumerate(CODECS)}
+    rows = [row for row in old if row.codec not in replaced] + new
+    return sorted(rows, key=lambda row: (rank.get(row.codec, len(rank)), row.quality, row.image))
+
+
+def describe(path: Path, codecs: Iterable[Codec]) -> None:
+    """Machine and versions beside the rows; what an earlier run said of other codecs is kept."""
+    known = json.loads(path.read_text()) if path.exists() else {"codecs": {}}
+    known["machine"] = machine()
+    known["codecs"] |= {codec.name: codec_version(codec) for codec in codecs}
+    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def machine() -> str:
+    """Processor, cores, memory, system, Python."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        name = next((line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")), name)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}"
+
+
+def codec_version(codec: Codec) -> str:
+    """What did the work: library and version; for photoarc the model too."""
+    from PIL import features
+
+    if codec.name.startswith("photoarc"):
+        import photoarc
+        from photoarc.models.manifest import DEFAULT_ID, entry
+
+        model = entry(DEFAULT_ID)
+        suffix = "" if codec.lossless else f", model {model.name} {model.sha256.hex()[:16]}, onnxruntime {package_version('onnxruntime')}"
+        return f"photoarc {photoarc.__version__}{suffix}"
+    pillow = f"Pillow {package_version('pillow')}"
+    library = {
+        "jpeg": ("libjpeg_turbo", "libjpeg-turbo"),
+        "webp": ("webp", "libwebp"),
+        "webp-lossless": ("webp", "libwebp"),
+        "avif": ("avif", "libavif"),
+        "jpeg2000": ("jpg_2000", "OpenJPEG"),
+        "png": ("zlib", "zlib"),
+    }.get(codec.name)
+    if library:
+        return f"{pillow}, {library[1]} {features.version(library[0])}"
+    if codec.package:
+        return f"{codec.package.replace('_', '-')} {package_version(codec.package.replace('_', '-'))}"
+    return f"Python {platform.python_version()}" if codec.name == "xz" else codec.program
