@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench import metrics, rows
+from bench import rows
 from bench.bdrate import Curve
+from photoarc import metrics
 
 REFERENCE = Path(__file__).parent / "reference"
 METRICS = ("psnr", "ms_ssim")

@@ -27,8 +27,9 @@ import numpy as np
 from PIL import Image
 
 import photoarc
-from bench import codecs, metrics, rows
+from bench import codecs, rows
 from bench.codecs import Codec, Pixels
+from photoarc import metrics
 
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm")
 QUICK_STEP, TIMES_STEP = 6, 3  # every so manieth picture

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 import photoarc
-from bench import codecs, curves, metrics, rows
+from bench import codecs, curves, rows
 from bench.bdrate import bd_quality, bd_rate
 from bench.curves import Measured
+from photoarc import metrics
 
 ANCHORS = ("vtm", "bpg_444_x265_ycbcr", "av1", "webp", "jpeg")
 ANCHOR_NAMES = ("VTM", "BPG 4:4:4", "AV1", "WebP", "JPEG")

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 
 pytest.importorskip("scipy")
 
-from bench import bdrate, codecs, metrics, rows, run
+from bench import bdrate, codecs, rows, run
+from photoarc import metrics
 
 
 def picture(height=192, width=208, seed=3):

@@ -121,8 +121,8 @@ def _similarity(scale: _Scale, planes: Planes) -> tuple[Planes, Planes]:
     variance = _blur(planes * planes) - mean * mean
     covariance = _blur(scale.planes * planes) - scale.mean * mean
     a, b = scale.mean + np.float32(CENTRE), mean + np.float32(CENTRE)
-    luminance = (2 * a * b + np.float32(C1)) / (a * a + b * b + np.float32(C1))
-    structure = (2 * covariance + np.float32(C2)) / (scale.variance + variance + np.float32(C2))
+    luminance: Planes = (2 * a * b + np.float32(C1)) / (a * a + b * b + np.float32(C1))
+    structure: Planes = (2 * covariance + np.float32(C2)) / (scale.variance + variance + np.float32(C2))
     return luminance, structure
 
 
