@@ -55,7 +55,8 @@ class Quality:
 def _window() -> npt.NDArray[np.float32]:
     offsets = np.arange(TAPS) - TAPS // 2
     weights = np.exp(-(offsets**2) / (2 * SIGMA**2))
-    return (weights / weights.sum()).astype(np.float32)
+    window: npt.NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
+    return window
 
 
 _WINDOW = _window()
@@ -64,10 +65,10 @@ _WINDOW = _window()
 def _blur(x: Planes) -> Planes:
     """Gaussian window where it fits: (3, H, W) -> (3, H - 10, W - 10)."""
     rows, columns, last = x.shape[1], x.shape[2], TAPS - 1
-    y = _WINDOW[TAPS // 2] * x[:, TAPS // 2 : rows - TAPS // 2]
+    y: Planes = _WINDOW[TAPS // 2] * x[:, TAPS // 2 : rows - TAPS // 2]
     for k in range(TAPS // 2):
         y += _WINDOW[k] * (x[:, k : rows - last + k] + x[:, last - k : rows - k])
-    z = _WINDOW[TAPS // 2] * y[:, :, TAPS // 2 : columns - TAPS // 2]
+    z: Planes = _WINDOW[TAPS // 2] * y[:, :, TAPS // 2 : columns - TAPS // 2]
     for k in range(TAPS // 2):
         z += _WINDOW[k] * (y[:, :, k : columns - last + k] + y[:, :, last - k : columns - k])
     return z
@@ -76,7 +77,8 @@ def _blur(x: Planes) -> Planes:
 def _halve(x: Planes) -> Planes:
     """Averages of 2x2; an odd last row or column is repeated."""
     x = np.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, x.shape[2] % 2)), mode="edge")
-    return (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) * np.float32(0.25)
+    out: Planes = (x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2]) * np.float32(0.25)
+    return out
 
 
 def _planes(pixels: Pixels) -> Planes:
@@ -121,9 +123,10 @@ def _similarity(scale: _Scale, planes: Planes) -> tuple[Planes, Planes]:
     variance = _blur(planes * planes) - mean * mean
     covariance = _blur(scale.planes * planes) - scale.mean * mean
     a, b = scale.mean + np.float32(CENTRE), mean + np.float32(CENTRE)
-    luminance: Planes = (2 * a * b + np.float32(C1)) / (a * a + b * b + np.float32(C1))
-    structure: Planes = (2 * covariance + np.float32(C2)) / (scale.variance + variance + np.float32(C2))
-    return luminance, structure
+    c1, c2 = np.float32(C1), np.float32(C2)
+    luminance = (2 * a * b + c1) / (a * a + b * b + c1)
+    structure = (2 * covariance + c2) / (scale.variance + variance + c2)
+    return luminance.astype(np.float32, copy=False), structure.astype(np.float32, copy=False)
 
 
 def psnr(a: Pixels, b: Pixels) -> float:
