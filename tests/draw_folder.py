@@ -1,6 +1,6 @@
 """Draw a small photo folder: what quickstart.py packs when it is given none.
 
-    python tests/draw_folder.py FOLDER
+python tests/draw_folder.py FOLDER
 """
 
 import sys
