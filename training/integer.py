@@ -3,7 +3,7 @@
 Each convolution of ScaleHyper and ScaleContext becomes `clip((W * a + b) >> shift, lo, hi)` with 8-bit weights, activations of at most
 9 bits and a power-of-two step an output channel. Run as float32 convolutions these are exact as long as sum|W| * max|a| + |b| < 2^24,
 whatever the order of the additions, the thread count or the instruction set; `>>` becomes a multiplication by 2^-shift and a
-floor, both exact (docs/format.md section 8.3). Activation steps are measured on photographs; the log-scale is folded into an index of 64 tables.
+floor, both exact (docs/format.md section 8.3). Activation steps are measured on photographs; the log-scale becomes an index of 64 tables.
 
 Post-training rounding with integer accumulators as in He et al. 2022 (arXiv 2202.07513).
 """
