@@ -7,6 +7,7 @@ The coded picture reaches its decoder without metadata, so that no hostile EXIF,
 metadata are opaque bytes from one end to the other. EXIF orientation is not applied: the tag stays and stays true.
 JPEG is decoded by libjpeg-turbo through pyjpegxl: equal to Pillow's pixels on all 147 sound JPEGs tried, straight into our
 array (Pillow's own image costs 4 bytes a pixel more), and, unlike Pillow, it reports the damage that libjpeg papers over.
+pyjpegxl is imported where it is used: it takes as long to load as NumPy, and a folder of PNG needs none of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-import pyjpegxl
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
@@ -80,6 +80,8 @@ def _check_photographic(pixels: Pixels) -> None:
 
 
 def _from_jpeg(data: bytes) -> Photograph:
+    import pyjpegxl
+
     parts = jpeg.split(data)
     if parts.tail:
         raise PayloadError("data after the end of the picture")

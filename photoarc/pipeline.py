@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from photoarc import codecs
-from photoarc.codecs import general, jpegxl, store
+from photoarc.codecs import general, store
 from photoarc.errors import DecodeFailed, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.records import PhotoInfo
 
@@ -90,6 +90,8 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 def _bit_exact(data: bytes, digest: bytes, note: str) -> Encoded:
     """The first bit-exact codec whose payload is smaller than the file and decodes to the same bytes."""
     if data[:2] == b"\xff\xd8":
+        from photoarc.codecs import jpegxl  # slow to load
+
         try:
             return Encoded(codecs.JPEGXL, jpegxl.encode(data), len(data), digest, note=note)  # has compared
         except PayloadError:

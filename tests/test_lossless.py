@@ -78,3 +78,11 @@ def test_jpegxl_refuses_a_picture_too_large_for_its_file_before_decoding():
     payload = jpegxl.encode(flat)
     with pytest.raises(PayloadError, match="claims 600 x 600 pixels for a file of 100 bytes"):
         jpegxl.decode(payload, 100)
+
+
+def test_jpegxl_refuses_a_jpeg_that_claims_too_many_pixels_before_coding(monkeypatch):
+    at = JPEG.index(b"\xff\xc0") + 5
+    claim = JPEG[:at] + b"\xff\xff\xff\xff" + JPEG[at + 4 :]
+    monkeypatch.setattr("pyjpegxl.jpeg_to_jxl", lambda data: pytest.fail("was coded"))
+    with pytest.raises(PayloadError, match="4,294,836,225 pixels"):
+        jpegxl.encode(claim)

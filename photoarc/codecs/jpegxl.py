@@ -6,18 +6,26 @@ marker, CMYK, truncated, arithmetic coding); the caller then takes another codec
 
 from __future__ import annotations
 
+import re
+
 import pyjpegxl
 
 from photoarc.errors import PayloadCorrupt, PayloadError
 
-# libjxl allocates by the size that a payload claims. A JPEG spends at least one bit on an 8x8 block, 512 pixels a byte, on one
+# libjxl allocates by the size that a file claims. A JPEG spends at least one bit on an 8x8 block, 512 pixels a byte, on one
 # flat colour; the densest of 135 real files had 216.
 _PIXELS_PER_BYTE = 1000
+_SMALL_PIXELS = 65536
 _LEAST_SAVING = 0.01
+# Start of frame (ITU-T T.81 table B.1): length 8 + 3 n, 8 or 12 bits, height, width. Found anywhere, for damaged files have stray ones.
+_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x0e\x11\x14][\x08\x0c](..)(..)", re.DOTALL)
 
 
 def encode(data: bytes) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
+    pixels = max((int.from_bytes(f[1], "big") * int.from_bytes(f[2], "big") for f in _FRAME.finditer(data)), default=0)
+    if not _plausible(pixels, len(data)):
+        raise PayloadError(f"the JPEG claims {pixels:,} pixels in {len(data)} bytes")
     pyjpegxl.set_num_threads(1)
     try:
         payload = bytes(pyjpegxl.jpeg_to_jxl(data))
@@ -30,12 +38,16 @@ def encode(data: bytes) -> bytes:
     return payload
 
 
+def _plausible(pixels: int, size_bytes: int) -> bool:
+    return pixels <= _SMALL_PIXELS + size_bytes * _PIXELS_PER_BYTE
+
+
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
     """Payload -> JPEG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
     pyjpegxl.set_num_threads(1)
     try:
         header = pyjpegxl.probe(payload)
-        if header.width * header.height > 65536 + size_bytes * _PIXELS_PER_BYTE:
+        if not _plausible(header.width * header.height, size_bytes):
             size = f"{header.width} x {header.height} pixels"
             raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
         data = bytes(pyjpegxl.jxl_to_jpeg(payload))
