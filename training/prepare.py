@@ -96,7 +96,10 @@ def files(folders: list[Path]) -> list[Path]:
 def prepare(out: Path, photos: list[Path], apart: list[Path], side: int, shrink: float, each: int) -> dict[str, int]:
     """Write patches and SOURCES.tsv; returns how many files came to what end."""
     out.mkdir(parents=True, exist_ok=True)
-    kept = [difference_hash(Image.open(f)) for f in files(apart)]
+    kept = []
+    for f in files(apart):
+        with Image.open(f) as picture:
+            kept.append(difference_hash(ImageOps.exif_transpose(picture)))
     tally: dict[str, int] = {}
     with ThreadPoolExecutor() as pool, (out / "SOURCES.tsv").open("w") as sources:
         sources.write("patch\tsource\tleft\ttop\tshrunk\n")
