@@ -19,6 +19,7 @@ pytest.importorskip("scipy")
 sys.path.append(str(Path(__file__).parent.parent))  # bench/ and training/ are beside the package, not in it
 sys.path.append(str(Path(__file__).parent.parent / "training"))
 
+import card
 import cost
 import evaluate
 import onnx
@@ -183,6 +184,20 @@ def test_weights_land_only_if_better_on_every_set():
 
 def test_models_are_named_by_their_folder(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"models": [{"id": 7, "name": "x", "files": {"a.onnx": "00"}}]}))
-    assert evaluate.identity(tmp_path / "x")[0] == 7
+    assert card.entry(tmp_path / "x")["id"] == 7
     with pytest.raises(SystemExit, match=r"not in .*, which lists x"):
-        evaluate.identity(tmp_path / "y")
+        card.entry(tmp_path / "y")
+
+
+def test_card_is_made_of_the_manifest_and_of_measurements(tmp_path):
+    found = card.entry(MODEL)
+    assert "Not measured." in card.card(MODEL)
+    head, rates = "set\tmodel\tquality\tpictures\tbpp\tpsnr_db\tms_ssim\n", "set\tmodel\tanchor\trange\tbd_rate_percent\n"
+    (tmp_path / "means.tsv").write_text(f"{head}kodak\t{card.label(found)}\t50\t24\t0.8\t34.6\t0.98\n")
+    (tmp_path / "bd.tsv").write_text(rates)
+    text = card.card(MODEL, tmp_path)
+    assert "| kodak | 24 | 50 | 0.8 | 34.6 | 0.98 |" in text
+    assert all(digest in text for digest in (found["sha256"], *found["files"].values()))
+    (tmp_path / "means.tsv").write_text(f"{head}kodak\tphoto-1-00000000\t50\t24\t0.8\t34.6\t0.98\n")
+    with pytest.raises(SystemExit, match="holds no measurements of photo-1-"):
+        card.card(MODEL, tmp_path)

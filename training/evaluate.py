@@ -12,14 +12,14 @@ installed: the processes that measure it are told to look there.
 
 import argparse
 import dataclasses
-import hashlib
-import json
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+
+from card import entry, label
 
 from bench import codecs, curves, rows, run
 from bench.bdrate import bd_rate
@@ -32,30 +32,21 @@ PUBLISHED_PICTURES = {"kodak": 24}  # means over a selection are not comparable 
 RANGES = {"all": (0.0, 100.0), "below 32 dB": (0.0, 32.0), "37-44 dB": HIGH_DB}
 
 
-def identity(folder: Path) -> tuple[int, str]:
-    """Permanent id and label (name and eight digits over all its files) of a model folder."""
-    listed = json.loads((folder.parent / "manifest.json").read_text())["models"]
-    entry = next((m for m in listed if m["name"] == folder.name), None)
-    if entry is None:
-        raise SystemExit(f"{folder}: not in {folder.parent / 'manifest.json'}, which lists {', '.join(m['name'] for m in listed)}")
-    return entry["id"], f"{folder.name}-{hashlib.sha256(json.dumps(entry['files'], sort_keys=True).encode()).hexdigest()[:8]}"
-
-
 def use(folder: Path) -> None:
     """Make this process code with the model of a folder: the only one that it can see."""
     manifest.FOLDERS = (folder.resolve().parent,)
-    models.DEFAULT_ID = identity(folder.resolve())[0]
+    models.DEFAULT_ID = entry(folder.resolve())["id"]
 
 
 def measure(folder: Path, paths: Sequence[Path], settings: Sequence[float], workers: int) -> list[rows.Row]:
     """Rows of one model, a process for each of some pictures at a time; `codec` is the model's label."""
-    label = identity(folder)[1]
+    name = label(entry(folder))
     found: list[rows.Row] = []
     started = time.monotonic()
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=use, initargs=(folder,)) as pool:
         for group in pool.map(run.measure, paths, ["photoarc-fast"] * len(paths), [settings] * len(paths)):
-            found += [dataclasses.replace(r, codec=label) for r in group]
-            print(f"\r  {label}: {len(found)} of {len(paths) * len(settings)}, {time.monotonic() - started:.0f} s", end="", flush=True)
+            found += [dataclasses.replace(r, codec=name) for r in group]
+            print(f"\r  {name}: {len(found)} of {len(paths) * len(settings)}, {time.monotonic() - started:.0f} s", end="", flush=True)
     print()
     return found
 
@@ -63,24 +54,24 @@ def measure(folder: Path, paths: Sequence[Path], settings: Sequence[float], work
 def deltas(name: str, means: dict[str, Measured], first: str) -> list[tuple[str, str, str, str, float]]:
     """(set, model, anchor, range, BD-rate in %) against the published curves of the set and against the first model."""
     out = []
-    for label, test in means.items():
+    for model, test in means.items():
         whole = test.points[0].pictures == PUBLISHED_PICTURES.get(name)
         anchors = {k: v for k, v in curves.published(name).items() if whole and k in ANCHORS}
-        anchors |= {first: means[first]} if label != first else {}
+        anchors |= {first: means[first]} if model != first else {}
         for anchor, known in anchors.items():
             for span, (low, high) in RANGES.items():
                 delta = bd_rate(known.curve("psnr"), test.curve("psnr"), low, high)
                 if delta:
-                    out.append((name, label, anchor, span, delta.rate))
+                    out.append((name, model, anchor, span, delta.rate))
     return out
 
 
-def verdict(found: Sequence[tuple[str, str, str, str, float]], sets: Sequence[str], first: str, label: str) -> tuple[bool, str]:
-    """Whether `label` may take the place of `first` (fewer bits at equal PSNR on every set), and in words."""
-    rates = {s: rate for s, model, anchor, span, rate in found if (model, anchor, span) == (label, first, "all")}
+def verdict(found: Sequence[tuple[str, str, str, str, float]], sets: Sequence[str], first: str, model: str) -> tuple[bool, str]:
+    """Whether `model` may take the place of `first` (fewer bits at equal PSNR on every set), and in words."""
+    rates = {s: rate for s, tested, anchor, span, rate in found if (tested, anchor, span) == (model, first, "all")}
     better = all(rates.get(s, 0) < 0 for s in sets)
     said = ", ".join(f"{s} {rates[s]:+.2f} %" if s in rates else f"{s} not comparable" for s in sets)
-    return better, f"{label} against {first}: {said}: {'better on every set' if better else 'not better on every set, must not land'}"
+    return better, f"{model} against {first}: {said}: {'better on every set' if better else 'not better on every set, must not land'}"
 
 
 def write(path: Path, head: Sequence[str], lines: Sequence[Sequence[object]]) -> None:
@@ -104,7 +95,7 @@ def main() -> None:
     a.out.mkdir(parents=True, exist_ok=True)
     sets = dict(s.split("=", 1) for s in a.set)
     settings = [codecs.LEVELS[k] for k in a.levels]
-    labels = [identity(m)[1] for m in a.models]
+    labels = [label(entry(m)) for m in a.models]
     curve_lines, bd_lines = [], []
     for name, folder in sets.items():
         paths, path = run.pictures(Path(folder)), a.out / f"{name}.tsv"
@@ -112,20 +103,20 @@ def main() -> None:
         known = rows.read(path, rows.Row) if path.exists() else []
         found = [r for r in known if (r.image, r.quality) in wanted and r.codec in labels]
         others = [r for r in known if r.codec not in labels]
-        for model, label in zip(a.models, labels, strict=True):
-            if not a.reuse or {(r.image, r.quality) for r in found if r.codec == label} != wanted:
-                found = [r for r in found if r.codec != label] + measure(model, paths, settings, a.workers)
+        for model, known_as in zip(a.models, labels, strict=True):
+            if not a.reuse or {(r.image, r.quality) for r in found if r.codec == known_as} != wanted:
+                found = [r for r in found if r.codec != known_as] + measure(model, paths, settings, a.workers)
                 rows.write(path, others + found, rows.Row)
         means = curves.means(found)
         curve_lines += [
-            (name, label, f"{q.quality:g}", q.pictures, q.bpp, q.psnr_db, q.ms_ssim) for label in labels for q in means[label].points
+            (name, model, f"{q.quality:g}", q.pictures, q.bpp, q.psnr_db, q.ms_ssim) for model in labels for q in means[model].points
         ]
-        bd_lines += deltas(name, {label: means[label] for label in labels}, labels[0])
+        bd_lines += deltas(name, {model: means[model] for model in labels}, labels[0])
     write(a.out / "means.tsv", ("set", "model", "quality", "pictures", "bpp", "psnr_db", "ms_ssim"), curve_lines)
     write(a.out / "bd.tsv", ("set", "model", "anchor", "range", "bd_rate_percent"), bd_lines)
     for file in ("means.tsv", "bd.tsv"):
         print((a.out / file).read_text().expandtabs(20))
-    verdicts = [verdict(bd_lines, list(sets), labels[0], label) for label in labels[1:]]
+    verdicts = [verdict(bd_lines, list(sets), labels[0], model) for model in labels[1:]]
     for _, said in verdicts:
         print(said)
     sys.exit(0 if all(ok for ok, _ in verdicts) else 1)

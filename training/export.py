@@ -13,6 +13,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import card
 import graphs
 import numpy as np
 import onnx
@@ -96,7 +97,7 @@ def main() -> None:
     for stem, model in found.items():
         (folder / f"{stem}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     np.savez(folder / "tables.npz", **arrays)
-    files = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir())}
+    files = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), folder / "tables.npz"])}
     entry = {
         "id": a.id,
         "name": a.name,
@@ -112,6 +113,7 @@ def main() -> None:
     }
     manifest["models"] = sorted([m for m in manifest["models"] if m["id"] != a.id] + [entry], key=lambda m: m["id"])
     path.write_text(json.dumps(manifest, indent=2) + "\n")
+    (folder / "CARD.md").write_text(card.card(folder))
     print(f"{folder}: {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.1f} MB, sha256 {entry['sha256']}")
 
 
