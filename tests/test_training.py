@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sys
 import tarfile
@@ -180,6 +181,24 @@ def test_weights_land_only_if_better_on_every_set():
     assert evaluate.verdict(rows(-0.5), ["kodak", "clic2k"], "a", "b")[0]
     assert not evaluate.verdict(rows(0.5), ["kodak", "clic2k"], "a", "b")[0]
     assert not evaluate.verdict(rows(-0.5)[:1], ["kodak", "clic2k"], "a", "b")[0]
+
+
+@pytest.mark.slow
+def test_a_candidate_is_measured_where_it_lies(monkeypatch, tmp_path, capsys):
+    """The same model under another id and name, in a folder of its own: measured with real bytes, and no better."""
+    (tmp_path / "pictures").mkdir()
+    Image.fromarray(photo(208, 192, 5)).save(tmp_path / "pictures" / "a.png")
+    shutil.copytree(MODEL, tmp_path / "candidate")
+    copied = card.entry(MODEL) | {"id": 4242, "name": "candidate"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"models": [copied]}))
+    sets = ["--set", f"drawn={tmp_path / 'pictures'}", "--out", tmp_path / "out", "--levels", 0, 4, 8, "--workers", 1]
+    monkeypatch.setattr(sys, "argv", [str(a) for a in ["evaluate.py", MODEL, tmp_path / "candidate", *sets]])
+    with pytest.raises(SystemExit, match="1"):
+        evaluate.main()
+    assert "drawn +0.00 %: not better on every set, must not land" in capsys.readouterr().out
+    rows = evaluate.rows.read(tmp_path / "out" / "drawn.tsv", evaluate.rows.Row)
+    assert [r.bytes for r in rows[:3]] == [r.bytes for r in rows[3:]]
+    assert len({r.codec for r in rows}) == 2
 
 
 def test_models_are_named_by_their_folder(tmp_path):

@@ -101,8 +101,8 @@ def main() -> None:
         paths, path = run.pictures(Path(folder)), a.out / f"{name}.tsv"
         wanted = {(f.stem, s) for f in paths for s in settings}
         known = rows.read(path, rows.Row) if path.exists() else []
-        found = [r for r in known if (r.image, r.quality) in wanted and r.codec in labels]
-        others = [r for r in known if r.codec not in labels]
+        found = [r for r in known if r.codec in labels and (r.image, r.quality) in wanted]
+        others = [r for r in known if r.codec not in labels or (r.image, r.quality) not in wanted]
         for model, known_as in zip(a.models, labels, strict=True):
             if not a.reuse or {(r.image, r.quality) for r in found if r.codec == known_as} != wanted:
                 found = [r for r in found if r.codec != known_as] + measure(model, paths, settings, a.workers)
