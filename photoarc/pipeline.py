@@ -3,7 +3,7 @@
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
     |no                          |no: also smaller than bit-exact?      --yes-->  lossy
     v                            v
-bit-exact: jpegxl (JPEG files) -> lzma -> store, the first that is smaller and comes back byte for byte
+bit-exact: jpegxl, composite (JPEG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 """
 
 from __future__ import annotations
@@ -90,12 +90,16 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 def _bit_exact(data: bytes, digest: bytes, note: str) -> Encoded:
     """The first bit-exact codec whose payload is smaller than the file and decodes to the same bytes."""
     if data[:2] == b"\xff\xd8":
-        from photoarc.codecs import jpegxl  # slow to load
+        from photoarc.codecs import composite, jpegxl  # slow to load
 
-        try:
-            return Encoded(codecs.JPEGXL, jpegxl.encode(data), len(data), digest, note=note)  # has compared
-        except PayloadError:
-            pass
+        both = {codecs.JPEGXL: jpegxl.encode, codecs.COMPOSITE: composite.encode}
+        for codec_id in sorted(both, reverse=composite.much_follows(data)):
+            try:
+                payload = both[codec_id](data)  # has compared
+            except PayloadError:
+                continue
+            if len(payload) < len(data):
+                return Encoded(codec_id, payload, len(data), digest, note=note)
     try:
         payload = general.encode(data)
         if general.decode(payload, len(data)) == data:
