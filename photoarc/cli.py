@@ -23,6 +23,7 @@ import photoarc
 from photoarc.errors import MemberError, PhotoarcError, UsageError
 
 if TYPE_CHECKING:
+    from photoarc.deletion import DeleteSummary
     from photoarc.progress import Callback, Failure
 
 app = typer.Typer(
@@ -54,6 +55,14 @@ def pack(
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     exclude_from: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Patterns from a file; repeatable.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed; write nothing.")] = False,
+    delete: Annotated[
+        bool,
+        typer.Option("--delete-after-verify", help="Read the archive back, compare, ask; then delete files that it holds bit for bit."),
+    ] = False,
+    delete_lossy: Annotated[
+        bool, typer.Option("--delete-lossy", help="With --delete-after-verify: also photographs that were coded lossily.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete-after-verify: do not ask.")] = False,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -71,6 +80,7 @@ def pack(
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         options = packing.PackOptions(CodingOptions(Mode(mode), quality), jobs or 0, excludes, force)
         failures: Sequence[Failure]
+        _check_deleting(delete, delete_lossy or yes, yes, dry_run)
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
             failures = [failure(error) for error in errors]
@@ -78,10 +88,18 @@ def pack(
         else:
             with _progress("packing", quiet or as_json) as callback:
                 done = packing.pack(sources, archive, options, callback)
-            _show(asdict(done), report.pack_lines(done), as_json, quiet)
-            failures = done.failures
+            value, failures = asdict(done), done.failures
+            if not as_json:
+                _show(value, report.pack_lines(done), as_json, quiet)
             _warn(done.warnings)
-        _end(failures, "packed")
+            if delete:
+                gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs or 0, quiet or as_json)
+                value["deletion"] = asdict(gone)
+                _show(value, report.delete_lines(gone), False, quiet or as_json)
+                failures = (*failures, *gone.failures)
+            if as_json:
+                _show(value, (), as_json, quiet)
+        _end(failures, "packed or deleted" if delete else "packed", delete and bool(gone.doubts))
 
 
 @app.command()
@@ -146,6 +164,32 @@ def test(archive: ArchivePath, jobs: Jobs = None, quiet: Quiet = False, as_json:
 
 
 @app.command()
+def verify(
+    archive: ArchivePath,
+    against: Annotated[
+        list[str],
+        typer.Option("--against", metavar="DIR", help="What was packed, or where it was unpacked; repeatable.", show_default=False),
+    ],
+    exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare files on the disk with the digests in an archive: what is changed, missing, extra.
+
+    The archive itself is not decoded; `test` does that.
+    """
+    with _exit_codes("interrupted", as_json):
+        from photoarc import report
+        from photoarc import verify as verifying
+
+        with _progress("verifying", quiet or as_json) as callback:
+            done = verifying.verify(archive, against, exclude or (), callback)
+        _show(asdict(done), report.verify_lines(done), as_json, quiet)
+        _warn(done.warnings)
+        _end(done.failures, "compared", done.differs)
+
+
+@app.command()
 def info(archive: ArchivePath, as_json: Json = False) -> None:
     """Show what kind of archive it is: sizes, codecs, models, how much of it is lossy."""
     with _exit_codes("interrupted", as_json):
@@ -157,6 +201,33 @@ def info(archive: ArchivePath, as_json: Json = False) -> None:
         _show(asdict(found) | {"photoarc": photoarc.__version__, "warnings": warnings}, report.info_lines(found), as_json, quiet=False)
         _warn(warnings)
         _end(failures, "read", bool(warnings))
+
+
+def _check_deleting(wanted: bool, qualified: bool, yes: bool, dry_run: bool) -> None:
+    """Refuses before anything is packed what could not be answered for afterwards."""
+    if qualified and not wanted:
+        raise UsageError("--yes and --delete-lossy say how to delete; they mean nothing without --delete-after-verify")
+    if wanted and dry_run:
+        raise UsageError("--dry-run writes nothing, so there is nothing to verify; leave out --delete-after-verify")
+    if wanted and not yes and _nobody_can_answer():
+        raise UsageError("--delete-after-verify asks before it deletes, and nobody can answer here; --yes deletes without asking")
+
+
+def _nobody_can_answer() -> bool:
+    return not sys.stdin.isatty()
+
+
+def _delete_sources(
+    sources: Sequence[str], archive: str, excludes: Sequence[str], lossy_too: bool, yes: bool, jobs: int, hidden: bool
+) -> DeleteSummary:
+    """Verifies, asks, deletes."""
+    from photoarc import deletion, report
+
+    with _progress("verifying", hidden) as callback:
+        todo = deletion.plan(sources, archive, excludes, lossy_too=lossy_too, jobs=jobs, progress=callback)
+    if todo.files and not yes and not typer.confirm(report.delete_question(todo), err=True):
+        todo = deletion.declined(todo)
+    return deletion.carry_out(todo)
 
 
 def _version(wanted: bool) -> None:

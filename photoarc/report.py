@@ -18,14 +18,17 @@ from photoarc.progress import BY_CHOICE
 from photoarc.records import Kind, Member
 
 if TYPE_CHECKING:
+    from photoarc.deletion import DeleteSummary, Plan
     from photoarc.inspection import Overview
     from photoarc.pack import PackSummary
     from photoarc.progress import Failure
     from photoarc.scan import SourceFile
     from photoarc.unpack import CheckSummary, UnpackSummary
+    from photoarc.verify import VerifySummary
 
 UNITS = ("kB", "MB", "GB", "TB", "PB", "EB", "ZB")
 MOST_REASONS = 4
+MOST_DOUBTS = 20
 SUFFIXES = {Kind.FILE: "", Kind.DIRECTORY: "/", Kind.SYMLINK: " (link)"}
 KIND_WORDS = {Kind.FILE: "file", Kind.DIRECTORY: "folder", Kind.SYMLINK: "link"}
 
@@ -189,6 +192,33 @@ def check_lines(done: CheckSummary) -> list[str]:
         f"{done.archive} {verdict}: {done.sound:,} of {count(done.members, 'member')} decoded and compared, "
         f"{size(done.size_bytes)} in {duration(done.seconds)}"
     ]
+
+
+def verify_lines(done: VerifySummary) -> list[str]:
+    """What differs, by name, and the count of what does not."""
+    lines = [f"  missing  {name}" for name in done.missing]
+    lines += [f"  extra    {name}" for name in done.extra]
+    lines += [f"  changed  {changed.name}: {changed.reason}" for changed in done.changed]
+    verdict = "DIFFERS" if done.differs else "agrees"
+    lossy = f", {done.lossy:,} of them lossy in the archive" if done.lossy else ""
+    return [*lines, f"{' '.join(done.against)} {verdict}: {done.same:,} of {count(done.members, 'member')} the same{lossy}"]
+
+
+def delete_question(todo: Plan) -> str:
+    """What the user is asked before files are deleted."""
+    lossy = sum(member.lossy for _, member in todo.files)
+    warning = f", {count(lossy, 'photograph')} of them LOSSY in the archive" if lossy else ""
+    return f"the archive was read back and agrees. Delete {count(len(todo.files), 'file')}, {size(todo.size_bytes)}{warning}?"
+
+
+def delete_lines(gone: DeleteSummary) -> list[str]:
+    """What was deleted, or why nothing was."""
+    if gone.doubts:
+        shown = [f"  {doubt}" for doubt in gone.doubts[:MOST_DOUBTS]]
+        more = [f"  and {len(gone.doubts) - MOST_DOUBTS:,} more"] if len(gone.doubts) > MOST_DOUBTS else []
+        return ["nothing was deleted, because sources and archive do not agree:", *shown, *more]
+    kept = f"; {count(gone.lossy_kept, 'photograph')} stay, because the archive holds them lossily" if gone.lossy_kept else ""
+    return [f"deleted {count(gone.deleted, 'file')}, {size(gone.size_bytes)}{kept}"]
 
 
 def dry_run_json(archive: str, files: Sequence[SourceFile], failures: Sequence[Failure]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ PACKAGE = Path(photoarc.__file__).parent
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"pack", "unpack", "report", "inspection", "progress", "bar", "selection", "sources", "workers"},
+    {"pack", "unpack", "verify", "deletion", "report", "inspection", "progress", "bar", "selection", "sources", "workers"},
     {"archive"},
     {"pipeline"},
     {"codecs"},
