@@ -19,6 +19,7 @@ from photoarc.records import Kind, Member
 
 if TYPE_CHECKING:
     from photoarc.deletion import DeleteSummary, Plan
+    from photoarc.duplicates import Group
     from photoarc.inspection import Overview
     from photoarc.pack import PackSummary
     from photoarc.progress import Failure
@@ -41,9 +42,9 @@ def size(count_bytes: float) -> str:
     return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {unit}"
 
 
-def count(number: int, word: str) -> str:
-    """`1 file`, `2 files`, `12,000 files`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def count(number: int, word: str, words: str = "") -> str:
+    """`1 file`, `2 files`, `12,000 copies`."""
+    return f"{number:,} {word if number == 1 else words or word + 's'}"
 
 
 def ratio(packed_bytes: int, size_bytes: int) -> str:
@@ -81,6 +82,7 @@ def member_json(member: Member) -> dict[str, Any]:
         "packed_bytes": member.payload_bytes,
         "codec": codec_name(member.codec_id) if member.kind is Kind.FILE else None,
         "lossy": member.lossy,
+        "duplicate": member.duplicate,
         "mtime_ns": member.mtime_ns,
         "mode": f"{member.mode:04o}",
         "blake3": member.digest.hex() if member.kind is Kind.FILE else None,
@@ -104,7 +106,8 @@ def list_lines(members: Sequence[Member]) -> list[str]:
         if member.kind is Kind.FILE:
             sizes = (size(member.size_bytes), size(member.payload_bytes), ratio(member.payload_bytes, member.size_bytes))
             quality = f"lossy {psnr(member.photo.psnr_db)}" if member.photo else "exact"
-            rows.append((*sizes, codec_name(member.codec_id), quality, modified, name))
+            codec = "duplicate" if member.duplicate else codec_name(member.codec_id)
+            rows.append((*sizes, codec, quality, modified, name))
         else:
             target = f" -> {display(member.link_target)}" if member.kind is Kind.SYMLINK else "/"
             rows.append(("-", "-", "-", KIND_WORDS[member.kind], "", modified, name + target))
@@ -169,6 +172,7 @@ def pack_lines(done: PackSummary) -> list[str]:
             f"  {count(done.kept, 'file')} kept bit-exact, {size(kept_bytes)} -> {size(kept_packed)} ({ratio(kept_packed, kept_bytes)})",
             "    " + ", ".join(reasons),
         ]
+    lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
     speed = f", {done.size_bytes / 1e6 / done.seconds:.1f} MB/s" if done.seconds > 0 else ""
     speed += f", {photos.pixels / 1e6 / done.seconds:.1f} MP/s" if photos.pixels and done.seconds > 0 else ""
     lines.append(
@@ -219,6 +223,16 @@ def delete_lines(gone: DeleteSummary) -> list[str]:
         return ["nothing was deleted, because sources and archive do not agree:", *shown, *more]
     kept = f"; {count(gone.lossy_kept, 'photograph')} stay, because the archive holds them lossily" if gone.lossy_kept else ""
     return [f"deleted {count(gone.deleted, 'file')}, {size(gone.size_bytes)}{kept}"]
+
+
+def dups_lines(found: Sequence[Group]) -> list[str]:
+    """Groups of identical files and what the copies take outside the archive."""
+    lines = []
+    for group in found:
+        lines += [f"{count(len(group.names), 'file')} of {size(group.size_bytes)}:", *(f"  {name}" for name in group.names)]
+    copies = sum(len(group.names) - 1 for group in found)
+    spare = sum(group.size_bytes * (len(group.names) - 1) for group in found)
+    return [*lines, f"{count(len(found), 'group')} of identical files; {count(copies, 'copy', 'copies')} could go, {size(spare)}"]
 
 
 def dry_run_json(archive: str, files: Sequence[SourceFile], failures: Sequence[Failure]) -> dict[str, Any]:
