@@ -37,6 +37,7 @@ class Repeats:
         self._sizes = {size for size, files_n in sizes.items() if files_n > 1 and size >= LEAST_BYTES}
         self._coming: set[bytes] = set()
         self._twins: dict[bytes, tuple[bytes, Stamp]] = {}  # name -> digest, stamp of that reading
+        self._inodes: dict[tuple[int, int], Member] = {}
         self._stored: dict[bytes, tuple[Member, str]] = {}  # digest -> the member that has the payload, the note about it
 
     def is_twin(self, source: SourceFile) -> bool:
@@ -53,6 +54,14 @@ class Repeats:
             return True
         self._coming.add(digest)
         return False
+
+    def linked(self, source: SourceFile, member: Member) -> Member:
+        """The record, naming the first member that was the same file on the disk (and had these bytes), if there is one."""
+        if source.inode is None:
+            return member
+        first = self._inodes.setdefault(source.inode, member)
+        same = first is not member and first.digest == member.digest
+        return dataclasses.replace(member, hard_link=first.name) if same else member
 
     def remember(self, member: Member, note: str) -> None:
         """A member that was stored with a payload of its own."""
@@ -71,10 +80,10 @@ class Repeats:
 
 
 def groups(members: Iterable[Member]) -> list[Group]:
-    """Identical files, empty ones apart, those that take most first."""
+    """Identical files, those that take most first; empty ones and further names of one file (hard links) are none."""
     by_digest: defaultdict[bytes, list[Member]] = defaultdict(list)
     for member in members:
-        if member.kind is Kind.FILE and member.size_bytes:
+        if member.kind is Kind.FILE and member.size_bytes and not member.hard_link:
             by_digest[member.digest].append(member)
     found = [
         Group(digest.hex(), same[0].size_bytes, tuple(member.display_name for member in same))

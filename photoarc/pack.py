@@ -186,17 +186,17 @@ def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], r
                 source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
                 encoded.codec_id, len(encoded.payload), len(parts), photo=encoded.photo,
             )  # fmt: skip
-            writer.add(member, parts)
+            writer.add(repeats.linked(source, member), parts)
             repeats.remember(member, encoded.note)
             tally.add(member, encoded.note)
         elif (twin := repeats.twin(source)) is not None:
-            writer.add(twin[0], ())
+            writer.add(repeats.linked(source, twin[0]), ())
             tally.add(*twin)
         else:
             if outcome.crash:
                 tally.warnings.append(f"{display(source.name)}: coding it failed ({outcome.crash}); it was kept bit-exact")
             note = "coding failed" if outcome.crash else "large file"
-            member = _store_in_parts(writer, source, tally)
+            member = _store_in_parts(writer, source, repeats, tally)
             repeats.remember(member, note)
             tally.add(member, note)
     except MemberError as error:
@@ -211,14 +211,14 @@ def _split(encoded: pipeline.Encoded) -> list[bytes]:
     return [payload[at : at + PART_BYTES] for at in range(0, len(payload), PART_BYTES)] or [b""]
 
 
-def _store_in_parts(writer: ArchiveWriter, source: SourceFile, tally: _Tally) -> Member:
+def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: _Tally) -> Member:
     """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
     with in_parts(source) as file:
         size_bytes = file.stamp.size_bytes
         member = Member(
             source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count
         )
-        writer.add(member, tally.watch(file.parts(), source))
+        writer.add(repeats.linked(source, member), tally.watch(file.parts(), source))
     return member
 
 

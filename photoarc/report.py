@@ -89,6 +89,8 @@ def member_json(member: Member) -> dict[str, Any]:
     }
     if member.kind is Kind.SYMLINK:
         value["link_target"] = display(member.link_target)
+    if member.hard_link:
+        value["hard_link"] = display(member.hard_link)
     if photo is not None:
         value["photo"] = asdict(photo) | {
             "psnr_db": photo.psnr_db if math.isfinite(photo.psnr_db) else None,

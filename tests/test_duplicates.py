@@ -18,8 +18,8 @@ from photoarc.errors import FormatError, PayloadCorrupt
 from photoarc.pack import PackOptions, code_source, pack
 from photoarc.pipeline import CodingOptions, Mode
 from photoarc.records import pack_member, parse_member
+from photoarc.unpack import UnpackOptions, unpack
 from photoarc.unpack import test as check
-from photoarc.unpack import unpack
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
 NOISE = os.urandom(3000)
@@ -144,3 +144,52 @@ def test_dups_reports(folder):
     assert [group["names"] for group in found][:2] == [["photos/d/a.jpg", "photos/e/a.jpg", "photos/f/b.jpg"], ["photos/a", "photos/b"]]
     assert groups([]) == []
     assert "duplicate" in runner.invoke(cli.app, ["list", "out.pha"]).output
+
+
+def linked(folder):
+    os.link("photos/a", "photos/d/z")
+    os.link("photos/tiny", "photos/tiny3")
+
+
+@pytest.mark.parametrize("use_dir_fd", [True, False])
+def test_hard_links_come_back(folder, monkeypatch, use_dir_fd):
+    monkeypatch.setattr("photoarc.extract.Extractor.__init__.__kwdefaults__", {"use_dir_fd": use_dir_fd})
+    linked(folder)
+    pack(["photos"], "out.pha", LOSSLESS)
+    assert {name: member.hard_link for name, member in members().items() if member.hard_link} == {
+        "d/z": b"photos/a",
+        "tiny3": b"photos/tiny",
+    }
+    for options in (UnpackOptions(), UnpackOptions(force=True)):
+        done = unpack("out.pha", "copy", options)
+        assert (done.failures, done.files) == ((), 10)
+        assert os.path.samefile("copy/photos/a", "copy/photos/d/z")
+        assert os.path.samefile("copy/photos/tiny", "copy/photos/tiny3")
+        assert os.stat("copy/photos/b").st_nlink == 1
+        assert not list(Path("copy").rglob(".photoarc-*"))
+    with photoarc.open("out.pha") as opened:
+        assert [len(group.names) for group in groups(opened)] == [3, 2, 2]
+
+
+def test_a_hard_link_whose_first_name_is_not_written_here_is_a_file_of_its_own(folder, monkeypatch):
+    linked(folder)
+    pack(["photos"], "out.pha", LOSSLESS)
+    unpack("out.pha", "only", UnpackOptions(only=("z", "tiny3")))
+    assert Path("only/photos/d/z").read_bytes() == NOISE
+    Path("there/photos").mkdir(parents=True)
+    Path("there/photos/a").write_bytes(b"somebody else's")
+    assert len(unpack("out.pha", "there").failures) == 1
+    assert Path("there/photos/d/z").read_bytes() == NOISE
+    monkeypatch.setattr("os.link", lambda *_, **__: (_ for _ in ()).throw(PermissionError(1, "no links here")))
+    assert unpack("out.pha", "fat").failures == ()
+    assert Path("fat/photos/d/z").read_bytes() == NOISE
+
+
+def test_a_forged_hard_link_leads_nowhere(tmp_path):
+    first, other = stored(b"a", NOISE), stored(b"b", NOISE[::-1])
+    wrong = dataclasses.replace(other, hard_link=b"a")
+    outside = dataclasses.replace(other, name=b"c", hard_link=b"../../etc/passwd")
+    path = write(tmp_path / "a.pha", [(first, NOISE), (wrong, NOISE[::-1]), (outside, NOISE[::-1])])
+    assert unpack(path, tmp_path / "out").failures == ()
+    assert (tmp_path / "out" / "b").read_bytes() == (tmp_path / "out" / "c").read_bytes() == NOISE[::-1]
+    assert (tmp_path / "out" / "a").stat().st_nlink == 1

@@ -39,6 +39,7 @@ def members(draw: st.DrawFn) -> Member:
         parts=parts,
         link_target=draw(st.binary(max_size=300)),
         photo=draw(st.none() | photos),
+        hard_link=draw(st.binary(max_size=300)),
         duplicate=is_file and not parts and not payload_bytes and draw(st.booleans()),
     )
 
