@@ -174,6 +174,7 @@ class Archive:
         except BaseException:
             self._source.close()
             raise
+        self._first_copies: dict[bytes, Member] = {}  # by digest; filled when a duplicate is read
         self._positions = {member.name: position for position, member in enumerate(self.members)}
 
     def __enter__(self) -> Archive:
@@ -254,6 +255,24 @@ class Archive:
             left -= size
             at = chunk.end
             yield payload
+        if member.duplicate:
+            yield from self._parts_of_first_copy(member)
+
+    def _parts_of_first_copy(self, member: Member) -> Iterator[bytes]:
+        """Payload of the member that has a duplicate's (docs/format.md section 4.5); raises PayloadCorrupt."""
+        if not self._first_copies:
+            for other in self.members:
+                if other.kind is Kind.FILE and not other.duplicate:
+                    self._first_copies.setdefault(other.digest, other)
+        first = self._first_copies.get(member.digest)
+        if first is None or (first.codec_id, first.size_bytes, first.photo) != (member.codec_id, member.size_bytes, member.photo):
+            raise PayloadCorrupt(
+                member.display_name, "its contents were stored with another file that is lost; restore it from another copy"
+            )
+        try:
+            yield from self.payload_parts(first)
+        except PayloadCorrupt as error:
+            raise PayloadCorrupt(member.display_name, f"its contents were stored with {first.display_name}, {error.reason}") from error
 
     def payload(self, member: Member) -> bytes:
         """Whole payload; see payload_parts."""

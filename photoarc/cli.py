@@ -1,29 +1,28 @@
-"""The command line: arguments in, one call, text or JSON out, errors to exit codes. No logic.
+"""The command line: arguments in, one call, text or JSON out. No logic.
 
     0  all well        1  some members failed, the rest is done        2  nothing usable        130  interrupted
 
-Results go to stdout, everything else to stderr. What a command needs is imported inside it: `--help` loads no codec, `list` no NumPy.
+What a command needs is imported inside it: `--help` loads no codec, `list` no NumPy.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import photoarc
-from photoarc.errors import MemberError, PhotoarcError, UsageError
+from photoarc.console import end, exit_codes, progress, show, warn
+from photoarc.errors import UsageError
 
 if TYPE_CHECKING:
-    from photoarc.progress import Callback, Failure
+    from photoarc.deletion import DeleteSummary
+    from photoarc.progress import Failure
 
 app = typer.Typer(
     add_completion=False,
@@ -50,10 +49,19 @@ def pack(
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
     ] = "fast",
     quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = 70,
+    strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     exclude_from: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Patterns from a file; repeatable.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed; write nothing.")] = False,
+    delete: Annotated[
+        bool,
+        typer.Option("--delete-after-verify", help="Read the archive back, compare, ask; then delete files that it holds bit for bit."),
+    ] = False,
+    delete_lossy: Annotated[
+        bool, typer.Option("--delete-lossy", help="With --delete-after-verify: also photographs that were coded lossily.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete-after-verify: do not ask.")] = False,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -62,26 +70,37 @@ def pack(
 
     Photographs are coded lossily unless --mode lossless is given; everything else is kept bit for bit.
     """
-    with _exit_codes("interrupted, nothing was written", as_json):
+    with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
         from photoarc import report
         from photoarc.pipeline import CodingOptions, Mode
         from photoarc.progress import failure
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
-        options = packing.PackOptions(CodingOptions(Mode(mode), quality), jobs or 0, excludes, force)
+        options = packing.PackOptions(CodingOptions(Mode(mode), quality, strip == "gps"), jobs or 0, excludes, force)
         failures: Sequence[Failure]
+        if strip and mode == "lossless":
+            raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")
+        _check_deleting(delete, delete_lossy or yes, yes, dry_run)
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
             failures = [failure(error) for error in errors]
-            _show(report.dry_run_json(archive, files, failures), report.dry_run_lines(files), as_json, quiet)
+            show(report.dry_run_json(archive, files, failures), report.dry_run_lines(files), as_json, quiet)
         else:
-            with _progress("packing", quiet or as_json) as callback:
+            with progress("packing", quiet or as_json) as callback:
                 done = packing.pack(sources, archive, options, callback)
-            _show(asdict(done), report.pack_lines(done), as_json, quiet)
-            failures = done.failures
-            _warn(done.warnings)
-        _end(failures, "packed")
+            value, failures = asdict(done), done.failures
+            if not as_json:
+                show(value, report.pack_lines(done), as_json, quiet)
+            warn(done.warnings)
+            if delete:
+                gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs or 0, quiet or as_json)
+                value["deletion"] = asdict(gone)
+                show(value, report.delete_lines(gone), False, quiet or as_json)
+                failures = (*failures, *gone.failures)
+            if as_json:
+                show(value, (), as_json, quiet)
+        end(failures, "packed or deleted" if delete else "packed", delete and bool(gone.doubts))
 
 
 @app.command()
@@ -98,16 +117,16 @@ def unpack(
     as_json: Json = False,
 ) -> None:
     """Write the files of an archive into a folder."""
-    with _exit_codes("interrupted; what is under its final name is complete, the rest was not written", as_json):
+    with exit_codes("interrupted; what is under its final name is complete, the rest was not written", as_json):
         from photoarc import report
         from photoarc import unpack as unpacking
 
         options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs or 0, force)
-        with _progress("unpacking", quiet or as_json) as callback:
+        with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
-        _show(asdict(done), report.unpack_lines(done), as_json, quiet)
-        _warn(done.warnings)
-        _end(done.failures, "unpacked", bool(done.warnings))
+        show(asdict(done), report.unpack_lines(done), as_json, quiet)
+        warn(done.warnings)
+        end(done.failures, "unpacked", bool(done.warnings))
 
 
 @app.command("list")
@@ -118,7 +137,7 @@ def list_members(
     as_json: Json = False,
 ) -> None:
     """Show what an archive holds, without unpacking it."""
-    with _exit_codes("interrupted", as_json):
+    with exit_codes("interrupted", as_json):
         from photoarc import inspection, report
         from photoarc.selection import select
 
@@ -126,37 +145,105 @@ def list_members(
             members = select(opened.members, globs or ())
             failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
-        _show(value, [member.display_name for member in members] if names_only else report.list_lines(members), as_json, quiet=False)
-        _warn(warnings)
-        _end(failures, "read", bool(warnings))
+        show(value, [member.display_name for member in members] if names_only else report.list_lines(members), as_json, quiet=False)
+        warn(warnings)
+        end(failures, "read", bool(warnings))
 
 
 @app.command()
 def test(archive: ArchivePath, jobs: Jobs = None, quiet: Quiet = False, as_json: Json = False) -> None:  # noqa: PT028 (not pytest's)
     """Decode everything and compare every checksum; write nothing."""
-    with _exit_codes("interrupted", as_json):
+    with exit_codes("interrupted", as_json):
         from photoarc import report
         from photoarc import unpack as unpacking
 
-        with _progress("testing", quiet or as_json) as callback:
+        with progress("testing", quiet or as_json) as callback:
             done = unpacking.test(archive, jobs or 0, callback)
-        _show(asdict(done), report.check_lines(done), as_json, quiet)
-        _warn(done.warnings)
-        _end(done.failures, "decoded", bool(done.warnings))
+        show(asdict(done), report.check_lines(done), as_json, quiet)
+        warn(done.warnings)
+        end(done.failures, "decoded", bool(done.warnings))
+
+
+@app.command()
+def verify(
+    archive: ArchivePath,
+    against: Annotated[
+        list[str],
+        typer.Option("--against", metavar="DIR", help="What was packed, or where it was unpacked; repeatable.", show_default=False),
+    ],
+    exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Compare files on the disk with the digests in an archive: what is changed, missing, extra.
+
+    The archive itself is not decoded; `test` does that.
+    """
+    with exit_codes("interrupted", as_json):
+        from photoarc import report
+        from photoarc import verify as verifying
+
+        with progress("verifying", quiet or as_json) as callback:
+            done = verifying.verify(archive, against, exclude or (), callback)
+        show(asdict(done), report.verify_lines(done), as_json, quiet)
+        warn(done.warnings)
+        end(done.failures, "compared", done.differs)
+
+
+@app.command()
+def dups(archive: ArchivePath, as_json: Json = False) -> None:
+    """Show which files in an archive are identical; nothing is deleted, here or on the disk."""
+    with exit_codes("interrupted", as_json):
+        from photoarc import duplicates, inspection, report
+
+        with inspection.open_archive(archive) as opened:
+            found = duplicates.groups(opened.members)
+            failures, warnings = inspection.damaged(opened), opened.warnings
+        value = {"archive": archive, "groups": [asdict(group) for group in found], "warnings": warnings}
+        show(value, report.dups_lines(found), as_json, quiet=False)
+        warn(warnings)
+        end(failures, "read", bool(warnings))
 
 
 @app.command()
 def info(archive: ArchivePath, as_json: Json = False) -> None:
     """Show what kind of archive it is: sizes, codecs, models, how much of it is lossy."""
-    with _exit_codes("interrupted", as_json):
+    with exit_codes("interrupted", as_json):
         from photoarc import inspection, report
 
         with inspection.open_archive(archive) as opened:
             found = inspection.overview(archive, opened.members)
             failures, warnings = inspection.damaged(opened), opened.warnings
-        _show(asdict(found) | {"photoarc": photoarc.__version__, "warnings": warnings}, report.info_lines(found), as_json, quiet=False)
-        _warn(warnings)
-        _end(failures, "read", bool(warnings))
+        show(asdict(found) | {"photoarc": photoarc.__version__, "warnings": warnings}, report.info_lines(found), as_json, quiet=False)
+        warn(warnings)
+        end(failures, "read", bool(warnings))
+
+
+def _check_deleting(wanted: bool, qualified: bool, yes: bool, dry_run: bool) -> None:
+    """Refuses before anything is packed what could not be answered for afterwards."""
+    if qualified and not wanted:
+        raise UsageError("--yes and --delete-lossy say how to delete; they mean nothing without --delete-after-verify")
+    if wanted and dry_run:
+        raise UsageError("--dry-run writes nothing, so there is nothing to verify; leave out --delete-after-verify")
+    if wanted and not yes and _nobody_can_answer():
+        raise UsageError("--delete-after-verify asks before it deletes, and nobody can answer here; --yes deletes without asking")
+
+
+def _nobody_can_answer() -> bool:
+    return not sys.stdin.isatty()
+
+
+def _delete_sources(
+    sources: Sequence[str], archive: str, excludes: Sequence[str], lossy_too: bool, yes: bool, jobs: int, hidden: bool
+) -> DeleteSummary:
+    """Verifies, asks, deletes."""
+    from photoarc import deletion, report
+
+    with progress("verifying", hidden) as callback:
+        todo = deletion.plan(sources, archive, excludes, lossy_too=lossy_too, jobs=jobs, progress=callback)
+    if todo.files and not yes and not typer.confirm(report.delete_question(todo), err=True):
+        todo = deletion.declined(todo)
+    return deletion.carry_out(todo)
 
 
 def _version(wanted: bool) -> None:
@@ -177,76 +264,6 @@ def _lines(paths: Sequence[str]) -> list[str]:
         return [line for path in paths for line in Path(path).read_text(errors="surrogateescape").splitlines()]
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot read the patterns: {error.strerror}") from error
-
-
-def _say(message: str) -> None:
-    print(f"photoarc: {message}", file=sys.stderr)
-
-
-def _warn(warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        _say(f"warning: {warning}")
-
-
-def _show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool) -> None:
-    if as_json:
-        print(json.dumps(value, indent=1))
-    elif not quiet:
-        print(*lines, sep="\n")
-
-
-def _end(failures: Sequence[Failure], what: str, damaged: bool = False) -> None:
-    """Exit code 1 and the list of failures, if there are any."""
-    if failures:
-        from photoarc.report import failure_lines
-
-        sys.stdout.flush()
-        _say("\n".join(failure_lines(failures, what)))
-    if failures or damaged:
-        raise typer.Exit(1)
-
-
-@contextmanager
-def _progress(verb: str, hidden: bool) -> Iterator[Callback]:
-    """A bar on a terminal, nothing elsewhere."""
-    from photoarc.progress import silent
-
-    if hidden or not sys.stderr.isatty():
-        yield silent
-        return
-    from photoarc.bar import Bar
-
-    with Bar(verb) as bar:
-        yield bar.update
-
-
-@contextmanager
-def _exit_codes(interrupted: str, as_json: bool) -> Iterator[None]:
-    """Errors become one line on stderr and an exit code. PHOTOARC_DEBUG=1 shows where they come from."""
-    debug = bool(os.environ.get("PHOTOARC_DEBUG"))
-    try:
-        yield
-    except typer.Exit:
-        raise
-    except KeyboardInterrupt:
-        _say(interrupted)
-        raise typer.Exit(130) from None
-    except BrokenPipeError:  # `photoarc list | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
-    except Exception as error:
-        if debug:
-            raise
-        known = isinstance(error, PhotoarcError | MemoryError)
-        message = (
-            (str(error) or "not enough memory")
-            if known
-            else f"internal error: {type(error).__name__}: {error}; PHOTOARC_DEBUG=1 tells more"
-        )
-        if as_json:
-            print(json.dumps({"error": message}))
-        _say(message)
-        raise typer.Exit(1 if isinstance(error, MemberError) else 2) from None
 
 
 def _interrupt(number: int, _: object) -> None:

@@ -136,6 +136,28 @@ class Extractor:
                     os.unlink(folder.at(temporary), dir_fd=folder.fd)
                 raise
 
+    def hard_link(self, member: Member, name: bytes, first: bytes) -> None:
+        """Give a file that this extractor has written, `first`, a further name. Raises MemberError, also where the system has no links."""
+        shown, parts = _begin(member, name)
+        with self._wrapped(shown):
+            written = self._open_parent(safe_parts(first)[:-1])
+            fd = None if written.fd is None else os.dup(written.fd)  # opening the other folder closes this one
+            try:
+                folder = self._open_parent(parts[:-1])
+                self._refuse_existing(shown, folder, parts[-1])
+                temporary = self._temporary()
+                source = written.at(safe_parts(first)[-1])
+                follow = os.link not in os.supports_follow_symlinks  # Windows cannot be told
+                os.link(source, folder.at(temporary), src_dir_fd=fd, dst_dir_fd=folder.fd, follow_symlinks=follow)
+                try:
+                    folder.rename(temporary, parts[-1], self._force)
+                finally:
+                    with contextlib.suppress(OSError):  # renaming over another name of the same file does nothing
+                        os.unlink(folder.at(temporary), dir_fd=folder.fd)
+            finally:
+                if fd is not None:
+                    os.close(fd)
+
     def directory(self, member: Member) -> None:
         """Make one folder (one that exists is kept); its mode and time follow in `finish`, when its contents are there."""
         shown, parts = _begin(member)

@@ -65,12 +65,14 @@ class Jpeg:
     """A JPEG file taken apart.
 
     `metadata`: every APPn and COM segment in file order, JFIF and Adobe included. `picture`: a JPEG file with JFIF and Adobe
-    as its only metadata. `tables`: quantisation tables by number, 64 values in natural order. `tail`: bytes after EOI.
+    as its only metadata, `spans`: (start, end) of its pieces in the file. `tables`: quantisation tables by number, 64 values in
+    natural order. `tail`: bytes after EOI.
     """
 
     frame: Frame
     metadata: tuple[Segment, ...]
     picture: bytes
+    spans: tuple[tuple[int, int], ...]
     tables: dict[int, tuple[int, ...]]
     tail: bytes
 
@@ -104,7 +106,7 @@ def split(data: bytes) -> Jpeg:
     """Take a JPEG file apart. Raises PayloadError with the reason if it is broken or of a kind that is kept bit-exact."""
     if data[:2] != b"\xff\xd8":
         raise PayloadError("broken JPEG: no start marker")
-    view, pieces = memoryview(data), [memoryview(data)[:2]]
+    spans = [(0, 2)]
     metadata: list[Segment] = []
     tables: dict[int, tuple[int, ...]] = {}
     frame: Frame | None = None
@@ -115,7 +117,7 @@ def split(data: bytes) -> Jpeg:
             raise PayloadError("truncated JPEG" if not data[at:].strip(b"\xff") else "broken JPEG: garbage between segments")
         marker, body_at = match[1][0], match.end() + 2
         if marker == _EOI:
-            pieces.append(view[match.end() - 2 : match.end()])
+            spans.append((match.end() - 2, match.end()))
             break
         end = match.end() + int.from_bytes(data[match.end() : body_at], "big")
         if marker < 0xC0 or 0xD0 <= marker <= _SOI or end < body_at:
@@ -126,7 +128,7 @@ def split(data: bytes) -> Jpeg:
             segment = Segment(marker, data[body_at:end])
             metadata.append(segment)
             if is_jfif(segment) or is_adobe(segment):
-                pieces.append(view[match.end() - 2 : end])
+                spans.append((match.end() - 2, end))
             at = end
             continue
         if marker in _REFUSED_FRAMES:
@@ -147,13 +149,15 @@ def split(data: bytes) -> Jpeg:
             if after is None:
                 raise PayloadError("truncated JPEG")
             end = after.start()
-        pieces.append(view[match.end() - 2 : end])
+        spans.append((match.end() - 2, end))
         at = end
     if frame is None or not scans:
         raise PayloadError("broken JPEG: no picture in it")
     if any(component.table not in tables for component in frame.components):
         raise PayloadError("broken JPEG: quantisation table missing")
-    return Jpeg(frame, tuple(metadata), b"".join(pieces), tables, data[match.end() :])
+    view = memoryview(data)
+    picture = b"".join([view[start:end] for start, end in spans])
+    return Jpeg(frame, tuple(metadata), picture, tuple(spans), tables, data[match.end() :])
 
 
 def join(segments: Iterable[Segment], picture: bytes, density: bytes | None) -> bytes:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from photoarc import codecs, pipeline, workers
 from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
+from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
@@ -66,7 +67,10 @@ class Photographs:
 
 @dataclass(frozen=True, slots=True)
 class PackSummary:
-    """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs."""
+    """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
+
+    `duplicates` are stored as references to an identical file.
+    """
 
     archive: str
     files: int
@@ -81,6 +85,7 @@ class PackSummary:
     codecs: tuple[CodecTotal, ...]
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+    duplicates: int
 
 
 def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
@@ -124,14 +129,21 @@ def pack(
     files, errors = find(sources, archive, options)
     tally = _Tally(files, progress)
     tally.failures.extend(failure(error) for error in errors)
+    repeats = Repeats(files)
     outcomes = workers.run(
-        functools.partial(code, options.coding), files, workers=_crew_size(files, options.workers or workers.usable_cores()), cost=_cost
+        functools.partial(code, options.coding),
+        files,
+        workers=_crew_size(files, options.workers or workers.usable_cores()),
+        cost=lambda file: None if repeats.is_twin(file) else _cost(file),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
-    identity = archive_id(files, f"{options.coding.mode} {options.coding.quality}")
+    identity = archive_id(files, f"{options.coding.mode} {options.coding.quality}" + " strip gps" * options.coding.strip_gps)
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
         for outcome in outcomes:
-            _write(writer, outcome, tally)
+            _write(writer, outcome, repeats, tally)
+    kept = tally.kinds[Kind.FILE] - tally.lossy.files
+    if options.coding.strip_gps and kept:
+        tally.warnings.append(f"GPS was taken out of lossy photographs only; files kept bit-exact, with all that they hold: {kept:,}")
     return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
 
 
@@ -155,7 +167,7 @@ def _crew_size(files: Iterable[SourceFile], most: int) -> int:
     return max(1, min(most, coded, weight // WORTH_A_WORKER_BYTES))
 
 
-def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], tally: _Tally) -> None:
+def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], repeats: Repeats, tally: _Tally) -> None:
     """One member into the archive, or its error into the tally."""
     source = outcome.item
     try:
@@ -174,12 +186,19 @@ def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], t
                 source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
                 encoded.codec_id, len(encoded.payload), len(parts), photo=encoded.photo,
             )  # fmt: skip
-            writer.add(member, parts)
+            writer.add(repeats.linked(source, member), parts)
+            repeats.remember(member, encoded.note)
             tally.add(member, encoded.note)
+        elif (twin := repeats.twin(source)) is not None:
+            writer.add(repeats.linked(source, twin[0]), ())
+            tally.add(*twin)
         else:
             if outcome.crash:
                 tally.warnings.append(f"{display(source.name)}: coding it failed ({outcome.crash}); it was kept bit-exact")
-            tally.add(_store_in_parts(writer, source, tally), "coding failed" if outcome.crash else "large file")
+            note = "coding failed" if outcome.crash else "large file"
+            member = _store_in_parts(writer, source, repeats, tally)
+            repeats.remember(member, note)
+            tally.add(member, note)
     except MemberError as error:
         tally.fail(source, error)
 
@@ -192,14 +211,14 @@ def _split(encoded: pipeline.Encoded) -> list[bytes]:
     return [payload[at : at + PART_BYTES] for at in range(0, len(payload), PART_BYTES)] or [b""]
 
 
-def _store_in_parts(writer: ArchiveWriter, source: SourceFile, tally: _Tally) -> Member:
+def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: _Tally) -> Member:
     """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
     with in_parts(source) as file:
         size_bytes = file.stamp.size_bytes
         member = Member(
             source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count
         )
-        writer.add(member, tally.watch(file.parts(), source))
+        writer.add(repeats.linked(source, member), tally.watch(file.parts(), source))
     return member
 
 
@@ -210,7 +229,7 @@ class _Tally:
         self.progress = progress
         self.files_total = sum(file.kind is Kind.FILE for file in files)
         self.bytes_total = sum(file.size_bytes for file in files)
-        self.files_done = self.bytes_done = self.size_bytes = self.pixels = 0
+        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = 0
         self.kinds: Counter[Kind] = Counter()
         self.codecs: dict[int, CodecTotal] = {}
         self.lossy = CodecTotal("", 0, 0, 0)
@@ -222,6 +241,7 @@ class _Tally:
     def add(self, member: Member, note: str) -> None:
         self.kinds[member.kind] += 1
         self.size_bytes += member.size_bytes
+        self.duplicates += member.duplicate
         if member.kind is Kind.FILE:
             empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
@@ -265,4 +285,5 @@ class _Tally:
             ),
             self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
             tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
+            self.duplicates,
         )  # fmt: skip

@@ -3,11 +3,12 @@
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
     |no                          |no: also smaller than bit-exact?      --yes-->  lossy
     v                            v
-bit-exact: jpegxl (JPEG files) -> lzma -> store, the first that is smaller and comes back byte for byte
+bit-exact: jpegxl, composite (JPEG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -37,10 +38,14 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodingOptions:
-    """What the user asked for; quality runs from 0 to 100, 70 gives about 38 dB on the Kodak set."""
+    """What the user asked for; quality runs from 0 to 100, 70 gives about 38 dB on the Kodak set.
+
+    `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything.
+    """
 
     mode: Mode = Mode.FAST
     quality: float = 70.0
+    strip_gps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,14 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, "bit-exact by choice")
+    from photoarc import gps, metadata
     from photoarc.image import photograph
 
     photo = photograph(data)
     if isinstance(photo, str):
         return _bit_exact(data, digest, photo)
+    if options.strip_gps:
+        photo = dataclasses.replace(photo, metadata=metadata.pack(gps.strip(metadata.unpack(photo.metadata))))
     if options.mode is Mode.LZMA:
         from photoarc.codecs import latents as lossy
 
@@ -80,7 +88,8 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
         payload, info = lossy.encode(photo, options.quality)
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, f"could not be coded as a photograph: {error}")
-    if len(payload) >= CLEARLY_SMALLER * len(data):
+    stripped = options.strip_gps and len(payload) < len(data)  # the source as it is would be smaller, but is not what was asked for
+    if len(payload) >= CLEARLY_SMALLER * len(data) and not stripped:
         exact = _bit_exact(data, digest, "smaller bit-exact")
         if len(exact.payload) <= len(payload):
             return exact
@@ -90,12 +99,16 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 def _bit_exact(data: bytes, digest: bytes, note: str) -> Encoded:
     """The first bit-exact codec whose payload is smaller than the file and decodes to the same bytes."""
     if data[:2] == b"\xff\xd8":
-        from photoarc.codecs import jpegxl  # slow to load
+        from photoarc.codecs import composite, jpegxl  # slow to load
 
-        try:
-            return Encoded(codecs.JPEGXL, jpegxl.encode(data), len(data), digest, note=note)  # has compared
-        except PayloadError:
-            pass
+        both = {codecs.JPEGXL: jpegxl.encode, codecs.COMPOSITE: composite.encode}
+        for codec_id in sorted(both, reverse=composite.much_follows(data)):
+            try:
+                payload = both[codec_id](data)  # has compared
+            except PayloadError:
+                continue
+            if len(payload) < len(data):
+                return Encoded(codec_id, payload, len(data), digest, note=note)
     try:
         payload = general.encode(data)
         if general.decode(payload, len(data)) == data:

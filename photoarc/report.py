@@ -18,14 +18,18 @@ from photoarc.progress import BY_CHOICE
 from photoarc.records import Kind, Member
 
 if TYPE_CHECKING:
+    from photoarc.deletion import DeleteSummary, Plan
+    from photoarc.duplicates import Group
     from photoarc.inspection import Overview
     from photoarc.pack import PackSummary
     from photoarc.progress import Failure
     from photoarc.scan import SourceFile
     from photoarc.unpack import CheckSummary, UnpackSummary
+    from photoarc.verify import VerifySummary
 
 UNITS = ("kB", "MB", "GB", "TB", "PB", "EB", "ZB")
 MOST_REASONS = 4
+MOST_DOUBTS = 20
 SUFFIXES = {Kind.FILE: "", Kind.DIRECTORY: "/", Kind.SYMLINK: " (link)"}
 KIND_WORDS = {Kind.FILE: "file", Kind.DIRECTORY: "folder", Kind.SYMLINK: "link"}
 
@@ -38,9 +42,9 @@ def size(count_bytes: float) -> str:
     return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f} {unit}"
 
 
-def count(number: int, word: str) -> str:
-    """`1 file`, `2 files`, `12,000 files`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def count(number: int, word: str, words: str = "") -> str:
+    """`1 file`, `2 files`, `12,000 copies`."""
+    return f"{number:,} {word if number == 1 else words or word + 's'}"
 
 
 def ratio(packed_bytes: int, size_bytes: int) -> str:
@@ -78,12 +82,15 @@ def member_json(member: Member) -> dict[str, Any]:
         "packed_bytes": member.payload_bytes,
         "codec": codec_name(member.codec_id) if member.kind is Kind.FILE else None,
         "lossy": member.lossy,
+        "duplicate": member.duplicate,
         "mtime_ns": member.mtime_ns,
         "mode": f"{member.mode:04o}",
         "blake3": member.digest.hex() if member.kind is Kind.FILE else None,
     }
     if member.kind is Kind.SYMLINK:
         value["link_target"] = display(member.link_target)
+    if member.hard_link:
+        value["hard_link"] = display(member.hard_link)
     if photo is not None:
         value["photo"] = asdict(photo) | {
             "psnr_db": photo.psnr_db if math.isfinite(photo.psnr_db) else None,
@@ -101,7 +108,8 @@ def list_lines(members: Sequence[Member]) -> list[str]:
         if member.kind is Kind.FILE:
             sizes = (size(member.size_bytes), size(member.payload_bytes), ratio(member.payload_bytes, member.size_bytes))
             quality = f"lossy {psnr(member.photo.psnr_db)}" if member.photo else "exact"
-            rows.append((*sizes, codec_name(member.codec_id), quality, modified, name))
+            codec = "duplicate" if member.duplicate else codec_name(member.codec_id)
+            rows.append((*sizes, codec, quality, modified, name))
         else:
             target = f" -> {display(member.link_target)}" if member.kind is Kind.SYMLINK else "/"
             rows.append(("-", "-", "-", KIND_WORDS[member.kind], "", modified, name + target))
@@ -166,6 +174,7 @@ def pack_lines(done: PackSummary) -> list[str]:
             f"  {count(done.kept, 'file')} kept bit-exact, {size(kept_bytes)} -> {size(kept_packed)} ({ratio(kept_packed, kept_bytes)})",
             "    " + ", ".join(reasons),
         ]
+    lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
     speed = f", {done.size_bytes / 1e6 / done.seconds:.1f} MB/s" if done.seconds > 0 else ""
     speed += f", {photos.pixels / 1e6 / done.seconds:.1f} MP/s" if photos.pixels and done.seconds > 0 else ""
     lines.append(
@@ -189,6 +198,43 @@ def check_lines(done: CheckSummary) -> list[str]:
         f"{done.archive} {verdict}: {done.sound:,} of {count(done.members, 'member')} decoded and compared, "
         f"{size(done.size_bytes)} in {duration(done.seconds)}"
     ]
+
+
+def verify_lines(done: VerifySummary) -> list[str]:
+    """What differs, by name, and the count of what does not."""
+    lines = [f"  missing  {name}" for name in done.missing]
+    lines += [f"  extra    {name}" for name in done.extra]
+    lines += [f"  changed  {changed.name}: {changed.reason}" for changed in done.changed]
+    verdict = "DIFFERS" if done.differs else "agrees"
+    lossy = f", {done.lossy:,} of them lossy in the archive" if done.lossy else ""
+    return [*lines, f"{' '.join(done.against)} {verdict}: {done.same:,} of {count(done.members, 'member')} the same{lossy}"]
+
+
+def delete_question(todo: Plan) -> str:
+    """What the user is asked before files are deleted."""
+    lossy = sum(member.lossy for _, member in todo.files)
+    warning = f", {count(lossy, 'photograph')} of them LOSSY in the archive" if lossy else ""
+    return f"the archive was read back and agrees. Delete {count(len(todo.files), 'file')}, {size(todo.size_bytes)}{warning}?"
+
+
+def delete_lines(gone: DeleteSummary) -> list[str]:
+    """What was deleted, or why nothing was."""
+    if gone.doubts:
+        shown = [f"  {doubt}" for doubt in gone.doubts[:MOST_DOUBTS]]
+        more = [f"  and {len(gone.doubts) - MOST_DOUBTS:,} more"] if len(gone.doubts) > MOST_DOUBTS else []
+        return ["nothing was deleted, because sources and archive do not agree:", *shown, *more]
+    kept = f"; {count(gone.lossy_kept, 'photograph')} stay, because the archive holds them lossily" if gone.lossy_kept else ""
+    return [f"deleted {count(gone.deleted, 'file')}, {size(gone.size_bytes)}{kept}"]
+
+
+def dups_lines(found: Sequence[Group]) -> list[str]:
+    """Groups of identical files and what the copies take outside the archive."""
+    lines = []
+    for group in found:
+        lines += [f"{count(len(group.names), 'file')} of {size(group.size_bytes)}:", *(f"  {name}" for name in group.names)]
+    copies = sum(len(group.names) - 1 for group in found)
+    spare = sum(group.size_bytes * (len(group.names) - 1) for group in found)
+    return [*lines, f"{count(len(found), 'group')} of identical files; {count(copies, 'copy', 'copies')} could go, {size(spare)}"]
 
 
 def dry_run_json(archive: str, files: Sequence[SourceFile], failures: Sequence[Failure]) -> dict[str, Any]:

@@ -22,7 +22,10 @@ _SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "charac
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One thing to pack. `path` opens it from here, `name` is its name in the archive; both are bytes, exact."""
+    """One thing to pack. `path` opens it from here, `name` is its name in the archive; both are bytes, exact.
+
+    `inode` is (device, number) of a file that has several names.
+    """
 
     path: bytes
     name: bytes
@@ -31,6 +34,7 @@ class SourceFile:
     mtime_ns: int
     size_bytes: int
     link_target: bytes = b""
+    inode: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -117,6 +121,7 @@ def _walk(folder: bytes, prefix: bytes, below: bytes, state: _Scan) -> None:
 
 def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
     mode, size_bytes, target = stat.S_IMODE(info.st_mode), 0, b""
+    inode = (info.st_dev, info.st_ino) if info.st_nlink > 1 and stat.S_ISREG(info.st_mode) else None
     if stat.S_ISREG(info.st_mode):
         kind, size_bytes = Kind.FILE, info.st_size
     elif stat.S_ISDIR(info.st_mode):
@@ -136,7 +141,7 @@ def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
         state.errors.append(UnreadableSource(display(name[:80]) + "...", f"the name has {len(name)} bytes; the limit is {MAX_NAME_BYTES}"))
         return
     mtime_ns = min(max(info.st_mtime_ns, _MTIME_NS.start), _MTIME_NS.stop - 1)
-    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target))
+    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target, inode))
 
 
 def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:

@@ -6,6 +6,7 @@ stored members, folders, links: this process, stored members streamed part by pa
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -31,7 +32,7 @@ ARCHIVE_ENDING = ".pha"
 ENDINGS = {"png": (b".png",), "jpeg": (b".jpg", b".jpeg", b".jpe", b".jfif"), "webp": (b".webp",), "bmp": (b".bmp",)}
 # What a core decodes in the 0.5 s that a worker takes to start.
 WORTH_A_WORKER_PX = 1_500_000
-WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.LZMA: 25_000_000}
+WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, codecs.LZMA: 25_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,11 @@ def unpack(
         tally = _Tally(members, progress, damaged(archive, options.only))
         jobs = _jobs(archive, members, options, folder)
         crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost)
+        written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.force) as extractor, closing(crew) as outcomes:
             for outcome in outcomes:
                 try:
-                    tally.add(outcome.item.member, _extract(archive, extractor, outcome))
+                    tally.add(outcome.item.member, _extract(archive, extractor, outcome, written))
                 except MemberError as error:
                     tally.fail(outcome.item.member, error)
             tally.take_back(extractor.finish(), members)
@@ -245,8 +247,13 @@ def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, i
         raise DecodeFailed(name, f"decoding it failed ({outcome.crash})")
 
 
-def _extract(archive: Archive, extractor: Extractor, outcome: workers.Outcome[Job, bytes]) -> int:
-    """Writes one member, returns the bytes written. Raises MemberError."""
+def _extract(
+    archive: Archive, extractor: Extractor, outcome: workers.Outcome[Job, bytes], written: dict[bytes, tuple[bytes, bytes]]
+) -> int:
+    """Writes one member, returns the bytes written. Raises MemberError.
+
+    `written`, by member name, has digest and name on the disk of the files so far: what a hard link can lead to.
+    """
     _raise_failure(outcome)
     job, member = outcome.item, outcome.item.member
     if member.kind is Kind.DIRECTORY:
@@ -255,11 +262,18 @@ def _extract(archive: Archive, extractor: Extractor, outcome: workers.Outcome[Jo
     if member.kind is Kind.SYMLINK:
         extractor.symlink(member)
         return 0
-    if outcome.value is not None:
-        extractor.file(member, functools.partial(_write, outcome.value), name=job.target)
-        return len(outcome.value)
-    extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
-    return member.size_bytes
+    digest, first = written.get(member.hard_link, (b"", b""))
+    if first and digest == member.digest:
+        with contextlib.suppress(CannotWrite):  # no links on this file system, or too many: a file of its own is as good
+            extractor.hard_link(member, job.target, first)
+            return member.size_bytes
+    value = outcome.value
+    if value is not None:
+        extractor.file(member, functools.partial(_write, value), name=job.target)
+    else:
+        extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
+    written[member.name] = member.digest, job.target
+    return member.size_bytes if value is None else len(value)
 
 
 def _write(data: bytes, file: BinaryIO) -> None:

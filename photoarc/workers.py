@@ -7,6 +7,9 @@ to blame is known, the others never notice, and no helper threads are left behin
     items -> window (bounded by count and bytes, in order) -> idle worker -> Outcome -> caller, in order
 
 Workers are spawned, never forked: JPEG codecs deadlock in forked children, ONNX Runtime's threads do not survive a fork.
+
+A worker has a time for each item and a limit of memory, because decoders of others work in it: a damaged or hostile file can make
+one loop for ever or ask for more than the machine has. Where everything runs in this process there is neither.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -31,6 +35,9 @@ Value = TypeVar("Value")
 
 WINDOW_BYTES = 256 << 20
 WINDOW_ITEMS_PER_WORKER = 64
+# To end hangs, never honest work: 24 megapixels in a JPEG of 1.7 MB took 61 s to code on a busy core and get 1,320.
+LEAST_SECONDS, SECONDS_PER_MB = 300.0, 600.0
+LEAST_ADDRESS_BYTES = 4 << 30  # ONNX Runtime alone maps about one
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,33 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def time_limit_s(cost_bytes: int) -> float:
+    """Seconds that a worker may take for an item of this cost."""
+    return LEAST_SECONDS + SECONDS_PER_MB * cost_bytes / 1e6
+
+
+def address_limit_bytes() -> int:
+    """Address space of a worker: as much as the machine has memory, 0 where the system does not say."""
+    try:
+        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 0
+    return max(memory_bytes, LEAST_ADDRESS_BYTES)
+
+
+def _limit_address_space(limit_bytes: int) -> None:
+    """What goes beyond fails in this process as MemoryError, instead of costing the machine its memory."""
+    if not limit_bytes or sys.platform == "win32":
+        return
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard != resource.RLIM_INFINITY:
+        limit_bytes = min(limit_bytes, hard)
+    with suppress(ValueError, OSError):  # macOS refuses
+        resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, hard))
+
+
 def run(
     function: Callable[[Item], Value],
     items: Iterable[Item],
@@ -64,7 +98,8 @@ def run(
 
     `cost` is the memory in bytes that an item takes until its outcome is used; None leaves the item to the caller, in its turn.
     One item dearer than the window passes alone. With one worker everything runs in this process.
-    An item whose worker dies is tried once more with nothing beside it (the memory may have been taken by a neighbour).
+    An item whose worker dies, or takes longer than `time_limit_s`, is tried once more with nothing beside it (the memory may have
+    been taken by a neighbour, the time by a stopped job).
     Close the generator (contextlib.closing) to end the workers at once.
     Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
     """
@@ -89,10 +124,11 @@ def _call(function: Callable[[Item], Value], item: Item) -> tuple[Value | None, 
         return None, None, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _serve(connection: Connection, function: Callable[[Item], Value]) -> None:
+def _serve(connection: Connection, function: Callable[[Item], Value], limit_bytes: int) -> None:
     """Body of a worker process: says that it is ready, then answers items until the parent goes."""
     import multiprocessing
 
+    _limit_address_space(limit_bytes)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no signal mask to inherit
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -143,9 +179,10 @@ class _Worker(Generic[Item, Value]):
 
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, function, address_limit_bytes()), daemon=True)
         self.ready = False
         self.slot: _Slot[Item, Value] | None = None
+        self.deadline = 0.0  # of the slot's item, on the monotonic clock
         try:
             with _interrupts_blocked():
                 self.process.start()
@@ -199,7 +236,9 @@ class _Crew(Generic[Item, Value]):
         from multiprocessing.connection import wait
 
         talking = {worker.connection: worker for worker in self.workers if worker.slot is not None or not worker.ready}
-        for connection in wait(list(talking), None if block else 0):
+        deadlines = [worker.deadline for worker in self.workers if worker.slot is not None]
+        timeout = max(min(deadlines) - time.monotonic(), 0) if deadlines else None
+        for connection in wait(list(talking), timeout if block else 0):
             worker = talking[connection]  # type: ignore[index]  # `wait` returns what it was given
             try:
                 message = worker.connection.recv()
@@ -212,6 +251,9 @@ class _Crew(Generic[Item, Value]):
                 value, error, crash = message
                 worker.slot.outcome = Outcome(worker.slot.item, value, error, crash)
                 worker.slot = None
+        for worker in list(self.workers):
+            if worker.slot is not None and time.monotonic() >= worker.deadline and not worker.connection.poll():
+                self._bury(worker, f"no result in {time_limit_s(worker.slot.cost or 0):.0f} s")
 
     def end(self) -> None:
         """Ends every worker now."""
@@ -222,13 +264,14 @@ class _Crew(Generic[Item, Value]):
 
     def _give(self, worker: _Worker[Item, Value], slot: _Slot[Item, Value]) -> None:
         worker.slot = slot
+        worker.deadline = time.monotonic() + time_limit_s(slot.cost or 0)
         try:
             worker.connection.send(slot.item)
         except OSError:  # died while idle
             self._bury(worker)
 
-    def _bury(self, worker: _Worker[Item, Value]) -> None:
-        """Replaces a dead worker; its slot becomes a suspect, or a crash the second time."""
+    def _bury(self, worker: _Worker[Item, Value], why: str = "") -> None:
+        """Replaces a dead worker, or one that is to end for a reason; its slot becomes a suspect, or a crash the second time."""
         end, slot = worker.end(), worker.slot
         if slot is None:
             self.failed_starts += 1
@@ -239,7 +282,7 @@ class _Crew(Generic[Item, Value]):
             if slot.deaths < 2:
                 self.suspects.append(slot)
             else:
-                slot.outcome = Outcome(slot.item, crash=f"its worker process died twice ({end})")
+                slot.outcome = Outcome(slot.item, crash=f"its worker process died twice ({why or end})")
         self.workers[self.workers.index(worker)] = _Worker(self.function)
 
 

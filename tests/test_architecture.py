@@ -19,8 +19,8 @@ PACKAGE = Path(photoarc.__file__).parent
 # Each layer imports itself and what is below. A new module is added here by hand.
 LAYERS = [
     {"__main__"},
-    {"cli"},
-    {"pack", "unpack", "report", "inspection", "progress", "bar", "selection", "sources", "workers"},
+    {"cli", "console"},
+    {"pack", "unpack", "duplicates", "verify", "deletion", "report", "inspection", "progress", "bar", "selection", "sources", "workers"},
     {"archive"},
     {"pipeline"},
     {"codecs"},
@@ -39,6 +39,7 @@ LAYERS = [
         "bmp",
         "graphics",
         "metadata",
+        "gps",
         "tiling",
         "metrics",
     },

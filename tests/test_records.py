@@ -25,7 +25,8 @@ photos = st.builds(
 def members(draw: st.DrawFn) -> Member:
     kind = draw(st.sampled_from(Kind))
     is_file = kind == Kind.FILE
-    parts = draw(u32)
+    parts = draw(st.just(0) | u32)
+    payload_bytes = draw(st.just(0) | st.integers(0, max(parts, 1) << 30)) if is_file else 0
     return Member(
         name=draw(st.binary(max_size=300)),
         kind=kind,
@@ -34,10 +35,12 @@ def members(draw: st.DrawFn) -> Member:
         size_bytes=draw(u64) if is_file else 0,
         digest=draw(st.binary(min_size=32, max_size=32)),
         codec_id=draw(u16),
-        payload_bytes=draw(st.integers(0, max(parts, 1) << 30)) if is_file else 0,
+        payload_bytes=payload_bytes,
         parts=parts,
         link_target=draw(st.binary(max_size=300)),
         photo=draw(st.none() | photos),
+        hard_link=draw(st.binary(max_size=300)),
+        duplicate=is_file and not parts and not payload_bytes and draw(st.booleans()),
     )
 
 

@@ -3,6 +3,7 @@
 import functools
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -116,6 +117,42 @@ def test_closing_ends_the_workers_at_once(tmp_path: Path) -> None:
         assert pids
         assert all(alive(pid) for pid in pids)
     assert not any(alive(pid) for pid in pids)
+
+
+def test_an_item_that_takes_too_long_costs_itself_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LEAST_SECONDS", 1.0)
+    started = time.monotonic()
+    outcomes = list(workers.run(functools.partial(sleep_for_ever, tmp_path), [0, 1, 0, 0], workers=SPAWNED, cost=cost_of_one))
+    assert [outcome.crash for outcome in outcomes] == ["", "its worker process died twice (no result in 1 s)", "", ""]
+    assert time.monotonic() - started < 30
+    assert len(list(tmp_path.iterdir())) == 2  # tried twice, by two processes
+    assert not any(alive(int(path.name)) for path in tmp_path.iterdir())
+
+
+def test_a_result_that_lay_waiting_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "LEAST_SECONDS", 1.0)
+    with closing(workers.run(square, range(6), workers=SPAWNED, cost=cost_of_one)) as outcomes:
+        for number, outcome in enumerate(outcomes):
+            assert outcome.value
+            assert outcome.value[0] == number * number
+            time.sleep(1.2 if number < 2 else 0)
+
+
+def allocate(size_bytes: int) -> int:
+    return len(bytearray(size_bytes))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows do not limit address space")
+def test_memory_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "address_limit_bytes", lambda: 2 << 30)
+    small, large = list(workers.run(allocate, [1 << 20, 3 << 30], workers=SPAWNED, cost=cost_of_one))
+    assert (small.value, large.value, large.crash) == (1 << 20, None, "MemoryError")
+
+
+def test_limits_leave_room_for_honest_work() -> None:
+    assert workers.time_limit_s(0) >= 60
+    assert workers.time_limit_s(100_000_000) > 3600
+    assert workers.address_limit_bytes() == 0 or workers.address_limit_bytes() >= 4 << 30
 
 
 def test_usable_cores_respects_affinity() -> None:

@@ -23,6 +23,14 @@ _FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x0e\x
 
 def encode(data: bytes) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
+    payload = transcode(data)
+    if decode(payload, len(data)) != data:
+        raise PayloadError("JPEG XL does not restore this JPEG")
+    return payload
+
+
+def transcode(data: bytes) -> bytes:
+    """The same for callers who compare by themselves."""
     pixels = max((int.from_bytes(f[1], "big") * int.from_bytes(f[2], "big") for f in _FRAME.finditer(data)), default=0)
     if not _plausible(pixels, len(data)):
         raise PayloadError(f"the JPEG claims {pixels:,} pixels in {len(data)} bytes")
@@ -33,8 +41,6 @@ def encode(data: bytes) -> bytes:
         raise PayloadError(f"JPEG XL refuses this JPEG: {error}") from error
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
         raise PayloadError("JPEG XL does not make this JPEG smaller")
-    if decode(payload, len(data)) != data:
-        raise PayloadError("JPEG XL does not restore this JPEG")
     return payload
 
 

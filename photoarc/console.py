@@ -1,0 +1,93 @@
+"""What surrounds every command: progress, text or JSON, errors to exit codes. The only place that catches PhotoarcError.
+
+Results go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from photoarc.errors import MemberError, PhotoarcError
+
+if TYPE_CHECKING:
+    from photoarc.progress import Callback, Failure
+
+
+def say(message: str) -> None:
+    """One line on stderr."""
+    print(f"photoarc: {message}", file=sys.stderr)
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Each warning on stderr."""
+    for warning in warnings:
+        say(f"warning: {warning}")
+
+
+def show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool) -> None:
+    """A result on stdout: JSON, or lines unless `quiet`."""
+    if as_json:
+        print(json.dumps(value, indent=1))
+    elif not quiet:
+        print(*lines, sep="\n")
+
+
+def end(failures: Sequence[Failure], what: str, damaged: bool = False) -> None:
+    """Exit code 1 and the list of failures, if there are any."""
+    if failures:
+        from photoarc.report import failure_lines
+
+        sys.stdout.flush()
+        say("\n".join(failure_lines(failures, what)))
+    if failures or damaged:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def progress(verb: str, hidden: bool) -> Iterator[Callback]:
+    """A bar on a terminal, nothing elsewhere."""
+    from photoarc.progress import silent
+
+    if hidden or not sys.stderr.isatty():
+        yield silent
+        return
+    from photoarc.bar import Bar
+
+    with Bar(verb) as bar:
+        yield bar.update
+
+
+@contextmanager
+def exit_codes(interrupted: str, as_json: bool) -> Iterator[None]:
+    """Errors become one line on stderr and an exit code. PHOTOARC_DEBUG=1 shows where they come from."""
+    debug = bool(os.environ.get("PHOTOARC_DEBUG"))
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        say(interrupted)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # `photoarc list | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except Exception as error:
+        if debug:
+            raise
+        known = isinstance(error, PhotoarcError | MemoryError)
+        message = (
+            (str(error) or "not enough memory")
+            if known
+            else f"internal error: {type(error).__name__}: {error}; PHOTOARC_DEBUG=1 tells more"
+        )
+        if as_json:
+            print(json.dumps({"error": message}))
+        say(message)
+        raise typer.Exit(1 if isinstance(error, MemberError) else 2) from None

@@ -1,0 +1,93 @@
+"""Identical files: found before they are coded, so that each is coded and stored once; and reported from a finished archive.
+
+A file is read ahead of its turn only if another one has its size. Of identical files the first in archive order is the one that is
+stored, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from photoarc.errors import UnreadableSource
+from photoarc.records import Kind, Member
+from photoarc.scan import SourceFile
+from photoarc.sources import Stamp, in_parts
+
+# Below, a copy of its own costs less than losing both with one damaged byte.
+LEAST_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Members with the same contents, in printable names; `size_bytes` is that of one of them."""
+
+    digest: str
+    size_bytes: int
+    names: tuple[str, ...]
+
+
+class Repeats:
+    """Files of a job whose contents are those of an earlier one."""
+
+    def __init__(self, files: Iterable[SourceFile]) -> None:
+        sizes = Counter(file.size_bytes for file in files if file.kind is Kind.FILE)
+        self._sizes = {size for size, files_n in sizes.items() if files_n > 1 and size >= LEAST_BYTES}
+        self._coming: set[bytes] = set()
+        self._twins: dict[bytes, tuple[bytes, Stamp]] = {}  # name -> digest, stamp of that reading
+        self._inodes: dict[tuple[int, int], Member] = {}
+        self._stored: dict[bytes, tuple[Member, str]] = {}  # digest -> the member that has the payload, the note about it
+
+    def is_twin(self, source: SourceFile) -> bool:
+        """Whether an earlier file had the same contents; to be asked once for each, in archive order. Reads the file."""
+        if source.kind is not Kind.FILE or source.size_bytes not in self._sizes:
+            return False
+        try:
+            with in_parts(source) as file:
+                digest, stamp = file.digest, file.stamp
+        except UnreadableSource:
+            return False  # its own turn will say so
+        if stamp.size_bytes >= LEAST_BYTES and digest in self._coming:
+            self._twins[source.name] = digest, stamp
+            return True
+        self._coming.add(digest)
+        return False
+
+    def linked(self, source: SourceFile, member: Member) -> Member:
+        """The record, naming the first member that was the same file on the disk (and had these bytes), if there is one."""
+        if source.inode is None:
+            return member
+        first = self._inodes.setdefault(source.inode, member)
+        same = first is not member and first.digest == member.digest
+        return dataclasses.replace(member, hard_link=first.name) if same else member
+
+    def remember(self, member: Member, note: str) -> None:
+        """A member that was stored with a payload of its own."""
+        if member.digest in self._coming:
+            self._stored.setdefault(member.digest, (member, note))
+
+    def twin(self, source: SourceFile) -> tuple[Member, str] | None:
+        """Record and note of a file whose contents are stored already; None: it needs a payload of its own."""
+        digest, stamp = self._twins.pop(source.name, (b"", None))
+        if stamp is None or digest not in self._stored:
+            return None
+        first, note = self._stored[digest]
+        return dataclasses.replace(
+            first, name=source.name, mode=stamp.mode, mtime_ns=stamp.mtime_ns, payload_bytes=0, parts=0, duplicate=True
+        ), note
+
+
+def groups(members: Iterable[Member]) -> list[Group]:
+    """Identical files, those that take most first; empty ones and further names of one file (hard links) are none."""
+    by_digest: defaultdict[bytes, list[Member]] = defaultdict(list)
+    for member in members:
+        if member.kind is Kind.FILE and member.size_bytes and not member.hard_link:
+            by_digest[member.digest].append(member)
+    found = [
+        Group(digest.hex(), same[0].size_bytes, tuple(member.display_name for member in same))
+        for digest, same in by_digest.items()
+        if len(same) > 1
+    ]
+    return sorted(found, key=lambda group: (-group.size_bytes * (len(group.names) - 1), group.names))
