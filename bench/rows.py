@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.codecs import CODECS, Codec
+from photoarc.folderbench import machine
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -92,17 +93,6 @@ def describe(path: Path, codecs: Iterable[Codec]) -> None:
     known["machine"] = machine()
     known["codecs"] |= {codec.name: codec_version(codec) for codec in codecs}
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-
-
-def machine() -> str:
-    """Processor, cores, memory, system, Python."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        name = next((line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")), name)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
-    system = f"{platform.system()} {platform.release().partition('-')[0]}"
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}"
 
 
 def codec_version(codec: Codec) -> str:

@@ -159,6 +159,34 @@ def info(archive: ArchivePath, as_json: Json = False) -> None:
         _end(failures, "read", bool(warnings))
 
 
+@app.command()
+def bench(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Any folder; it is only read.")],
+    modes: Annotated[
+        list[str] | None, typer.Option("--mode", metavar="fast|lzma|lossless", help="As for pack; repeatable. [default: all]")
+    ] = None,
+    qualities: Annotated[list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help="Repeatable.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Times are medians of so many rounds.")] = 3,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Also write a page with plots.")] = None,
+    temporary: Annotated[str | None, typer.Option("--temp", metavar="FOLDER", help="Place for archives and unpacked folders.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pack and unpack a folder with photoarc and other archivers, and compare size, time, memory and what comes back."""
+    with _exit_codes("interrupted", as_json):
+        from photoarc import benchreport, folderbench
+
+        if html:
+            folderbench.check_place(html)
+        options = folderbench.BenchOptions(
+            tuple(modes or folderbench.MODES), tuple(qualities or (70.0,)), rounds, Path(temporary) if temporary else None
+        )
+        found = folderbench.bench(folder, options, (lambda _: None) if quiet or as_json else _say)
+        _show(benchreport.value(found), benchreport.lines(found), as_json, quiet=False)
+        if html:
+            folderbench.save(html, benchreport.page(found))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"photoarc {photoarc.__version__}")
