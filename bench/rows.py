@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import platform
@@ -12,6 +13,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import photoarc
 from bench.codecs import CODECS, Codec
 from photoarc.folderbench import machine
 
@@ -78,6 +80,12 @@ def read(path: Path, kind: type[Record]) -> list[Record]:
         return [kind(**{name: types[name](line[name]) for name in types}) for line in table]
 
 
+def fingerprint(name: str) -> str:
+    """What a figure says it was made from: the set's rows and their SHA-256, shortened."""
+    path = RESULTS / photoarc.__version__ / f"{name}.tsv"
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """New rows in place of all old rows of the same codecs, in the order of CODECS."""
     new = list(new)
@@ -100,7 +108,6 @@ def codec_version(codec: Codec) -> str:
     from PIL import features
 
     if codec.name.startswith("photoarc"):
-        import photoarc
         from photoarc.models.manifest import DEFAULT_ID, entry
 
         model = entry(DEFAULT_ID)
