@@ -71,11 +71,23 @@ def points(marks: Sequence[Mark], x_title: str, y_title: str) -> str:
         x, _ = place(tick, 0)
         parts += [_line(x, TOP_PX, x, bottom, "#DDD"), _text(x, bottom + 16, f"{tick:g}", "middle")]
     parts += [_text((LEFT_PX + right) / 2, HEIGHT_PX - 8, x_title, "middle"), _text(LEFT_PX, TOP_PX - 1, y_title)]
-    # of points side by side the rightmost has the upper label, so that the lines to the others pass below it
-    placed = sorted(((*place(mark.x, mark.y), mark) for mark in marks), key=lambda found: (round(found[1] / TEXT_PX), -found[0]))
+    placed = _from_above([(*place(mark.x, mark.y), mark) for mark in marks])
     for (x, y, mark), label_y in zip(placed, spread([y for _, y, _ in placed], TEXT_PX, TOP_PX + 8, bottom), strict=True):
-        parts += [_line(x, y, right + 12, label_y - 4, "#888", 0.6), _text(right + 16, label_y, mark.name), marker(x, y, mark.group)]
+        parts += [_line(x, y, right + 12, label_y - 4, "#888", 0.6), _text(right + 16, label_y, mark.name)]
+    parts += [marker(x, y, mark.group) for group in Group for x, y, mark in placed if mark.group is group]  # ours on top
     return _svg(WIDTH_PX, HEIGHT_PX, parts)
+
+
+def _from_above(placed: Sequence[tuple[float, float, Mark]]) -> list[tuple[float, float, Mark]]:
+    """In the order of labels: by height; of points side by side the rightmost first, so that the lines to the others pass below it."""
+    out: list[tuple[float, float, Mark]] = []
+    row: list[tuple[float, float, Mark]] = []
+    for point in sorted(placed, key=lambda point: point[1]):
+        if row and point[1] - row[0][1] > TEXT_PX / 4:
+            out += sorted(row, key=lambda point: -point[0])
+            row = []
+        row.append(point)
+    return out + sorted(row, key=lambda point: -point[0])
 
 
 def legend(groups: Sequence[Group]) -> str:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bdrate, codecs, readme, rows, run, tables
+from bench import bdrate, codecs, papers, readme, rows, run, tables
 from photoarc import metrics
 
 
@@ -177,9 +177,14 @@ SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endsw
 @pytest.mark.parametrize("name", SETS)
 def test_tables_and_figures_are_made_from_the_rows(name):
     assert (RESULTS / f"{name}.md").read_text() == tables.text(name), f"stale; python -m bench.tables {name}"
+    assert (RESULTS / f"{name}-papers.md").read_text() == papers.text(name), f"stale; python -m bench.papers {name}"
     for what in ("psnr", "ms-ssim", "speed"):
         figure = RESULTS / f"{name}-{what}.svg"
         assert rows.fingerprint(name) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
+
+
+def test_the_folders_are_those_measured():
+    assert (RESULTS / "folders.md").read_text() == papers.folders(), "stale; python -m bench.papers kodak"
 
 
 def test_the_results_in_the_readme_are_those_of_the_rows():
