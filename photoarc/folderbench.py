@@ -109,14 +109,14 @@ def tools(options: BenchOptions) -> list[Tool]:
     quiet = ("-y", "-bso0", "-bsp0", "-snl")  # links as links, as tar keeps them
     unpack_tar = ("tar", "-xf", "{archive}", "-C", "{dest}")
     peers = [
-        Tool("tar", ".tar", ("tar", "-cf", "{archive}", "-C", "{parent}", "{name}"), unpack_tar, ("tar",), "install tar"),
+        Tool("tar", ".tar", ("tar", "-cf", "{archive}", "-C", "{parent}", "{name}"), unpack_tar, ("tar",), _install("tar", "gnu-tar")),
         Tool(
             "zip", ".zip", ("zip", "-q", "-r", "-y", "{archive}", "{name}"), ("unzip", "-q", "{archive}", "-d", "{dest}"),
-            ("zip", "unzip"), "apt install zip unzip",
+            ("zip", "unzip"), _install("zip unzip"),
         ),
         Tool(
             "7-Zip", ".7z", (sevenzip, "a", *quiet, "{archive}", "{name}"), (sevenzip, "x", *quiet, "-o{dest}", "{archive}"),
-            (sevenzip,), "apt install 7zip, or from 7-zip.org",
+            (sevenzip,), _install("7zip", "sevenzip") + ", or from 7-zip.org",
         ),
         _tar_with("zstd -19", "zstd -19 -T0", "zstd", ".tar.zst"),
         _tar_with("xz", "xz -T0", "xz", ".tar.xz"),
@@ -135,8 +135,12 @@ def tools(options: BenchOptions) -> list[Tool]:
 def _tar_with(name: str, command: str, program: str, ending: str) -> Tool:
     pack = ("tar", "--use-compress-program", command, "-cf", "{archive}", "-C", "{parent}", "{name}")
     unpack = ("tar", "--use-compress-program", program, "-xf", "{archive}", "-C", "{dest}")
-    package = {"xz": "xz-utils"}.get(program, program)
-    return Tool(f"tar + {name}", ending, pack, unpack, ("tar", program), f"apt install {package}")
+    return Tool(f"tar + {name}", ending, pack, unpack, ("tar", program), _install({"xz": "xz-utils"}.get(program, program), program))
+
+
+def _install(package: str, brew: str = "") -> str:
+    """What to type for a Debian package, or what Homebrew calls it."""
+    return f"brew install {brew or package}" if sys.platform == "darwin" else f"apt install {package}"
 
 
 def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
@@ -151,7 +155,7 @@ def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
         raise UsageError(f"{folder}: the whole file system is too much for a bench; name a folder in it")
     if unknown := set(options.modes) - set(MODES):
         raise UsageError(f"{', '.join(sorted(unknown))}: unknown mode; choose {', '.join(MODES)}")
-    if source.name.startswith("-"):
+    if source.name.startswith(("-", "@")):  # 7-Zip reads names from a file @name
         raise UsageError(f"{folder}: the archivers would take this name for an option; rename the folder or name its parent")
     say(f"reading {source}")
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bdrate, codecs, papers, readme, rows, run, tables
+from bench import bdrate, codecs, crops, papers, readme, rows, run, tables
 from photoarc import metrics
 
 
@@ -168,6 +168,20 @@ def test_measuring_a_picture(tmp_path):
     assert (first.image, first.width, first.height, first.bpp) == ("one", 208, 192, pytest.approx(first.bytes * 8 / 208 / 192))
     assert first.bytes < second.bytes
     assert first.psnr_db < second.psnr_db
+
+
+def test_the_crop_sheet_finds_a_setting_for_a_rate(monkeypatch):
+    some = codecs.select(["jpeg", "jpeg2000", "png"])
+    for codec in some[:2]:  # quality rises with rate, ratio falls
+        decoded, rate = crops.at_rate(codec, picture(), 1.2)
+        assert rate == pytest.approx(1.2, rel=0.1)
+        assert metrics.psnr(picture(), decoded) > 25
+    monkeypatch.setattr(codecs, "CODECS", some)
+    tile = crops.SIDE_PX * crops.ZOOM
+    assert crops.sheet(picture(), 1.2, (10, 20)).size == (
+        3 * (tile + crops.GAP_PX) + crops.GAP_PX,
+        tile + crops.LABEL_PX + 2 * crops.GAP_PX,
+    )
 
 
 RESULTS = rows.RESULTS / photoarc.__version__

@@ -70,7 +70,8 @@ def test_missing_programs_are_named_with_what_to_do(folder: Path, monkeypatch: p
     found = folderbench.bench(folder, folderbench.BenchOptions(("lossless",), rounds=1), lambda _: None)
     assert [result.tool for result in found.results] == ["photoarc lossless"]
     assert [tool for tool, _ in found.missing] == ["tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz"]
-    assert "7-Zip: not installed (apt install 7zip, or from 7-zip.org)" in benchreport.lines(found)
+    system = "brew install sevenzip" if sys.platform == "darwin" else "apt install 7zip"
+    assert f"7-Zip: not installed ({system}, or from 7-zip.org)" in benchreport.lines(found)
 
 
 def test_a_tool_that_fails_is_left_out_with_its_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
