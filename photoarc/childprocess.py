@@ -18,7 +18,8 @@ _SAMPLE_S = 0.02  # a look at ten processes takes 0.5 ms
 class Finished:
     """What became of a process; `message` is the last line of stderr of one that failed.
 
-    `peak_bytes` counts its children too on Linux, is that of its largest process on macOS, and None where the system does not tell.
+    `peak_bytes` counts its children too on Linux, where what a process took in its last 20 ms is missed; on macOS it is that of the
+    largest process; None where the system does not tell.
     """
 
     seconds: float
