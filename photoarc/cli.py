@@ -165,7 +165,9 @@ def bench(
     modes: Annotated[
         list[str] | None, typer.Option("--mode", metavar="fast|lzma|lossless", help="As for pack; repeatable. [default: all]")
     ] = None,
-    qualities: Annotated[list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help="Repeatable.")] = None,
+    qualities: Annotated[
+        list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help="Repeatable. [default: 70]")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Times are medians of so many rounds.")] = 3,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Also write a page with plots.")] = None,
     temporary: Annotated[str | None, typer.Option("--temp", metavar="FOLDER", help="Place for archives and unpacked folders.")] = None,
