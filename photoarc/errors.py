@@ -127,3 +127,7 @@ class PayloadError(PhotoarcError):
     def __init__(self, message: str, kind: type[MemberError] = DecodeFailed) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class GivenUp(PayloadError):
+    """Raised by a codec that the caller has told, on its question, that the payload is too large already."""

@@ -1,7 +1,7 @@
 """One source file: decide, encode, decode back and compare, fall back; and the inverse.
 
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
-    |no                          |no: also smaller than bit-exact?      --yes-->  lossy
+    |no                          |no: also smaller than bit-exact?      --yes-->  lossy (asked band by band, before each is synthesised)
     v                            v
 bit-exact: jpegxl, composite (JPEG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
 from photoarc import codecs
 from photoarc.codecs import general, store
-from photoarc.errors import DecodeFailed, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
+from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.records import PhotoInfo
 
 if TYPE_CHECKING:
@@ -84,15 +85,24 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
         from photoarc.codecs import learned as lossy  # type: ignore[no-redef]
 
         codec_id = codecs.LEARNED
+
+    @cache
+    def exact() -> Encoded:
+        return _bit_exact(data, digest, "smaller bit-exact")
+
+    def too_large(size_bytes: int) -> bool:
+        if size_bytes < CLEARLY_SMALLER * len(data):
+            return False
+        if options.strip_gps and size_bytes < len(data):
+            return False  # the source as it is would be smaller, but is not what was asked for
+        return len(exact().payload) <= size_bytes
+
     try:
-        payload, info = lossy.encode(photo, options.quality)
+        payload, info = lossy.encode(photo, options.quality, too_large)
+    except GivenUp:
+        return exact()
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, f"could not be coded as a photograph: {error}")
-    stripped = options.strip_gps and len(payload) < len(data)  # the source as it is would be smaller, but is not what was asked for
-    if len(payload) >= CLEARLY_SMALLER * len(data) and not stripped:
-        exact = _bit_exact(data, digest, "smaller bit-exact")
-        if len(exact.payload) <= len(payload):
-            return exact
     return Encoded(codec_id, payload, len(data), digest, info)
 
 

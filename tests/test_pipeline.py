@@ -9,6 +9,7 @@ from PIL import Image
 from photoarc import codecs, pipeline
 from photoarc.codecs import learned
 from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, UnsupportedCodec
+from photoarc.models import Hyperprior
 from photoarc.pipeline import CodingOptions, Mode, decode_image, decode_payload, encode_file
 
 
@@ -85,8 +86,13 @@ def test_a_photograph_that_would_grow_is_kept_bit_exact():
     assert back(encoded) == data
 
 
+def test_a_photograph_that_would_grow_is_given_up_before_it_is_synthesised(monkeypatch):
+    monkeypatch.setattr(Hyperprior, "synthesize", lambda *_: pytest.fail("was synthesised"))
+    assert code(pictures.jpeg(PHOTO, quality=12), quality=100).note == "smaller bit-exact"
+
+
 def test_a_codec_that_fails_costs_the_coder_not_the_file(monkeypatch):
-    def broken(photo, quality):
+    def broken(photo, quality, too_large):
         raise PayloadError("the decoder does not read back the encoder's latents")
 
     monkeypatch.setattr(learned, "encode", broken)

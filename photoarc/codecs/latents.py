@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from photoarc.codecs import photograph, raw_lzma
-from photoarc.codecs.photograph import Integers, Mask
+from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.image import Photograph, write
 from photoarc.models.hyperprior import Hyperprior
@@ -104,9 +104,9 @@ def _sections(stream: bytes) -> list[bytes]:
     return sections
 
 
-def encode(photo: Photograph, quality: float) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels."""
-    return photograph.encode(photo, quality, _Coder())
+def encode(photo: Photograph, quality: float, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels. `too_large`: see photograph.encode."""
+    return photograph.encode(photo, quality, _Coder(), too_large)
 
 
 def decode_photo(payload: bytes) -> Photograph:

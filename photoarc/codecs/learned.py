@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from photoarc.codecs import photograph
-from photoarc.codecs.photograph import Integers, Mask
+from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
 from photoarc.image import Photograph, write
 from photoarc.models.hyperprior import SLICES, Hyperprior
@@ -51,9 +51,9 @@ class _Coder:
         return model.dequantize(z, symbols)
 
 
-def encode(photo: Photograph, quality: float) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels."""
-    return photograph.encode(photo, quality, _Coder())
+def encode(photo: Photograph, quality: float, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels. `too_large`: see photograph.encode."""
+    return photograph.encode(photo, quality, _Coder(), too_large)
 
 
 def decode_photo(payload: bytes) -> Photograph:

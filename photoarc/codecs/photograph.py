@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from photoarc import models
 from photoarc.codecs import raw_lzma
-from photoarc.errors import ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
+from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.image import MAX_PIXELS, Photograph
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
 from photoarc.models.session import FloatArray
@@ -154,10 +154,19 @@ def _coded(header: Header, band: Band) -> Mask:
     return rows[:, None] & columns[None, :]
 
 
-def encode(photo: Photograph, quality: float, coder: BandCoder) -> tuple[bytes, PhotoInfo]:
+TooLarge = Callable[[int], bool]
+
+
+def never(size_bytes: int) -> bool:
+    """No payload is too large."""
+    return False
+
+
+def encode(photo: Photograph, quality: float, coder: BandCoder, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
     """Code a photograph, decode the payload again, and say how good it is.
 
-    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
+    `too_large` is asked with the payload's size so far before the costlier half of each band's work, its synthesis; True ends it with
+    GivenUp. Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
     """
     model = models.load(models.DEFAULT_ID)
     height, width, channels = photo.pixels.shape
@@ -180,9 +189,10 @@ def encode(photo: Photograph, quality: float, coder: BandCoder) -> tuple[bytes, 
     )
     level, checksum = header.level(model), 0
     streams: list[bytes] = []
+    size_bytes = _HEADER.size + len(photo.metadata) + len(photo.writer) + len(alpha)
 
     def code() -> Iterator[FloatArray]:
-        nonlocal checksum
+        nonlocal checksum, size_bytes
         for band in bands(height, rows, STRIDE_PX):
             y = model.scale(_analyze(model, photo.pixels, band), level)
             coded = _coded(header, band)
@@ -191,6 +201,9 @@ def encode(photo: Photograph, quality: float, coder: BandCoder) -> tuple[bytes, 
             if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
                 raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
             streams.append(stream)
+            size_bytes += _LENGTH.size + len(stream)
+            if too_large(size_bytes):
+                raise GivenUp(f"{size_bytes} bytes and more")
             checksum = _crc(integers, checksum)
             yield y_hat
 
