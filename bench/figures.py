@@ -72,8 +72,7 @@ PUBLISHED = {
     },
 }
 AXES = {"psnr": "PSNR, dB", "ms_ssim": "MS-SSIM, dB"}
-BPP = (0.1, 3.6)
-BPP_TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3)
+BPP_TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3)
 ANCHOR = "jpeg"
 
 
@@ -101,12 +100,14 @@ def rd(means: dict[str, Measured], name: str, metric: str) -> Figure:
     if known:
         styles = PUBLISHED[metric] | {codec: HERE[codec] for codec in ours}
         panels.append(("Published curves, photoarc between them", ours | known, styles))
+    rates = [point.bpp for found in ours.values() for point in found.points]
+    limits = (min(rates) / 1.3, max(rates) * 1.3)  # where photoarc is
     figure, axes = plots().subplots(1, len(panels), figsize=(5.6 * len(panels), 4.6), sharey=True, squeeze=False)
     pictures = next(iter(means.values())).points[0].pictures
     for axis, (title, found, styles) in zip(axes[0], panels, strict=True):
-        _frame(axis, BPP_TICKS)
-        axis.set(title=title, xlim=BPP, xlabel=f"bits per pixel, mean of {pictures} pictures")
-        _lines(axis, [(curve, styles[label]) for label, one in found.items() if label in styles and (curve := one.curve(metric))])
+        _frame(axis, [tick for tick in BPP_TICKS if limits[0] <= tick <= limits[1]])
+        axis.set(title=title, xlim=limits, xlabel=f"bits per pixel, mean of {pictures} pictures")
+        _lines(axis, [(curve, styles[label]) for label, one in found.items() if label in styles and (curve := one.curve(metric))], limits)
     axes[0][0].set_ylabel(f"{AXES[metric]}, {name}")
     return figure
 
@@ -117,11 +118,11 @@ def _frame(axis: Axes, ticks: Sequence[float]) -> None:
     axis.minorticks_off()
 
 
-def _lines(axis: Axes, found: Sequence[tuple[Any, Style]]) -> None:
-    """Curves, each with its name at its right end; the names are pushed apart and tied to their curves."""
+def _lines(axis: Axes, found: Sequence[tuple[Any, Style]], limits: tuple[float, float]) -> None:
+    """Curves within the limits of rate, each with its name at its right end; the names are pushed apart and tied to their curves."""
     ends = []
     for (bpp, quality), style in found:
-        inside = sorted((b, q) for b, q in zip(bpp, quality, strict=True) if BPP[0] <= b <= BPP[1])
+        inside = sorted((b, q) for b, q in zip(bpp, quality, strict=True) if limits[0] <= b <= limits[1])
         if len(inside) < 2:
             continue
         x, y = zip(*inside, strict=True)
