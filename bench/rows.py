@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import platform
@@ -12,7 +13,9 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import photoarc
 from bench.codecs import CODECS, Codec
+from photoarc.folderbench import machine
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -77,6 +80,12 @@ def read(path: Path, kind: type[Record]) -> list[Record]:
         return [kind(**{name: types[name](line[name]) for name in types}) for line in table]
 
 
+def fingerprint(name: str) -> str:
+    """What a figure says it was made from: the set's rows and their SHA-256, shortened."""
+    path = RESULTS / photoarc.__version__ / f"{name}.tsv"
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """New rows in place of all old rows of the same codecs, in the order of CODECS."""
     new = list(new)
@@ -94,23 +103,11 @@ def describe(path: Path, codecs: Iterable[Codec]) -> None:
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
-def machine() -> str:
-    """Processor, cores, memory, system, Python."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        name = next((line.partition(":")[2].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")), name)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 if hasattr(os, "sysconf") else 0
-    system = f"{platform.system()} {platform.release().partition('-')[0]}"
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}"
-
-
 def codec_version(codec: Codec) -> str:
     """What did the work: library and version; for photoarc the model too."""
     from PIL import features
 
     if codec.name.startswith("photoarc"):
-        import photoarc
         from photoarc.models.manifest import DEFAULT_ID, entry
 
         model = entry(DEFAULT_ID)

@@ -182,6 +182,17 @@ def load(name: str) -> dict[str, Measured]:
     return curves.means(rows.read(rows.RESULTS / photoarc.__version__ / f"{name}.tsv", rows.Row))
 
 
+def text(name: str, wanted: Sequence[str] = ()) -> str:
+    """The Markdown of a set: machine, versions, all tables or those wanted. Raises FileNotFoundError if the set was not measured."""
+    means = load(name)
+    about = json.loads((rows.RESULTS / photoarc.__version__ / f"{name}.json").read_text())
+    pictures = next(iter(means.values())).points[0].pictures
+    versions = "\n".join(f"- {codec}: {version}" for codec, version in about["codecs"].items())
+    parts = [f"# {name}: {pictures} pictures\n\nMade by `python -m bench.tables {name}`. {about['machine']}.\n\n{versions}\n"]
+    parts += [f"\n## {title}\n\n{make(means, name)}\n" for key, (title, make) in TABLES.items() if not wanted or key in wanted]
+    return "".join(parts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tables from the raw rows.")
     parser.add_argument("set", help="name of a measured set")
@@ -189,20 +200,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.tables) - set(TABLES):
         sys.exit(f"unknown table {', '.join(sorted(unknown))}; known: {', '.join(TABLES)}")
-    folder = rows.RESULTS / photoarc.__version__
-    means = load(arguments.set)
-    about = json.loads((folder / f"{arguments.set}.json").read_text())
-    pictures = next(iter(means.values())).points[0].pictures
-    versions = "\n".join(f"- {name}: {version}" for name, version in about["codecs"].items())
-    text = (
-        f"# {arguments.set}: {pictures} pictures\n\nMade by `python -m bench.tables {arguments.set}`. {about['machine']}.\n\n{versions}\n"
-    )
-    for key, (title, make) in TABLES.items():
-        if not arguments.tables or key in arguments.tables:
-            text += f"\n## {title}\n\n{make(means, arguments.set)}\n"
-    print(text)
+    made = text(arguments.set, arguments.tables)
+    print(made)
     if not arguments.tables:
-        (folder / f"{arguments.set}.md").write_text(text)
+        (rows.RESULTS / photoarc.__version__ / f"{arguments.set}.md").write_text(made)
 
 
 if __name__ == "__main__":

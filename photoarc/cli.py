@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import photoarc
-from photoarc.console import end, exit_codes, progress, show, warn
+from photoarc.console import end, exit_codes, progress, say, show, warn
 from photoarc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -244,6 +244,36 @@ def _delete_sources(
     if todo.files and not yes and not typer.confirm(report.delete_question(todo), err=True):
         todo = deletion.declined(todo)
     return deletion.carry_out(todo)
+
+
+@app.command()
+def bench(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Any folder; it is only read.")],
+    modes: Annotated[
+        list[str] | None, typer.Option("--mode", metavar="fast|lzma|lossless", help="As for pack; repeatable. [default: all]")
+    ] = None,
+    qualities: Annotated[
+        list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help="Repeatable. [default: 70]")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Times are medians of so many rounds.")] = 3,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Also write a page with plots.")] = None,
+    temporary: Annotated[str | None, typer.Option("--temp", metavar="FOLDER", help="Place for archives and unpacked folders.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pack and unpack a folder with photoarc and other archivers, and compare size, time, memory and what comes back."""
+    with exit_codes("interrupted", as_json):
+        from photoarc import benchreport, folderbench
+
+        if html:
+            folderbench.check_place(html)
+        options = folderbench.BenchOptions(
+            tuple(modes or folderbench.MODES), tuple(qualities or (70.0,)), rounds, Path(temporary) if temporary else None
+        )
+        found = folderbench.bench(folder, options, (lambda _: None) if quiet or as_json else say)
+        show(benchreport.value(found), benchreport.lines(found), as_json, quiet=False)
+        if html:
+            folderbench.save(html, benchreport.page(found))
 
 
 def _version(wanted: bool) -> None:

@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 
 pytest.importorskip("scipy")
 
-from bench import bdrate, codecs, rows, run
+import photoarc
+from bench import bdrate, codecs, crops, papers, readme, rows, run, tables
 from photoarc import metrics
 
 
@@ -167,3 +168,41 @@ def test_measuring_a_picture(tmp_path):
     assert (first.image, first.width, first.height, first.bpp) == ("one", 208, 192, pytest.approx(first.bytes * 8 / 208 / 192))
     assert first.bytes < second.bytes
     assert first.psnr_db < second.psnr_db
+
+
+def test_the_crop_sheet_finds_a_setting_for_a_rate(monkeypatch):
+    some = codecs.select(["jpeg", "jpeg2000", "png"])
+    for codec in some[:2]:  # quality rises with rate, ratio falls
+        decoded, rate = crops.at_rate(codec, picture(), 1.2)
+        assert rate == pytest.approx(1.2, rel=0.1)
+        assert metrics.psnr(picture(), decoded) > 25
+    monkeypatch.setattr(codecs, "CODECS", some)
+    tile = crops.SIDE_PX * crops.ZOOM
+    assert crops.sheet(picture(), 1.2, (10, 20)).size == (
+        3 * (tile + crops.GAP_PX) + crops.GAP_PX,
+        tile + crops.LABEL_PX + 2 * crops.GAP_PX,
+    )
+
+
+RESULTS = rows.RESULTS / photoarc.__version__
+SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith("-times"))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_tables_and_figures_are_made_from_the_rows(name):
+    assert (RESULTS / f"{name}.md").read_text() == tables.text(name), f"stale; python -m bench.tables {name}"
+    assert (RESULTS / f"{name}-papers.md").read_text() == papers.text(name), f"stale; python -m bench.papers {name}"
+    for what in ("psnr", "ms-ssim", "speed"):
+        figure = RESULTS / f"{name}-{what}.svg"
+        assert rows.fingerprint(name) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
+
+
+def test_the_folders_are_those_measured():
+    assert (RESULTS / "folders.md").read_text() == papers.folders(), "stale; python -m bench.papers kodak"
+
+
+def test_the_results_in_the_readme_are_those_of_the_rows():
+    text = readme.README.read_text()
+    assert readme.updated(text) == text, "stale; python -m bench.readme"
+    with pytest.raises(ValueError, match="needs the lines"):
+        readme.updated("# no markers")

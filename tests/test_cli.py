@@ -186,7 +186,12 @@ def test_what_is_loaded(photos: Path, tmp_path: Path) -> None:
     run("pack", "photos", "out.pha")
     names = "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
     program = f"import sys, photoarc.__main__ as m\ntry: m.main()\nfinally: {names}"
-    for arguments, never in ((["--help"], NEVER_FOR_HELP), (["list", "out.pha"], NEVER_FOR_LIST), (["info", "out.pha"], NEVER_FOR_LIST)):
+    for arguments, never in (
+        (["--help"], NEVER_FOR_HELP),
+        (["bench", "--help"], NEVER_FOR_HELP),
+        (["list", "out.pha"], NEVER_FOR_LIST),
+        (["info", "out.pha"], NEVER_FOR_LIST),
+    ):
         done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, env=_environment())
         assert done.stdout
         assert not never & set(done.stderr.split()), arguments

@@ -1,6 +1,8 @@
 """Turn a checkpoint into a model that photoarc runs: ONNX graphs, integer tables, a manifest entry.
 
-    python training/export.py base.pt --photos DIR --id 1 --name photo-1 --record "how it was trained"
+    python training/export.py base.pt --photos DIR --id 1 --name photo-1 --record "how it was trained" --models out/candidate
+
+A candidate goes to a folder of its own (--models), which training/evaluate.py reads; without it, into the models that photoarc ships.
 
 Reads photographs of DIR (any format Pillow reads) for the activation steps of the integer scale path and for the tables. Refuses to touch a
 model id that a manifest already names, unless --replace is given (for models that were never released).
@@ -11,6 +13,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import card
 import graphs
 import numpy as np
 import onnx
@@ -79,21 +82,22 @@ def main() -> None:
     p.add_argument("--name", required=True)
     p.add_argument("--record", required=True, help="training record: data, steps, hardware")
     p.add_argument("--licence", default="Apache-2.0; trained on CC0, CC-BY, CC-BY-SA, Unsplash and Pexels photographs")
+    p.add_argument("--models", type=Path, default=MODELS, help="folder that holds the manifest and the model's folder")
     p.add_argument("--replace", action="store_true", help="replace an id that was never released")
     a = p.parse_args()
-    path = MODELS / "manifest.json"
+    path = a.models / "manifest.json"
     manifest = json.loads(path.read_text()) if path.exists() else {"models": []}
     if any(m["id"] == a.id for m in manifest["models"]) and not a.replace:
         raise SystemExit(f"model id {a.id} exists: a released model never changes; choose a new id (or --replace if it was never released)")
     codec = load(a.checkpoint)
     found, arrays = networks(codec, a.photos, a.pictures)
     check(codec, found, pictures(a.photos, 1, 7)[0])
-    folder = MODELS / a.name
+    folder = a.models / a.name
     folder.mkdir(parents=True, exist_ok=True)
     for stem, model in found.items():
         (folder / f"{stem}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     np.savez(folder / "tables.npz", **arrays)
-    files = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir())}
+    files = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), folder / "tables.npz"])}
     entry = {
         "id": a.id,
         "name": a.name,
@@ -109,6 +113,7 @@ def main() -> None:
     }
     manifest["models"] = sorted([m for m in manifest["models"] if m["id"] != a.id] + [entry], key=lambda m: m["id"])
     path.write_text(json.dumps(manifest, indent=2) + "\n")
+    (folder / "CARD.md").write_text(card.card(folder))
     print(f"{folder}: {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.1f} MB, sha256 {entry['sha256']}")
 
 

@@ -1,0 +1,194 @@
+"""Figures from the raw rows, as SVG beside them; needs Matplotlib (extra `bench`).
+
+    python -m bench.figures kodak [--png FOLDER]
+    -> bench/results/<version>/kodak-psnr.svg  kodak-ms-ssim.svg  kodak-speed.svg; --png writes PNG files to look at instead
+
+Left of a rate-distortion figure: the codecs measured here; right: published curves, photoarc again between them. Colours are Okabe &
+Ito's (2008), which the colour-blind tell apart, and every codec measured here has its own marker, every published curve its own dashes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import photoarc
+from bench import curves, rows, tables
+from bench.bdrate import bd_rate
+from bench.curves import Measured
+from photoarc.benchplots import spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a curve looks and what it is called."""
+
+    label: str
+    colour: str
+    marker: str = ""
+    dashes: tuple[float, ...] = ()
+    width: float = 1.4
+
+
+HERE = {
+    "photoarc-fast": Style("photoarc fast", "#0072B2", "o", width=2.6),
+    "photoarc-lzma": Style("photoarc lzma", "#56B4E9", "s", width=2.2),
+    "jpeg": Style("JPEG", "#000000", "x"),
+    "webp": Style("WebP", "#009E73", "^"),
+    "avif": Style("AVIF", "#E69F00", "D"),
+    "jpeg2000": Style("JPEG 2000", "#CC79A7", "v"),
+    "jpegxl": Style("JPEG XL", "#D55E00", "P"),
+    "heic": Style("HEIC", "#7F7F7F", "*"),
+}
+# One of each kind: standards, the first learned codecs, better and slower ones, a shallow decoder; each trained for what is drawn.
+_COMMON = {
+    "vtm": Style("VTM (VVC)", "#000000", dashes=(6, 1)),
+    "bpg_444_x265_ycbcr": Style("BPG 4:4:4", "#B58900", dashes=(4, 2)),
+    "jpeg": Style("JPEG", "#7F7F7F", dashes=(1, 2)),
+}
+PUBLISHED = {
+    "psnr": _COMMON
+    | {
+        "cool-chic-v5.0": Style("Cool-Chic 5", "#009E73", dashes=(5, 1, 1, 1)),
+        "paper-elic2022_mse": Style("ELIC 2022", "#D55E00", dashes=(8, 2, 2, 2)),
+        "compressai-bmshj2018-hyperprior_mse": Style("hyperprior 2018", "#E69F00", dashes=(2, 1)),
+        "shallow-ntc-2-layer-syn": Style("two-layer decoder 2023", "#CC79A7", dashes=(1, 1)),
+    },
+    "ms_ssim": _COMMON
+    | {
+        "compressai-cheng2020-attn_ms-ssim": Style("cheng2020, for MS-SSIM", "#D55E00", dashes=(8, 2, 2, 2)),
+        "compressai-bmshj2018-hyperprior_ms-ssim": Style("hyperprior 2018, for MS-SSIM", "#E69F00", dashes=(2, 1)),
+        "compressai-bmshj2018-hyperprior_mse": Style("hyperprior 2018, for MSE", "#009E73", dashes=(5, 1, 1, 1)),
+        "shallow-ntc-2-layer-syn": Style("two-layer decoder 2023", "#CC79A7", dashes=(1, 1)),
+    },
+}
+AXES = {"psnr": "PSNR, dB", "ms_ssim": "MS-SSIM, dB"}
+BPP = (0.1, 3.6)
+BPP_TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3)
+ANCHOR = "jpeg"
+
+
+def plots() -> Any:
+    """Matplotlib's pyplot with our settings. Ends the program if it is not installed."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        sys.exit("figures need Matplotlib: pip install matplotlib")
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams |= {
+        "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#E4E4E4",
+        "svg.hashsalt": "photoarc", "figure.constrained_layout.use": True,
+    }  # fmt: skip
+    return plt
+
+
+def rd(means: dict[str, Measured], name: str, metric: str) -> Figure:
+    """Rate-distortion curves of one metric ("psnr", "ms_ssim"), rate logarithmic."""
+    known = curves.published(name)
+    ours = {codec: found for codec, found in means.items() if codec in HERE and codec.startswith("photoarc")}
+    panels = [("Measured here", {codec: means[codec] for codec in HERE if codec in means}, HERE)]
+    if known:
+        styles = PUBLISHED[metric] | {codec: HERE[codec] for codec in ours}
+        panels.append(("Published curves, photoarc between them", ours | known, styles))
+    figure, axes = plots().subplots(1, len(panels), figsize=(5.6 * len(panels), 4.6), sharey=True, squeeze=False)
+    pictures = next(iter(means.values())).points[0].pictures
+    for axis, (title, found, styles) in zip(axes[0], panels, strict=True):
+        _frame(axis, BPP_TICKS)
+        axis.set(title=title, xlim=BPP, xlabel=f"bits per pixel, mean of {pictures} pictures")
+        _lines(axis, [(curve, styles[label]) for label, one in found.items() if label in styles and (curve := one.curve(metric))])
+    axes[0][0].set_ylabel(f"{AXES[metric]}, {name}")
+    return figure
+
+
+def _frame(axis: Axes, ticks: Sequence[float]) -> None:
+    axis.set_xscale("log")
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+
+
+def _lines(axis: Axes, found: Sequence[tuple[Any, Style]]) -> None:
+    """Curves, each with its name at its right end; the names are pushed apart and tied to their curves."""
+    ends = []
+    for (bpp, quality), style in found:
+        inside = sorted((b, q) for b, q in zip(bpp, quality, strict=True) if BPP[0] <= b <= BPP[1])
+        if len(inside) < 2:
+            continue
+        x, y = zip(*inside, strict=True)
+        dashes = {"dashes": style.dashes} if style.dashes else {}
+        axis.plot(x, y, color=style.colour, marker=style.marker, markersize=4.5, linewidth=style.width, **dashes)
+        ends.append((y[-1], x[-1], style))
+    _name(axis, ends)
+
+
+def _name(axis: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
+    """Names in a column right of the axis, for points (y, x)."""
+    low, high = axis.get_ylim()
+    ordered = sorted(ends, key=lambda end: (end[0], end[1]))
+    at = spread([y for y, _, _ in ordered], (high - low) / 22, low, high)
+    right = axis.get_xlim()[1]
+    for (y, x, style), label_y in zip(ordered, at, strict=True):
+        axis.annotate(
+            style.label, (x, y), (right * 1.06, label_y), annotation_clip=False, color=style.colour, va="center",
+            arrowprops={"arrowstyle": "-", "color": "#B0B0B0", "linewidth": 0.6, "shrinkB": 3, "relpos": (0, 0.5)},
+        )  # fmt: skip
+    axis.set_ylim(low, high)
+
+
+def speed(means: dict[str, Measured], name: str) -> Figure:
+    """Rate at equal PSNR against CPU time, encode and decode: low and left is better."""
+    found = rows.read(rows.RESULTS / photoarc.__version__ / f"{name}.tsv", rows.Row)
+    anchor = means[ANCHOR].curve("psnr")
+    figure, axes = plots().subplots(1, 2, figsize=(11.2, 4.2), sharey=True)
+    for axis, (title, column) in zip(axes, (("encode", "enc_cpu_s"), ("decode", "dec_cpu_s")), strict=True):
+        points = []
+        for codec, style in HERE.items():
+            curve = means[codec].curve("psnr") if codec in means else None
+            delta = bd_rate(anchor, curve) if anchor and curve else None
+            if delta is None:
+                continue
+            per_pixel = statistics.median(getattr(row, column) / (row.width * row.height) * 1e6 for row in found if row.codec == codec)
+            points.append((delta.rate, per_pixel, style))
+            axis.plot(per_pixel, delta.rate, linestyle="", marker=style.marker, color=style.colour, markersize=8)
+        ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if _within(tick, [x for _, x, _ in points])]
+        _frame(axis, ticks)
+        axis.set(title=f"{title}: low and left is better", xlabel="CPU seconds a megapixel, median over pictures and settings")
+        _name(axis, points)
+    axes[0].set_ylabel(f"% of rate against JPEG at equal PSNR, {name}")
+    return figure
+
+
+def _within(tick: float, values: Sequence[float]) -> bool:
+    return min(values) / 1.6 <= tick <= max(values) * 1.6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Figures from the raw rows.")
+    parser.add_argument("set", help="name of a measured set")
+    parser.add_argument("--png", type=Path, metavar="FOLDER", help="PNG files into a folder instead of SVG beside the rows")
+    arguments = parser.parse_args()
+    means = tables.load(arguments.set)
+    drawn = {
+        "psnr": rd(means, arguments.set, "psnr"),
+        "ms-ssim": rd(means, arguments.set, "ms_ssim"),
+        "speed": speed(means, arguments.set),
+    }
+    folder, ending = (arguments.png, "png") if arguments.png else (rows.RESULTS / photoarc.__version__, "svg")
+    for what, figure in drawn.items():
+        path = folder / f"{arguments.set}-{what}.{ending}"
+        figure.savefig(path, dpi=120, metadata={"Date": None, "Source": rows.fingerprint(arguments.set)} if ending == "svg" else None)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

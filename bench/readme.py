@@ -1,0 +1,68 @@
+"""README's results, between its two markers, from the committed rows: `python -m bench.readme` writes them, a test fails when stale."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+import photoarc
+from bench import rows, tables
+from bench.curves import Measured
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- bench: begin (python -m bench.readme) -->", "<!-- bench: end -->"
+SET, ANCHOR = "kodak", "jpeg"
+NAMES = {
+    "photoarc-fast": "**photoarc fast**", "photoarc-lzma": "**photoarc lzma**", "avif": "AVIF", "heic": "HEIC", "jpeg2000": "JPEG 2000",
+    "webp": "WebP", "jpegxl": "JPEG XL", "jpeg": "JPEG",
+}  # fmt: skip
+
+
+def results() -> str:
+    """Markdown: rate against JPEG at equal quality, and CPU time, of every lossy codec measured on Kodak."""
+    means = tables.load(SET)
+    found = rows.read(rows.RESULTS / photoarc.__version__ / f"{SET}.tsv", rows.Row)
+    body = [
+        (
+            label,
+            tables.percent(means[ANCHOR], means[codec]),
+            tables.percent(means[ANCHOR], means[codec], "psnr", *tables.HIGH_DB),
+            tables.percent(means[ANCHOR], means[codec], "ms_ssim"),
+            _seconds(found, codec, "enc_cpu_s"),
+            _seconds(found, codec, "dec_cpu_s"),
+        )
+        for codec, label in NAMES.items()
+        if codec in means
+    ]
+    low, high = tables.HIGH_DB
+    head = (f"{SET.title()}, {_pictures(means)} pictures", "rate, equal PSNR", f"{low:g} to {high:g} dB", "equal MS-SSIM")
+    table = tables.table((*head, "encode, s/MP", "decode, s/MP"), body)
+    folder = f"bench/results/{photoarc.__version__}"
+    return (
+        f"Bytes against JPEG at equal quality (BD-rate; less is better), and CPU seconds a megapixel on one thread:\n\n{table}\n\n"
+        f"![PSNR against rate]({folder}/{SET}-psnr.svg)\n\n"
+        f"Every picture's row, more codecs, MS-SSIM, published curves: [{folder}]({folder}/{SET}.md); how it is measured: "
+        "[bench](bench/README.md)."
+    )
+
+
+def _pictures(means: dict[str, Measured]) -> int:
+    return means[ANCHOR].points[0].pictures
+
+
+def _seconds(found: list[rows.Row], codec: str, column: str) -> str:
+    """Median over pictures and settings."""
+    return f"{statistics.median(getattr(row, column) / (row.width * row.height) * 1e6 for row in found if row.codec == codec):.2g}"
+
+
+def updated(text: str) -> str:
+    """README's text with the results as they are now. Raises ValueError without the two markers."""
+    before, _, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"{README.name} needs the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{results()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(updated(README.read_text()))

@@ -1,0 +1,222 @@
+"""Training's own arithmetic: crops, optimiser, checkpoints that join up, patches, costs, the rule for landing weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pictures import photo, screenshot
+from PIL import Image
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("scipy")
+sys.path.append(str(Path(__file__).parent.parent))  # bench/ and training/ are beside the package, not in it
+sys.path.append(str(Path(__file__).parent.parent / "training"))
+
+import card
+import cost
+import evaluate
+import onnx
+import prepare
+import torch
+import train
+
+MODEL = Path(__file__).parent.parent / "models_onnx" / "photo-1"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(3):
+        Image.fromarray(photo(300, 140, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def training(monkeypatch, photos, out, *more):
+    """`train.py` on pictures of 128 x 128; its signal handlers do not outlive it."""
+    args = ["train.py", "--photos", photos, "--out", out, "--device", "cpu", "--no-compile", "--tile", 128, "--crop", 64, "--batch", 1]
+    monkeypatch.setattr(sys, "argv", [str(a) for a in [*args, "--late", 60, 128, 1, *more]])
+    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        train.main()
+    finally:
+        for sign, handler in handlers.items():
+            signal.signal(sign, handler)
+    return torch.load(out, weights_only=True)
+
+
+def test_tiles_are_whole_and_in_place(photos):
+    tiles = train.tiles(photos, 128, "cpu")
+    assert tiles.shape == (6, 3, 128, 128)
+    assert np.array_equal(tiles[1].permute(1, 2, 0).numpy(), photo(300, 140, 0)[:128, 128:256])
+
+
+def test_crops_are_the_same_for_the_same_seed(photos):
+    tiles = train.tiles(photos, 128, "cpu")
+    first, again, other = (train.draw(tiles, 64, 9, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert first.shape == (9, 3, 64, 64)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert 0 <= first.min() < first.max() <= 1
+
+
+def test_crops_are_pixels_of_the_tiles():
+    """Each crop, in one of eight orientations, is a window of a tile whose every value is different."""
+    tiles = torch.arange(192, dtype=torch.uint8).view(1, 3, 8, 8)
+    for crop in train.draw(tiles, 4, 20, np.random.default_rng(0)).mul(255).round():
+        values = crop[0].flatten().sort().values
+        assert len(set(values.tolist())) == 16
+        corner = values[0]
+        assert torch.equal(values.view(4, 4), corner + torch.arange(4)[:, None] * 8 + torch.arange(4))
+        assert torch.equal(crop[1], crop[0] + 64)
+
+
+def test_muon_updates_are_nearly_orthogonal_and_as_large_as_adams():
+    torch.manual_seed(0)
+    weights = [torch.nn.Parameter(torch.randn(s)) for s in ((8, 20, 1, 1), (20, 8, 1, 1), (8, 5, 2, 2))]
+    before = [w.detach().clone() for w in weights]
+    for w in weights:
+        w.grad = torch.randn_like(w)
+    train.Muon(weights, lr=0.1).step()
+    for w, old in zip(weights, before, strict=True):
+        update = (old - w.detach()) / 0.1 / (0.2 * 20**0.5)
+        values = torch.linalg.svdvals(update.flatten(1))
+        assert 0.6 < values.min() <= values.max() < 1.3
+        assert torch.sum(update.flatten(1) * w.grad.flatten(1)) > 0
+
+
+def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
+    out = tmp_path / "a.pt"
+    first = training(monkeypatch, photos, out, "--steps", 2)
+    assert (first["it"], first["spent_s"] > 0) == (2, True)
+    second = training(monkeypatch, photos, out, "--steps", 3, "--resume")
+    assert second["it"] == 3
+    assert second["spent_s"] > first["spent_s"]
+    moved = [k for k, v in second["raw"].items() if not torch.equal(v, first["raw"][k])]
+    assert "g_s.head.weight" in moved
+    assert "lams" not in moved
+    assert set(torch.load(f"{out}.weights", weights_only=True)) == {"m", "it"}
+    assert Path(f"{out}.tsv").read_text().startswith("step\tminutes\tlr\tloss")
+
+
+def test_a_signal_ends_with_a_checkpoint(monkeypatch, photos, tmp_path, capsys):
+    drawn = train.draw
+
+    def draw(*args):
+        if args[1] == 64:  # not for the KLT
+            signal.raise_signal(signal.SIGTERM)
+        return drawn(*args)
+
+    monkeypatch.setattr(train, "draw", draw)
+    assert training(monkeypatch, photos, tmp_path / "a.pt")["it"] == 1
+    assert "stopped by signal 15: step 1" in capsys.readouterr().out
+
+
+def test_prepare_keeps_photographs_once(tmp_path):
+    folder, apart, out = tmp_path / "in", tmp_path / "apart", tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    apart.mkdir()
+    Image.fromarray(photo(512, 400, 1)).save(folder / "deep" / "a.png")
+    Image.fromarray(photo(512, 400, 1)).resize((480, 375)).save(folder / "deep" / "copy.jpg", quality=70)
+    Image.fromarray(photo(512, 400, 2)).save(folder / "test.png")
+    Image.fromarray(photo(512, 400, 2)).resize((256, 200)).save(apart / "test.png")
+    Image.fromarray(photo(250, 200, 3)).save(folder / "small.png")
+    Image.fromarray(screenshot(512, 400)).save(folder / "screen.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    tally = prepare.prepare(out, [folder], [apart], 128, 2.0, 2)
+    assert tally.pop("patches") in (1, 2)
+    assert tally == {
+        "photographs": 1,
+        "near-duplicate": 2,
+        "too small": 1,
+        "graphics": 1,
+        "cannot be read: UnidentifiedImageError": 1,
+    }
+    for file in out.glob("*.webp"):
+        with Image.open(file) as patch:
+            assert (patch.format, patch.size) == ("WEBP", (128, 128))
+
+
+def test_parts_hold_everything_and_stay_small(tmp_path):
+    rng = np.random.default_rng(0)
+    for k in range(9):
+        (tmp_path / f"{k}.webp").write_bytes(rng.bytes(30_000 + 1000 * k))
+    parts = prepare.tar_parts(tmp_path, 0.1)
+    assert len(parts) > 1
+    assert all(f.stat().st_size <= 0.1 * 2**20 for f in parts)
+    names = []
+    for part in parts:
+        with tarfile.open(part) as tar:
+            names += tar.getnames()
+    assert names == [f"{k}.webp" for k in range(9)]
+
+
+def test_cost_by_hand():
+    """h_scale on 128 x 64 pixels: 96 -> 256 at 1/64, 3x3 depthwise on 64 at 1/32, 128 -> 256 at 1/32."""
+    model = onnx.load(MODEL / "scale_hyper.onnx")
+    assert cost.count(model, 128, 64) == cost.Macs(0, 96 * 256 * 2 + 128 * 256 * 8, 64 * 9 * 8)
+
+
+def test_cost_of_windows_by_hand():
+    """g_a on 128 x 64 pixels: 16x16 stem, three 5x5 blocks of 128 -> 256 at 1/8, 2x2 merge, two 3x3 blocks of 320 at 1/16."""
+    macs = cost.count(onnx.load(MODEL / "analysis.onnx"), 128, 64)
+    eighths, sixteenths = 16 * 8, 8 * 4
+    assert macs.dense == 3 * 256 * 128 * eighths + 128 * 4 * 320 * sixteenths
+    assert macs.pointwise == 3 * 2 * 128 * 256 * eighths + 2 * 2 * 320 * 320 * sixteenths
+    assert macs.depthwise == 3 * 25 * 128 * eighths + 2 * 9 * 320 * sixteenths
+
+
+def test_weights_land_only_if_better_on_every_set():
+    def rows(clic):
+        return [("kodak", "b", "a", "all", -1.0), ("kodak", "b", "a", "37-44 dB", 3.0), ("clic2k", "b", "a", "all", clic)]
+
+    assert evaluate.verdict(rows(-0.5), ["kodak", "clic2k"], "a", "b")[0]
+    assert not evaluate.verdict(rows(0.5), ["kodak", "clic2k"], "a", "b")[0]
+    assert not evaluate.verdict(rows(-0.5)[:1], ["kodak", "clic2k"], "a", "b")[0]
+
+
+@pytest.mark.slow
+def test_a_candidate_is_measured_where_it_lies(monkeypatch, tmp_path, capsys):
+    """The same model under another id and name, in a folder of its own: measured with real bytes, and no better."""
+    (tmp_path / "pictures").mkdir()
+    Image.fromarray(photo(208, 192, 5)).save(tmp_path / "pictures" / "a.png")
+    shutil.copytree(MODEL, tmp_path / "candidate")
+    copied = card.entry(MODEL) | {"id": 4242, "name": "candidate"}
+    (tmp_path / "manifest.json").write_text(json.dumps({"models": [copied]}))
+    sets = ["--set", f"drawn={tmp_path / 'pictures'}", "--out", tmp_path / "out", "--levels", 0, 4, 8, "--workers", 1]
+    monkeypatch.setattr(sys, "argv", [str(a) for a in ["evaluate.py", MODEL, tmp_path / "candidate", *sets]])
+    with pytest.raises(SystemExit, match="1"):
+        evaluate.main()
+    assert "drawn +0.00 %: not better on every set, must not land" in capsys.readouterr().out
+    rows = evaluate.rows.read(tmp_path / "out" / "drawn.tsv", evaluate.rows.Row)
+    assert [r.bytes for r in rows[:3]] == [r.bytes for r in rows[3:]]
+    assert len({r.codec for r in rows}) == 2
+
+
+def test_models_are_named_by_their_folder(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"models": [{"id": 7, "name": "x", "files": {"a.onnx": "00"}}]}))
+    assert card.entry(tmp_path / "x")["id"] == 7
+    with pytest.raises(SystemExit, match=r"not in .*, which lists x"):
+        card.entry(tmp_path / "y")
+
+
+def test_card_is_made_of_the_manifest_and_of_measurements(tmp_path):
+    found = card.entry(MODEL)
+    assert "Not measured." in card.card(MODEL)
+    head, rates = "set\tmodel\tquality\tpictures\tbpp\tpsnr_db\tms_ssim\n", "set\tmodel\tanchor\trange\tbd_rate_percent\n"
+    (tmp_path / "means.tsv").write_text(f"{head}kodak\t{card.label(found)}\t50\t24\t0.8\t34.6\t0.98\n")
+    (tmp_path / "bd.tsv").write_text(rates)
+    text = card.card(MODEL, tmp_path)
+    assert "| kodak | 24 | 50 | 0.8 | 34.6 | 0.98 |" in text
+    assert all(digest in text for digest in (found["sha256"], *found["files"].values()))
+    (tmp_path / "means.tsv").write_text(f"{head}kodak\tphoto-1-00000000\t50\t24\t0.8\t34.6\t0.98\n")
+    with pytest.raises(SystemExit, match="holds no measurements of photo-1-"):
+        card.card(MODEL, tmp_path)

@@ -1,0 +1,122 @@
+"""Multiply-accumulates a pixel, network by network, counted in the ONNX graphs of a model.
+
+    python training/cost.py models_onnx/photo-1
+
+Shapes come from ONNX's shape inference on a picture of --width x --height (margins, where a network computes them, are counted). One MAC is
+one multiplication and addition of a convolution or matrix product; biases, ReLU, shuffles and casts are not counted, as is usual.
+"""
+
+import argparse
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from onnx import numpy_helper
+
+ENCODER, DECODER = {"analysis", "hyper_analysis"}, {"synthesis"}
+BOTH = ("mean_", "scale_")  # the entropy networks run once in either direction
+MARGIN_PX = 4  # on each side of what the analysis sees
+LATENT_PX, Z_PX = 16, 64
+
+
+@dataclass(frozen=True)
+class Macs:
+    """MACs of one network by kind of layer."""
+
+    dense: int = 0  # convolutions with a window, not depthwise
+    pointwise: int = 0  # 1x1 convolutions and matrix products
+    depthwise: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.dense + self.pointwise + self.depthwise
+
+
+def input_shape(name: str, dims: list[int], width_px: int, height_px: int) -> list[int]:
+    """Sizes of a network's input; `dims` has 0 where the graph leaves them open."""
+    if name == "pixels":
+        return [height_px + 2 * MARGIN_PX, width_px + 2 * MARGIN_PX, 3]
+    side = Z_PX if name == "z" else LATENT_PX
+    return [*dims[:2], height_px // side, width_px // side]
+
+
+def count(model: onnx.ModelProto, width_px: int, height_px: int) -> Macs:
+    """MACs of one run. Raises ValueError for a product whose shape inference does not know."""
+    for value in model.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        for dim, size in zip(dims, input_shape(value.name, [d.dim_value for d in dims], width_px, height_px), strict=True):
+            dim.dim_value = size
+    for value in model.graph.output:  # names such as "h" in the outputs would contradict the sizes
+        value.type.tensor_type.ClearField("shape")
+    graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    shapes = {w.name: list(w.dims) for w in graph.initializer}
+    for value in [*graph.input, *graph.value_info, *graph.output]:
+        shapes[value.name] = [d.dim_value for d in value.type.tensor_type.shape.dim]
+    macs = {"dense": 0, "pointwise": 0, "depthwise": 0}
+    for node in graph.node:
+        if node.op_type in {"Conv", "ConvInteger", "QLinearConv"}:
+            out, weight = shapes[node.output[0]], shapes[node.input[3 if node.op_type == "QLinearConv" else 1]]
+            each = math.prod(weight[1:])  # (O, I / groups, k, k)
+            kind = "depthwise" if weight[1] == 1 and _groups(node) > 1 else "pointwise" if weight[2:] == [1, 1] else "dense"
+        elif node.op_type in {"MatMul", "Gemm", "MatMulInteger"}:
+            out, each, kind = shapes[node.output[0]], shapes[node.input[0]][-1], "pointwise"
+        elif node.op_type in {"ConvTranspose", "Einsum", "QLinearMatMul"}:
+            raise ValueError(f"{node.name}: {node.op_type} is not counted yet; add it to training/cost.py")
+        else:
+            continue
+        if not out or 0 in out:
+            raise ValueError(f"{node.name}: shape inference leaves its output open ({out})")
+        macs[kind] += math.prod(out) * each
+    return Macs(**macs)
+
+
+def _groups(node: onnx.NodeProto) -> int:
+    return next((a.i for a in node.attribute if a.name == "group"), 1)
+
+
+def networks(folder: Path, width_px: int, height_px: int) -> dict[str, Macs]:
+    """Every graph of a model, by file stem."""
+    found = {f.stem: count(onnx.load(f), width_px, height_px) for f in sorted(folder.glob("*.onnx"))}
+    if not found:
+        raise SystemExit(f"{folder}: no ONNX graphs")
+    return found
+
+
+def parameters(folder: Path) -> int:
+    """Weights and biases of all graphs (the constants of integer clipping and shapes are few, and counted)."""
+    return sum(numpy_helper.to_array(w).size for f in folder.glob("*.onnx") for w in onnx.load(f).graph.initializer)
+
+
+def sums(found: dict[str, Macs]) -> dict[str, int]:
+    """MACs of one encoding pass and of decoding."""
+    entropy = sum(m.total for name, m in found.items() if name.startswith(BOTH))
+    return {
+        "encode": entropy + sum(m.total for name, m in found.items() if name in ENCODER),
+        "decode": entropy + sum(m.total for name, m in found.items() if name in DECODER),
+    }
+
+
+def table(folder: Path, width_px: int = 768, height_px: int = 512) -> str:
+    """Markdown: kMAC a pixel by network and kind of layer, then the sums."""
+    found, pixels = networks(folder, width_px, height_px), width_px * height_px
+    cell = lambda n: f"{n / pixels / 1000:.2f}"
+    rows = [(name, cell(m.dense), cell(m.pointwise), cell(m.depthwise), cell(m.total)) for name, m in found.items()]
+    rows += [(f"**{name}**", "", "", "", cell(n)) for name, n in sums(found).items()]
+    head = ("kMAC a pixel", "windowed", "pointwise", "depthwise", "all")
+    return "\n".join(["| " + " | ".join(r) + " |" for r in (head, ("---", *["---:"] * 4), *rows)])
+
+
+def main() -> None:
+    """Command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model", type=Path, help="folder of a model")
+    p.add_argument("--width", type=int, default=768)
+    p.add_argument("--height", type=int, default=512)
+    a = p.parse_args()
+    print(table(a.model, a.width, a.height))
+    print(f"\n{parameters(a.model) / 1e6:.2f} M parameters; picture of {a.width} x {a.height}")
+
+
+if __name__ == "__main__":
+    main()

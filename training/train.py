@@ -1,0 +1,236 @@
+"""Train the codec: KLT start, Muon for matrices, Adam for the rest, cosine decay over a time budget.
+
+    python training/train.py --photos DIR --minutes 480 --out night.pt                          from the KLT start
+    python training/train.py --photos DIR --minutes 60 --init a.pt --lr 4e-4 --out b.pt         on from landed weights alone
+    python training/train.py --photos DIR --minutes 25 --part 8.5 --out gpu.pt --resume         the same call until the 25 minutes are spent
+
+A checkpoint knows how much of the budget is spent, so that calls of any length, and calls that a signal ends, join up to one schedule.
+It holds `m`, the average to export (also alone, small, as OUT.weights), and `raw`, `opts`, `it`, `spent_s` to go on with --resume.
+
+Loss of a picture: (bpp + lmbda * MSE_255) / lmbda^tilt, lmbda drawn from the model's levels for each picture. Rate sees uniform noise,
+the decoder rounded latents (mixed quantisation, Minnen & Singh 2020, arXiv 2007.08739, section 3.3).
+"""
+
+import argparse
+import math
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from model import Codec
+from PIL import Image
+from torch import Tensor
+
+LOG_STEPS, SAVE_S = 100, 300
+HIGH_LMBDA = 0.04  # levels 5 to 8: 36.7 to 42.2 dB on Kodak (photo-1), where archives live
+KLT = ("g_a.stem", "g_a.merge", "g_s.split", "g_s.head")  # start as transforms of known scale: Adam keeps it, Muon would not
+
+p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+p.add_argument("--photos", type=Path, required=True, help="folder of pictures: patches from prepare.py, or any photographs")
+p.add_argument("--tile", type=int, default=512, help="pictures are cut into tiles of this side; smaller pictures are left out")
+p.add_argument("--out", type=Path, required=True, help="checkpoint to write; OUT.weights and OUT.tsv lie beside it")
+p.add_argument("--init", help="start from the averaged weights of this checkpoint instead of the KLT")
+p.add_argument("--resume", action="store_true", help="go on from OUT if it exists")
+p.add_argument("--minutes", type=float, default=60, help="budget of the whole schedule, over all calls")
+p.add_argument("--part", type=float, default=math.inf, help="minutes of this call, compilation included")
+p.add_argument("--steps", type=int, default=10**9, help="end of the schedule in steps, if that comes first")
+p.add_argument("--batch", type=int, default=16)
+p.add_argument("--crop", type=int, default=128)
+p.add_argument(
+    "--late", type=int, nargs=3, default=(60, 256, 5), metavar=("PERCENT", "CROP", "BATCH"), help="from PERCENT of the schedule on"
+)
+p.add_argument("--lr", type=float, default=1.5e-3, help="Muon's; Adam takes 0.4 of it")
+p.add_argument("--warm", type=int, default=100, help="steps of linear warm-up")
+p.add_argument("--floor", type=float, default=0.02, help="share of the learning rate that the decay ends at")
+p.add_argument("--tilt", type=float, default=0.4, help="smaller: high levels weigh more in the loss; 0: as their bits do")
+p.add_argument("--high", type=float, default=1, help="draw the levels of 36-44 dB this many times as often as the others")
+p.add_argument("--ema", type=float, default=0.999)
+p.add_argument("--seed", type=int, default=0)
+p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised by five Newton-Schulz steps (Jordan 2024, kellerjordan.github.io/posts/muon), for (O, I, k, k) weights.
+
+    Matrices of one shape, or its transpose, go through the steps together: on a GPU the launches are what costs.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95):
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            params = [w for w in group["params"] if w.grad is not None]
+            grads = [w.grad for w in params]
+            moments = [self.state[w].setdefault("moment", torch.zeros_like(w)) for w in params]
+            torch._foreach_lerp_(moments, grads, 1 - group["momentum"])
+            updates = torch._foreach_lerp(grads, moments, group["momentum"])  # Nesterov
+            alike = defaultdict(list)
+            for w, u in zip(params, updates, strict=True):
+                alike[tuple(sorted(u.flatten(1).shape))].append((w, u.flatten(1)))
+            for (_, columns), pairs in alike.items():
+                tall = [u.shape[0] == columns for _, u in pairs]
+                x = orthogonal(torch.stack([u.T if t else u for (_, u), t in zip(pairs, tall, strict=True)]))
+                for (w, _), o, t in zip(pairs, x, tall, strict=True):
+                    # 0.2 sqrt(columns): steps as large as Adam's (Liu et al. 2025, arXiv 2502.16982, section 2.2)
+                    w.add_((o.T if t else o).reshape(w.shape), alpha=-0.2 * math.sqrt(columns) * group["lr"])
+
+
+def orthogonal(x: Tensor) -> Tensor:
+    """The nearest (roughly) orthogonal matrices to x (N, rows, columns), rows <= columns."""
+    t = x.bfloat16() if x.is_cuda else x  # CPUs without bfloat16 units would emulate it
+    t = t / (t.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(5):
+        a = t @ t.mT
+        t = torch.baddbmm(t, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), t, beta=3.4445)
+    return t.float()
+
+
+def tiles(folder: Path, side: int, device: str) -> Tensor:
+    """(N, 3, side, side) uint8 on the device: all whole tiles of all pictures of a folder."""
+
+    def cut(path: Path) -> np.ndarray:
+        with Image.open(path) as picture:
+            a = np.array(picture.convert("RGB"))
+        h, w = a.shape[0] // side, a.shape[1] // side
+        return a[: h * side, : w * side].reshape(h, side, w, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
+
+    files = sorted(f for f in folder.iterdir() if f.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
+    with ThreadPoolExecutor() as pool:
+        found = np.concatenate([np.empty((0, 3, side, side), np.uint8), *pool.map(cut, files)])
+    if not len(found):
+        raise SystemExit(f"{folder}: {len(files)} pictures, none of {side} pixels a side; make patches with prepare.py, or set --tile")
+    print(f"{len(files)} pictures, {len(found)} tiles of {side} x {side}, {found.nbytes / 2**20:.0f} MiB on {device}", flush=True)
+    return torch.from_numpy(found).to(device)
+
+
+def draw(photos: Tensor, crop: int, batch: int, rng: np.random.Generator) -> Tensor:
+    """Random crops (B, 3, crop, crop) in [0, 1] of random tiles, in one of their eight orientations; one gather on the device."""
+    n, _, side, _ = photos.shape
+    where = np.stack([rng.integers(n, size=batch), *rng.integers(side - crop + 1, size=(2, batch))])
+    i, y, x = torch.from_numpy(where).to(photos.device)
+    out = photos.unfold(2, crop, 1).unfold(3, crop, 1)[i, :, y, x]
+    turns = torch.from_numpy(rng.random((3, batch, 1, 1, 1)) < 0.5).to(photos.device)
+    for turn, turned in zip(turns, (lambda t: t.flip(2), lambda t: t.flip(3), lambda t: t.mT), strict=True):
+        out = torch.where(turn, turned(out), out)
+    return out.float().div_(255).contiguous(memory_format=torch.channels_last)
+
+
+def losses(codec: torch.nn.Module, lams: Tensor, x: Tensor, level: Tensor, tilt: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss, bpp and MSE on 0..255, means over the batch."""
+    x_hat, y_bits, z_bits = codec(x, level)
+    bpp = (y_bits.flatten(1).sum(1) + z_bits.flatten(1).sum(1)) / (x.shape[2] * x.shape[3])
+    mse = ((x_hat - x) ** 2).flatten(1).mean(1) * 255**2
+    lmbda = lams[level]
+    return ((bpp + lmbda * mse) / lmbda**tilt).mean(), bpp.mean(), mse.mean()
+
+
+def optimisers(codec: Codec, lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for dense convolutions, Adam for the KLT layers, depthwise filters, biases, gains and the prior."""
+    dense = [w for n, w in codec.named_parameters() if w.ndim == 4 and w.shape[1] > 1 and not n.startswith(KLT)]
+    taken = {id(w) for w in dense}
+    rest = [w for w in codec.parameters() if id(w) not in taken]
+    return [Muon(dense, lr), torch.optim.Adam(rest, 0.4 * lr, betas=(0.9, 0.98))]
+
+
+def save(path: Path, state: dict, average: dict[str, Tensor]) -> None:
+    """OUT and OUT.weights, each put in place at once."""
+    m = {k: v.detach().cpu() for k, v in average.items()}
+    for name, content in ((path, {"m": m, **state}), (Path(f"{path}.weights"), {"m": m, "it": state["it"]})):
+        torch.save(content, f"{name}.partial")
+        os.replace(f"{name}.partial", name)
+
+
+def main() -> None:
+    """Command line."""
+    a = p.parse_args()
+    if a.device.startswith("cuda"):  # TF32, not bfloat16: that would round latents of 200 to whole steps
+        torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True  # two shapes a run
+
+    # Where to start: a checkpoint of this very run, landed weights, or the Karhunen-Loeve transforms of the pictures.
+    begun = torch.load(a.out, map_location="cpu", weights_only=True) if a.resume and a.out.exists() else {}
+    it, spent_s = begun.get("it", 0), begun.get("spent_s", 0.0)
+    torch.manual_seed(a.seed)
+    codec, photos = Codec(), tiles(a.photos, a.tile, a.device)
+    if begun:
+        codec.load_state_dict(begun["raw"])
+    elif a.init:
+        codec.load_state_dict(torch.load(a.init, map_location="cpu", weights_only=True)["m"])
+    else:
+        codec.init_klt(draw(photos, 128, 96, np.random.default_rng(a.seed)).cpu())
+    codec = codec.to(a.device, memory_format=torch.channels_last).train()
+    live = codec.state_dict()  # the tensors themselves, not copies
+    average = {k: begun["m"][k].to(v) if begun else v.clone() for k, v in live.items()}
+    opts = optimisers(codec, a.lr)
+    for o, state in zip(opts, begun.get("opts", [o.state_dict() for o in opts]), strict=True):
+        o.load_state_dict(state)
+    peaks = [a.lr, 0.4 * a.lr]
+    torch.manual_seed(a.seed + it)  # a call that goes on sees other noise and other crops than the one before
+    rng = np.random.default_rng((a.seed, it))
+    often = np.where(codec.lams.cpu().numpy() > HIGH_LMBDA, a.high, 1.0)
+    forward = torch.compile(codec, dynamic=False) if a.compile else codec
+
+    stop: list[int] = []
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda number, _: stop.append(number))
+    log = Path(f"{a.out}.tsv")
+    if not begun:
+        log.write_text("step\tminutes\tlr\tloss\tbpp\tmse\ts_per_step\n")
+    began, first, saved, lines = time.monotonic() - spent_s, spent_s, spent_s, []
+    logged_s = spent_s
+
+    def checkpoint() -> None:
+        raw = {k: v.detach().cpu() for k, v in live.items()}
+        save(a.out, {"raw": raw, "opts": [o.state_dict() for o in opts], "it": it, "spent_s": spent_s}, average)
+
+    while (done := max(it / a.steps, spent_s / 60 / a.minutes)) < 1 and spent_s - first < 60 * a.part and not stop:
+        crop, batch = (a.crop, a.batch) if done < a.late[0] / 100 else a.late[1:]
+        scale = min(1, (it + 1) / a.warm) * (a.floor + (1 - a.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+        for o, peak in zip(opts, peaks, strict=True):
+            for group in o.param_groups:
+                group["lr"] = peak * scale
+
+        x = draw(photos, crop, batch, rng)
+        level = torch.from_numpy(rng.choice(codec.levels, batch, p=often / often.sum())).to(a.device)
+        loss, bpp, mse = losses(forward, codec.lams, x, level, a.tilt)
+        for o in opts:
+            o.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
+        for o in opts:
+            o.step()
+        it += 1
+        with torch.no_grad():  # the average forgets its start within the first steps: 0.2, 0.25 ... up to --ema
+            torch._foreach_lerp_(list(average.values()), list(live.values()), 1 - min(a.ema, (it + 1) / (it + 10)))
+
+        lines.append(torch.stack((loss, bpp, mse)).detach())
+        spent_s = time.monotonic() - began
+        if it % LOG_STEPS == 0:
+            means = torch.stack(lines).mean(0).tolist()
+            if not math.isfinite(means[0]):
+                raise SystemExit(f"loss is {means[0]} at step {it}; the last good checkpoint stays: lower --lr and --resume")
+            line = f"{it}\t{spent_s / 60:.2f}\t{peaks[0] * scale:.2e}\t" + "\t".join(f"{v:.4f}" for v in means)
+            with log.open("a") as file:
+                file.write(f"{line}\t{(spent_s - logged_s) / len(lines):.4f}\n")
+            print(line, flush=True)
+            lines, logged_s = [], spent_s
+            if spent_s - saved > SAVE_S:
+                checkpoint()
+                saved = spent_s
+    checkpoint()
+    why = f"stopped by signal {stop[0]}" if stop else "schedule done" if done >= 1 else "part done"
+    print(f"{why}: step {it}, {spent_s / 60:.1f} of {a.minutes:g} minutes; {a.out}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
