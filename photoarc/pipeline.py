@@ -3,7 +3,7 @@
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
     |no                          |no: also smaller than bit-exact?      --yes-->  lossy (asked band by band, before each is synthesised)
     v                            v
-bit-exact: jpegxl, composite (JPEG files) -> lzma -> store, the first that is smaller and comes back byte for byte
+bit-exact: jpegxl, composite (JPEG files), png (PNG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 """
 
 from __future__ import annotations
@@ -119,6 +119,13 @@ def _bit_exact(data: bytes, digest: bytes, note: str) -> Encoded:
                 continue
             if len(payload) < len(data):
                 return Encoded(codec_id, payload, len(data), digest, note=note)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        from photoarc.codecs import png
+
+        try:
+            return Encoded(codecs.PNG, png.encode(data), len(data), digest, note=note)  # has compared
+        except PayloadError:
+            pass
     try:
         payload = general.encode(data)
         if general.decode(payload, len(data)) == data:

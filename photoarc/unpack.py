@@ -32,7 +32,7 @@ ARCHIVE_ENDING = ".pha"
 ENDINGS = {"png": (b".png",), "jpeg": (b".jpg", b".jpeg", b".jpe", b".jfif"), "webp": (b".webp",), "bmp": (b".bmp",)}
 # What a core decodes in the 0.5 s that a worker takes to start.
 WORTH_A_WORKER_PX = 1_500_000
-WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, codecs.LZMA: 25_000_000}
+WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, codecs.PNG: 100_000, codecs.LZMA: 25_000_000}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
     1    lzma      no      any bytes, raw LZMA2
     2    jpegxl    no      JPEG files, JPEG XL reconstruction (ISO/IEC 18181-2 annex A): the file comes back byte for byte
     3    composite no      JPEG files as several streams: pictures by jpegxl, metadata and what follows the picture by lzma or store
+    4    png       no      PNG files: pixels by lossless JPEG XL, and what makes the file's very bytes of them
     16   learned   yes     photographs; latents with scale tables and ANS (`fast`)
     17   latents   yes     photographs; latents serialised as integers, raw LZMA2 (`lzma`)
 
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol, cast
 
-STORE, LZMA, JPEGXL, COMPOSITE, LEARNED, LATENTS = 0, 1, 2, 3, 16, 17
+STORE, LZMA, JPEGXL, COMPOSITE, PNG, LEARNED, LATENTS = 0, 1, 2, 3, 4, 16, 17
 
 
 class Codec(Protocol):
@@ -44,6 +45,7 @@ CODECS: dict[int, CodecEntry] = {
     LZMA: CodecEntry("lzma", False, "photoarc.codecs.general"),
     JPEGXL: CodecEntry("jpegxl", False, "photoarc.codecs.jpegxl"),
     COMPOSITE: CodecEntry("composite", False, "photoarc.codecs.composite"),
+    PNG: CodecEntry("png", False, "photoarc.codecs.png"),
     LEARNED: CodecEntry("learned", True, "photoarc.codecs.learned"),
     LATENTS: CodecEntry("latents", True, "photoarc.codecs.latents"),
 }

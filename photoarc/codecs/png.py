@@ -1,0 +1,294 @@
+"""Codec 4, `png`: the pixels of a PNG file as lossless JPEG XL, and what it takes to make the file's very bytes of them again.
+
+    file     chunks | IDAT: zlib( filter, row, filter, row, .. ) | chunks
+    payload  LZMA( chunks, sizes, filters, blocks, exceptions )    JPEG XL( pixels )
+
+The DEFLATE stream comes back from the pixels as zlib would have made it, token by token, except where it is stored that it did not
+(photoarc.codecs.retrace). No zlib takes part in that, so it does not matter which one is installed here or there.
+Files of other writers than zlib, of 16 or fewer than 8 bits, with palettes or interlaced are refused. docs/format.md section 7.7.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from struct import Struct, error
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photoarc.codecs import deflate, raw_lzma, retrace
+from photoarc.codecs.deflate import Block, Writer
+from photoarc.codecs.matches import LEVELS, Parameters
+from photoarc.codecs.retrace import Exceptions
+from photoarc.errors import PayloadCorrupt, PayloadError
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 3 s a megabyte on a busy core, each way
+_VERSION = 1
+_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # colour type -> samples a pixel
+_LEAST_SAVING = 0.02
+_MAX_DEFLATE = 1040  # DEFLATE reaches 1,032 : 1
+
+# version, level, memory level, flags (1 filtered, 2 far), channels, width, height, bytes of the description, in the payload
+_HEAD = Struct("<BBBBBIIII")
+_CHUNK = Struct(">I4s")
+_COUNTS = Struct("<IIIII")  # bytes before and behind IDAT, numbers of IDAT chunks, blocks, exceptions
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A PNG file taken apart: `before` and `behind` the IDAT chunks, their sizes, the zlib stream in them."""
+
+    before: bytes
+    behind: bytes
+    sizes: tuple[int, ...]
+    stream: bytes
+    width_px: int
+    height_px: int
+    channels: int
+
+
+def encode(data: bytes) -> bytes:
+    """PNG file -> payload, decoded back and compared. Raises PayloadError if it is of a kind that is refused or saves less than 2 %."""
+    try:
+        return _encode(data)
+    except (error, IndexError, ValueError, OverflowError, MemoryError) as broken:
+        raise PayloadError(f"broken PNG: {broken}") from broken
+
+
+def _encode(data: bytes) -> bytes:
+    import pyjpegxl
+
+    file = _split(data)
+    raw_bytes = file.height_px * (1 + file.width_px * file.channels)
+    inflater = zlib.decompressobj()
+    try:
+        raw = np.frombuffer(inflater.decompress(file.stream, raw_bytes + 1), np.uint8)
+    except zlib.error as broken:
+        raise PayloadError(f"broken PNG: {broken}") from broken
+    if len(raw) != raw_bytes or not inflater.eof or inflater.unused_data:
+        raise PayloadError("broken PNG: other than the declared number of rows")
+    stream = deflate.parse(file.stream[2:-4])
+    if any(block.kind == deflate.STORED for block in stream.blocks):
+        raise PayloadError("PNG with stored blocks")
+    rows = raw.reshape(file.height_px, -1)
+    filters, pixels = rows[:, 0], _pixels(file)
+    if not np.array_equal(_filter(pixels, filters), rows):
+        raise PayloadError("PNG rows that do not come back from the pixels")
+    parameters, exceptions = retrace.differences(raw, stream)
+    pyjpegxl.set_num_threads(1)
+    try:
+        coded = bytes(pyjpegxl.encode_from_numpy(pixels, lossless=True, speed=pyjpegxl.EncoderSpeed.Squirrel))
+    except Exception as refusal:
+        raise PayloadError(f"JPEG XL refuses these pixels: {refusal}") from refusal
+    headers = _unforeseen_headers(raw, stream)
+    description = _describe(file, filters, stream.blocks, headers, exceptions)
+    packed = raw_lzma.compress(description)
+    flags = parameters.filtered | parameters.far << 1
+    head = _HEAD.pack(
+        _VERSION, parameters.level, parameters.memory, flags, file.channels, file.width_px, file.height_px, len(description), len(packed)
+    )
+    payload = b"".join((head, packed, coded))
+    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+        raise PayloadError("its pixels do not become smaller")
+    if decode(payload, len(data)) != data:
+        raise PayloadError("the PNG does not come back")
+    return payload
+
+
+def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+    """Payload -> PNG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
+    try:
+        return _decode(payload, size_bytes)
+    except (error, IndexError, ValueError, OverflowError) as broken:
+        raise PayloadError(f"the description of the PNG is damaged: {broken}", PayloadCorrupt) from broken
+
+
+def _decode(payload: bytes, size_bytes: int) -> bytes:
+    import pyjpegxl
+
+    version, level, memory, flags, channels, width_px, height_px, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
+    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 3 or channels not in _CHANNELS.values():
+        raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
+    raw_bytes = height_px * (1 + width_px * channels)
+    if raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + raw_bytes:
+        raise PayloadError(f"{width_px} x {height_px} pixels are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
+    pixels_at = _HEAD.size + packed_bytes
+    description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
+    before, behind, zlib_header, sizes, filters, blocks, exceptions = _understand(description, height_px)
+    pyjpegxl.set_num_threads(1)
+    try:
+        found = pyjpegxl.probe(payload[pixels_at:])
+        if (found.width, found.height) != (width_px, height_px):
+            raise PayloadError("the pixels are those of another picture", PayloadCorrupt)
+        pixels = pyjpegxl.decode_to_numpy(payload[pixels_at:])[1]
+    except PayloadError:
+        raise
+    except Exception as refusal:
+        raise PayloadError(f"JPEG XL: {refusal}", PayloadCorrupt) from refusal
+    if pixels.shape != (height_px, width_px, channels) or pixels.dtype != np.uint8:
+        raise PayloadError("the pixels are those of another picture", PayloadCorrupt)
+    raw = _filter(np.asarray(pixels, np.uint8), filters).ravel()
+    lengths, distances = retrace.replay(raw, Parameters(level, memory, bool(flags & 1), bool(flags & 2)), exceptions)
+    stream = zlib_header + _deflated(raw, blocks, lengths, distances) + zlib.adler32(raw.tobytes()).to_bytes(4, "big")
+    data = before + _idat(stream, sizes) + behind
+    if len(data) != size_bytes:
+        raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
+    return data
+
+
+def _split(data: bytes) -> _File:
+    """Raises PayloadError for what is no PNG or of a kind that is refused."""
+    if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
+        raise PayloadError("not a PNG file")
+    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    depth, colour, _, _, interlaced = data[24:29]
+    if depth != 8 or colour not in _CHANNELS or interlaced:
+        raise PayloadError("PNG with a palette, interlaced, or not of 8 bits")
+    channels = _CHANNELS[colour]
+    if not width or not height or height * (1 + width * channels) > min(MAX_RAW_BYTES, len(data) * _MAX_DEFLATE):
+        raise PayloadError(f"PNG of {width} x {height} pixels")
+    at = start = 8
+    pieces: list[bytes] = []
+    while at + 12 <= len(data):
+        size, kind = _CHUNK.unpack_from(data, at)
+        if kind == b"IDAT":
+            start = start if pieces else at
+            piece = data[at + 8 : at + 8 + size]
+            if zlib.crc32(b"IDAT" + piece).to_bytes(4, "big") != data[at + 8 + size : at + 12 + size]:
+                raise PayloadError("broken PNG: checksum")
+            pieces.append(piece)
+        elif pieces:
+            break
+        at += 12 + size
+    stream = b"".join(pieces)
+    if len(stream) < 7 or stream[1] & 32:
+        raise PayloadError("broken PNG: no picture data")
+    return _File(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces)), stream, width, height, channels)
+
+
+def _pixels(file: _File) -> NDArray[np.uint8]:
+    """(H, W, C) uint8. Raises PayloadError."""
+    from photoarc.image import open_pil
+
+    size = len(file.stream).to_bytes(4, "big")
+    crc = zlib.crc32(b"IDAT" + file.stream).to_bytes(4, "big")
+    picture = open_pil(file.before[:33] + size + b"IDAT" + file.stream + crc + b"\0\0\0\0IEND\xaeB\x60\x82")
+    pixels = np.asarray(picture)
+    if pixels.dtype != np.uint8 or pixels.size != file.height_px * file.width_px * file.channels:
+        raise PayloadError(f"pixels of kind {picture.mode}")
+    return np.ascontiguousarray(pixels.reshape(file.height_px, file.width_px, file.channels))
+
+
+def _filter(pixels: NDArray[np.uint8], filters: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, C) pixels -> (H, 1 + W C) rows as they are deflated; W3C PNG section 9."""
+    height, width, channels = pixels.shape
+    flat = pixels.reshape(height, width * channels)
+    out = np.empty((height, 1 + flat.shape[1]), np.uint8)
+    out[:, 0] = filters
+    for kind in np.unique(filters):
+        rows = np.flatnonzero(filters == kind)
+        here = flat[rows]
+        up = np.where(rows[:, None] > 0, flat[rows - 1], 0).astype(np.int16)
+        left, corner = np.zeros_like(up), np.zeros_like(up)
+        left[:, channels:], corner[:, channels:] = here[:, :-channels], up[:, :-channels]
+        if kind > 4:
+            raise PayloadError("broken PNG: filter type")
+        guess = (np.int16(0), left, up, (left + up) >> 1, _paeth(left, up, corner) if kind == 4 else up)[kind]
+        out[rows, 1:] = (here - guess).astype(np.uint8)
+    return out
+
+
+def _paeth(left: NDArray[np.int16], up: NDArray[np.int16], corner: NDArray[np.int16]) -> NDArray[np.int16]:
+    a, b, c = np.abs(up - corner), np.abs(left - corner), np.abs(left + up - 2 * corner)
+    return np.where((a <= b) & (a <= c), left, np.where(b <= c, up, corner))
+
+
+def _block_data(
+    raw: NDArray[np.uint8], blocks: tuple[Block, ...], lengths: NDArray[np.uint16], distances: NDArray[np.uint16]
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint16]]]:
+    """Bytes, lengths and distances of each block. Raises PayloadError if the blocks do not take all tokens."""
+    ends = np.cumsum([block.tokens for block in blocks], dtype=np.int64)
+    if not len(ends) or int(ends[-1]) != len(lengths):
+        raise PayloadError("the blocks do not take all tokens", PayloadCorrupt)
+    offsets = np.append(0, np.cumsum(lengths, dtype=np.int64))
+    parts = []
+    for block, end in zip(blocks, ends.tolist(), strict=True):
+        start = end - block.tokens
+        parts.append((raw[offsets[start] : offsets[end]], lengths[start:end], distances[start:end]))
+    return parts
+
+
+def _unforeseen_headers(raw: NDArray[np.uint8], stream: deflate.Stream) -> list[tuple[int, int]]:
+    """Headers that differ from zlib's, (0, 0) where they do not."""
+    parts = _block_data(raw, stream.blocks, stream.lengths, stream.distances)
+    return [
+        (0, 0) if block.kind != deflate.DYNAMIC or block.header == deflate.zlib_header(*part) else block.header
+        for block, part in zip(stream.blocks, parts, strict=True)
+    ]
+
+
+def _deflated(raw: NDArray[np.uint8], blocks: tuple[Block, ...], lengths: NDArray[np.uint16], distances: NDArray[np.uint16]) -> bytes:
+    writer = Writer()
+    for number, (block, part) in enumerate(zip(blocks, _block_data(raw, blocks, lengths, distances), strict=True), 1):
+        header = block.header if block.kind != deflate.DYNAMIC or block.header[1] else deflate.zlib_header(*part)
+        writer.block(Block(block.kind, block.tokens, header), *part, final=number == len(blocks))
+    return writer.finish()
+
+
+def _idat(stream: bytes, sizes: NDArray[np.uint32]) -> bytes:
+    """The IDAT chunks."""
+    if int(sizes.sum(dtype=np.int64)) != len(stream):
+        raise PayloadError("the picture data do not have the length that they had", PayloadCorrupt)
+    chunks, at = [], 0
+    for size in sizes.tolist():
+        body = b"IDAT" + stream[at : at + size]
+        chunks.append(size.to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big"))
+        at += size
+    return b"".join(chunks)
+
+
+def _describe(
+    file: _File, filters: NDArray[np.uint8], blocks: tuple[Block, ...], headers: list[tuple[int, int]], exceptions: Exceptions
+) -> bytes:
+    """Everything but the pixels; arrays little-endian, one behind the other."""
+    gaps = np.diff(exceptions.numbers, prepend=np.uint32(0))
+    counts = _COUNTS.pack(len(file.before), len(file.behind), len(file.sizes), len(blocks), len(exceptions.numbers))
+    return b"".join([
+        counts, file.stream[:2], np.array(file.sizes, "<u4").tobytes(), filters.tobytes(),
+        bytes(block.kind for block in blocks), np.array([block.tokens for block in blocks], "<u4").tobytes(),
+        np.array([bits for _, bits in headers], "<u2").tobytes(),
+        gaps.astype("<u4").tobytes(), exceptions.lengths.astype("<u2").tobytes(), exceptions.distances.astype("<u2").tobytes(),
+        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in headers), file.before, file.behind,
+    ])  # fmt: skip
+
+
+def _understand(
+    description: bytes, height_px: int
+) -> tuple[bytes, bytes, bytes, NDArray[np.uint32], NDArray[np.uint8], tuple[Block, ...], Exceptions]:
+    """Inverse of _describe: before, behind, zlib header, sizes, filters, blocks, exceptions. Raises ValueError, struct.error."""
+    before_n, behind_n, sizes_n, blocks_n, exceptions_n = _COUNTS.unpack_from(description)
+    at = _COUNTS.size
+
+    def take(size: int) -> bytes:
+        nonlocal at
+        at += size
+        if at > len(description):
+            raise ValueError("it is too short")
+        return description[at - size : at]
+
+    zlib_header, sizes, filters = take(2), np.frombuffer(take(4 * sizes_n), "<u4"), np.frombuffer(take(height_px), np.uint8)
+    kinds, tokens = take(blocks_n), np.frombuffer(take(4 * blocks_n), "<u4").tolist()
+    bits = np.frombuffer(take(2 * blocks_n), "<u2").tolist()
+    numbers = np.cumsum(np.frombuffer(take(4 * exceptions_n), "<u4"), dtype=np.uint64)
+    lengths, distances = (np.frombuffer(take(2 * exceptions_n), "<u2").astype(np.uint16) for _ in range(2))
+    values = [int.from_bytes(take((count + 7) // 8), "little") for count in bits]
+    before, behind = take(before_n), take(behind_n)
+    is_match = (lengths >= 3) & (lengths <= 258) & (distances >= 1) & (distances <= 1 << 15)
+    if at != len(description) or not np.all(is_match | ((lengths == 1) & (distances == 0))):
+        raise ValueError("its lists do not agree")
+    if any(kind not in (deflate.FIXED, deflate.DYNAMIC) for kind in kinds):
+        raise ValueError("a block of an unknown type")
+    blocks = tuple(Block(kind, n, header) for kind, n, header in zip(kinds, tokens, zip(values, bits, strict=True), strict=True))
+    return before, behind, zlib_header, sizes, filters, blocks, Exceptions(numbers.astype(np.uint32), lengths, distances)

@@ -1,0 +1,154 @@
+"""DEFLATE streams taken apart and put together, and retraced from the data: always the same bits, whoever wrote them."""
+
+import zlib
+
+import numpy as np
+import pictures
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from photoarc.codecs import deflate, matches, retrace
+from photoarc.codecs.matches import Parameters
+from photoarc.codecs.retrace import Exceptions
+from photoarc.errors import PayloadError
+
+ROWS = pictures.photo(160, 120).reshape(120, -1)
+PHOTO = np.diff(ROWS.astype(np.int16), axis=1, prepend=0).astype(np.uint8).tobytes()
+TEXT = b"".join(b"%d bottles of beer on the wall\n" % (k * 7919 % 1000) for k in range(1000))
+SAMPLES = {"photo": PHOTO, "text": TEXT, "zeros": bytes(30_000), "one byte": b"x", "mixed": PHOTO[:20_000] + bytes(3000) + TEXT[:9000]}
+
+
+def deflated(data, level=6, memory=8, strategy=zlib.Z_DEFAULT_STRATEGY):
+    made = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
+    return made.compress(data) + made.flush()
+
+
+def written(data, stream):
+    raw, offsets = np.frombuffer(data, np.uint8), np.append(0, np.cumsum(stream.lengths, dtype=np.int64))
+    writer, token = deflate.Writer(), 0
+    for number, block in enumerate(stream.blocks, 1):
+        end = token + block.tokens
+        piece = raw[offsets[token] : offsets[end]]
+        writer.block(block, piece, stream.lengths[token:end], stream.distances[token:end], final=number == len(stream.blocks))
+        token = end
+    return writer.finish()
+
+
+@pytest.mark.parametrize("data", SAMPLES.values(), ids=SAMPLES)
+@pytest.mark.parametrize("level", [1, 6, 9])
+@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FIXED])
+def test_parse_and_write_are_inverse(data, level, strategy):
+    packed = deflated(data, level, 8, strategy)
+    stream = deflate.parse(packed)
+    if any(block.kind == deflate.STORED for block in stream.blocks):
+        return  # their bytes are no tokens; codecs.png refuses them
+    assert int(stream.lengths.sum(dtype=np.int64)) == len(data)
+    assert written(data, stream) == packed
+
+
+def test_stored_blocks_are_parsed():
+    assert deflate.parse(deflated(b"abc" * 100, level=0)).blocks == (deflate.Block(deflate.STORED, 300),)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60), st.integers(0, 3000), st.integers(1, 255))
+def test_any_bytes_parse_or_are_refused(noise, at, mask):
+    packed = bytearray(deflated(TEXT[:8000]))
+    packed[at % len(packed)] ^= mask
+    for data in (noise, bytes(packed), bytes(packed[:at])):
+        try:
+            deflate.parse(data)
+        except (PayloadError, IndexError, ValueError):  # the last two become PayloadErrors in codecs.png
+            continue
+
+
+@pytest.mark.parametrize("data", SAMPLES.values(), ids=SAMPLES)
+@pytest.mark.parametrize("level", [1, 4, 6, 9])
+def test_every_stream_is_retraced(data, level):
+    raw, stream = np.frombuffer(data, np.uint8), deflate.parse(deflated(data, level))
+    try:
+        parameters, exceptions = retrace.differences(raw, stream)
+    except PayloadError:
+        assert level == 1 or data != PHOTO  # zlib's fast levels; too repetitive
+        return
+    lengths, distances = retrace.replay(raw, parameters, exceptions)
+    assert np.array_equal(lengths, stream.lengths)
+    assert np.array_equal(distances, stream.distances)
+
+
+@pytest.mark.parametrize("stretch", [40_000, 1 << 20])
+def test_stretches_do_not_matter_for_the_result(monkeypatch, stretch):
+    monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch)
+    data = PHOTO + TEXT[:20_000] + PHOTO[::-1]
+    raw, stream = np.frombuffer(data, np.uint8), deflate.parse(deflated(data))
+    parameters, exceptions = retrace.differences(raw, stream)
+    assert np.array_equal(retrace.replay(raw, parameters, exceptions)[0], stream.lengths)
+
+
+def test_exceptions_that_do_not_fit_are_refused():
+    raw = np.frombuffer(PHOTO, np.uint8)
+    one = np.array([1], np.uint16)
+    for number, length in ((len(PHOTO) + 5, 1), (0, 60_000)):
+        wrong = Exceptions(np.array([number], np.uint32), one * length, one)
+        with pytest.raises(PayloadError, match="do not fit"):
+            retrace.replay(raw, Parameters(6), wrong)
+
+
+def test_what_repeats_without_end_is_refused_in_good_time():
+    raw = np.zeros(1 << 18, np.uint8)  # flat areas with a dot now and then
+    raw[::50] = np.random.default_rng(3).integers(0, 256, len(raw[::50]))
+    stream = deflate.parse(deflated(raw.tobytes()))
+    with pytest.raises(PayloadError, match="too repetitive"):
+        retrace.differences(raw, stream)
+
+
+def zlib_like(data, level):
+    """A plain transcription of zlib's deflate_slow: hash chains, lazy evaluation. (lengths, distances)."""
+    good, lazy, nice, chain = matches.LEVELS[level]
+    heads, tokens, at, pending = {}, [], 0, None
+
+    def longest(at, best):
+        limit, found = chain >> 2 if best >= good else chain, (best, 0)
+        for before in reversed(heads.get(data[at : at + 3], [])):
+            if at - before > matches.MAX_DISTANCE or not limit:
+                break
+            limit -= 1
+            length = 0
+            while length < 258 and at + length < len(data) and data[before + length] == data[at + length]:
+                length += 1
+            if before and length > found[0]:
+                found = length, at - before
+                if length >= nice:
+                    break
+        return found
+
+    while at < len(data):
+        length, distance = 2, 0
+        if at + 3 <= len(data) and (pending is None or pending[0] < lazy):
+            length, distance = longest(at, pending[0] if pending else 2)
+            if not distance or (length == 3 and distance > matches.TOO_FAR):
+                length, distance = 2, 0
+        if pending and pending[0] > 2 and length <= pending[0]:
+            tokens.append(pending)
+            for skipped in range(at, at - 1 + pending[0]):
+                heads.setdefault(data[skipped : skipped + 3], []).append(skipped)
+            at += pending[0] - 1
+            pending = None
+            continue
+        if pending:
+            tokens.append((1, 0))
+        heads.setdefault(data[at : at + 3], []).append(at)
+        pending = (length, distance)
+        at += 1
+    return [*tokens, (1, 0)] if pending else tokens
+
+
+@pytest.mark.parametrize("data", [PHOTO[:6000], TEXT[:6000]], ids=["photo", "text"])
+def test_the_prediction_is_what_zlib_publishes(data):
+    tokens = zlib_like(data, 6)
+    lengths, distances = (np.array(column, np.uint16) for column in zip(*tokens, strict=True))
+    stream = deflate.Stream((deflate.Block(deflate.DYNAMIC, len(tokens)),), lengths, distances)
+    parameters, exceptions = retrace.differences(np.frombuffer(data, np.uint8), stream)
+    assert parameters.level in (5, 6, 7)
+    assert len(exceptions.numbers) <= len(tokens) // 100

@@ -1,0 +1,146 @@
+"""Codec png: PNG files come back byte for byte, whoever wrote them, or are refused."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pictures
+import pytest
+from blake3 import blake3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from photoarc import codecs, pipeline
+from photoarc.codecs import png
+from photoarc.errors import PayloadError
+
+PHOTO = pictures.photo(160, 120)
+ALPHA = np.dstack([PHOTO, PHOTO[:, :, 0]])
+
+
+def filtered(pixels):
+    """Rows with the five filter types in turn, written out for one byte after the other."""
+    height, width, channels = pixels.shape
+    rows = pixels.reshape(height, -1).astype(int)
+    out = bytearray()
+    for y in range(height):
+        out.append(y % 5)
+        for x in range(width * channels):
+            a = rows[y, x - channels] if x >= channels else 0
+            b = rows[y - 1, x] if y else 0
+            c = rows[y - 1, x - channels] if y and x >= channels else 0
+            p = a + b - c
+            paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
+            out.append((rows[y, x] - (0, a, b, (a + b) // 2, paeth)[y % 5]) % 256)
+    return bytes(out)
+
+
+def png_file(pixels, colour, level=6, memory=8, idat=8192, tail=b"", strategy=zlib.Z_DEFAULT_STRATEGY):
+    height, width, _ = pixels.shape
+    made = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
+    stream = made.compress(filtered(pixels)) + made.flush()
+    chunks = [pictures.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)), pictures.chunk(b"tEXt", b"Title\0x")]
+    chunks += [pictures.chunk(b"IDAT", stream[at : at + idat]) for at in range(0, len(stream), idat)]
+    return b"".join((png.SIGNATURE, *chunks, pictures.chunk(b"tIME", bytes(7)), pictures.chunk(b"IEND", b""), tail))
+
+
+FILES = {
+    "rgb": png_file(PHOTO, 2),
+    "level 9, memory 9, one chunk": png_file(PHOTO, 2, 9, 9, 1 << 20),
+    "level 4, filtered": png_file(PHOTO, 2, 4, strategy=zlib.Z_FILTERED),
+    "grey": png_file(PHOTO[:, :, :1], 0),
+    "grey and alpha": png_file(PHOTO[:, :, :2], 4),
+    "alpha": png_file(ALPHA, 6),
+    "bytes behind the end": png_file(PHOTO, 2, tail=b"trailing bytes"),
+    "small chunks": png_file(PHOTO, 2, idat=100),
+    "one column": png_file(np.repeat(PHOTO, 8, axis=0)[:, :1], 2),
+    "Pillow's": pictures.png(pictures.photo(300, 200), before=[(b"pHYs", bytes(9))], compress_level=6),
+}
+
+
+@pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+def test_the_file_comes_back(data):
+    payload = png.encode(data)
+    assert len(payload) < len(data)
+    assert png.decode(payload, len(data)) == data
+
+
+def test_it_is_smaller_than_any_general_coder_makes_it():
+    data = pictures.png(pictures.photo(400, 300), compress_level=6)
+    assert len(png.encode(data)) < 0.9 * len(data)
+
+
+def odd(kind):
+    file = io.BytesIO()
+    picture = Image.fromarray(PHOTO)
+    if kind == "palette":
+        picture.quantize(16).save(file, "PNG")
+    elif kind == "16 bit":
+        Image.fromarray(PHOTO[:, :, 0].astype(np.uint16) * 257).save(file, "PNG")
+    elif kind == "1 bit":
+        picture.convert("1").save(file, "PNG")
+    elif kind == "stored":
+        picture.save(file, "PNG", compress_level=0)
+    return file.getvalue()
+
+
+GOOD = FILES["rgb"]
+REFUSED = {
+    **{kind: odd(kind) for kind in ("palette", "16 bit", "1 bit", "stored")},
+    "nothing": b"",
+    "signature": png.SIGNATURE,
+    "cut": GOOD[: len(GOOD) // 2],
+    "no data": GOOD[:33] + GOOD[-12:],
+    "wrong checksum": GOOD.replace(b"IDAT", b"IDAT\1", 1),
+    "too many rows": GOOD[:20] + struct.pack(">I", 5000) + GOOD[24:],
+    "huge": GOOD[:16] + b"\x7f\xff\xff\xff\x7f\xff\xff\xff" + GOOD[24:],
+    "interlaced": GOOD[:28] + b"\1" + GOOD[29:],
+}
+
+
+@pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
+def test_refuses_what_it_is_not_for(data):
+    with pytest.raises(PayloadError):
+        png.encode(data)
+
+
+def test_the_pipeline_takes_it():
+    data = pictures.png(pictures.photo(300, 200), compress_level=6)
+    encoded = pipeline.encode_file("a.png", data, pipeline.CodingOptions(pipeline.Mode.LOSSLESS))
+    assert encoded.codec_id == codecs.PNG
+    assert pipeline.decode_payload("a.png", codecs.PNG, encoded.payload, len(data), blake3(data).digest()) == data
+    broken = pipeline.encode_file("a.png", REFUSED["cut"], pipeline.CodingOptions(pipeline.Mode.LOSSLESS))
+    assert broken.codec_id in (codecs.LZMA, codecs.STORE)
+
+
+SMALL = pictures.png(pictures.photo(64, 48), compress_level=6)
+PAYLOAD = png.encode(SMALL)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, len(PAYLOAD) - 1), st.integers(1, 255), st.booleans())
+def test_damage_gives_a_payload_error_or_a_file_of_the_right_size(at, mask, cut):
+    wrong = PAYLOAD[:at] if cut else PAYLOAD[:at] + bytes([PAYLOAD[at] ^ mask]) + PAYLOAD[at + 1 :]
+    try:
+        assert len(png.decode(wrong, len(SMALL))) == len(SMALL)  # what is wrong in it, the digest tells
+    except PayloadError:
+        return
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=4))
+def test_a_damaged_description_is_refused(at, noise):
+    """Behind the LZMA, where a flip in the payload hardly reaches."""
+    head = png._HEAD.unpack_from(PAYLOAD)
+    end = png._HEAD.size + head[8]
+    plain = bytearray(png.raw_lzma.decompress(PAYLOAD[png._HEAD.size : end], head[7]))
+    at %= len(plain)
+    plain[at : at + len(noise)] = noise
+    packed = png.raw_lzma.compress(bytes(plain))
+    payload = png._HEAD.pack(*head[:7], len(plain), len(packed)) + packed + PAYLOAD[end:]
+    try:
+        assert len(png.decode(payload, len(SMALL))) == len(SMALL)
+    except PayloadError:
+        return
