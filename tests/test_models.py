@@ -95,7 +95,7 @@ def test_encoder_and_decoder_have_the_same_latents(model):
 
 
 def test_manifest_names_every_file_and_its_hash(model):
-    assert {p.name for p in model.entry.folder.iterdir()} == set(model.entry.files)
+    assert {p.name for p in model.entry.folder.iterdir()} == {*model.entry.files, "CARD.md"}
     for name in model.entry.files:
         model.entry.file(name)
     assert model.entry.licence
