@@ -10,7 +10,6 @@ Ito's (2008), which the colour-blind tell apart, and every codec measured here h
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -148,7 +147,7 @@ def _name(axis: Axes, ends: Sequence[tuple[float, float, Style]]) -> None:
 
 def speed(means: dict[str, Measured], name: str) -> Figure:
     """Rate at equal PSNR against CPU time, encode and decode: low and left is better."""
-    found = rows.read(rows.RESULTS / photoarc.__version__ / f"{name}.tsv", rows.Row)
+    found = rows.measured(name)
     anchor = means[ANCHOR].curve("psnr")
     figure, axes = plots().subplots(1, 2, figsize=(11.2, 4.2), sharey=True)
     for axis, (title, column) in zip(axes, (("encode", "enc_cpu_s"), ("decode", "dec_cpu_s")), strict=True):
@@ -158,7 +157,7 @@ def speed(means: dict[str, Measured], name: str) -> Figure:
             delta = bd_rate(anchor, curve) if anchor and curve else None
             if delta is None:
                 continue
-            per_pixel = statistics.median(getattr(row, column) / (row.width * row.height) * 1e6 for row in found if row.codec == codec)
+            per_pixel = rows.seconds_per_megapixel(found, codec, column)
             points.append((delta.rate, per_pixel, style))
             axis.plot(per_pixel, delta.rate, linestyle="", marker=style.marker, color=style.colour, markersize=8)
         ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if _within(tick, [x for _, x, _ in points])]

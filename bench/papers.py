@@ -25,7 +25,7 @@ from scipy.interpolate import PchipInterpolator
 import photoarc
 from bench import bdrate, rows, tables
 from bench.curves import Measured
-from photoarc.benchreport import BUSY
+from photoarc.benchreport import busy
 
 SSIM = 0.97
 RAW_BPP = 24
@@ -49,10 +49,10 @@ def archives(name: str) -> str:
         for tool in found["results"]
     ]  # fmt: skip
     head = ("archiver", "bytes", "of the folder", "bits a pixel", "PSNR dB", "MS-SSIM", "pack s", "unpack s", "total s")
-    busy = ""
-    if found["load"] is not None and found["load"] > BUSY * found["cores"]:
-        busy = f" The machine was busy before (load {found['load']:g} on {found['cores']} cores): times are too long."
-    about = f"{found['folder']['files']} files, {size:,} bytes; {found['machine']}; rounds: {found['rounds']}.{busy}"
+    warning = ""
+    if busy(found["load"], found["cores"]):
+        warning = f" The machine was busy before (load {found['load']:g} on {found['cores']} cores): times are too long."
+    about = f"{found['folder']['files']} files, {size:,} bytes; {found['machine']}; rounds: {found['rounds']}.{warning}"
     return f"{about}\n\n{tables.table(head, body)}"
 
 
@@ -96,7 +96,7 @@ def levels(means: dict[str, Measured], found: Sequence[rows.Row]) -> str:
 
 def text(name: str) -> str:
     """All tables of a set as Markdown. Raises FileNotFoundError if it was not measured."""
-    found = rows.read(rows.RESULTS / photoarc.__version__ / f"{name}.tsv", rows.Row)
+    found = rows.measured(name)
     means = tables.load(name)
     pixels = np.mean([row.width * row.height for row in found]) / 1e6
     return (

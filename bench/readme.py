@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from pathlib import Path
 
 import photoarc
@@ -21,15 +20,14 @@ NAMES = {
 def results() -> str:
     """Markdown: rate against JPEG at equal quality, and CPU time, of every lossy codec measured on Kodak."""
     means = tables.load(SET)
-    found = rows.read(rows.RESULTS / photoarc.__version__ / f"{SET}.tsv", rows.Row)
+    found = rows.measured(SET)
     body = [
         (
             label,
             tables.percent(means[ANCHOR], means[codec]),
             tables.percent(means[ANCHOR], means[codec], "psnr", *tables.HIGH_DB),
             tables.percent(means[ANCHOR], means[codec], "ms_ssim"),
-            _seconds(found, codec, "enc_cpu_s"),
-            _seconds(found, codec, "dec_cpu_s"),
+            *(f"{rows.seconds_per_megapixel(found, codec, column):.2g}" for column in ("enc_cpu_s", "dec_cpu_s")),
         )
         for codec, label in NAMES.items()
         if codec in means
@@ -48,11 +46,6 @@ def results() -> str:
 
 def _pictures(means: dict[str, Measured]) -> int:
     return means[ANCHOR].points[0].pictures
-
-
-def _seconds(found: list[rows.Row], codec: str, column: str) -> str:
-    """Median over pictures and settings."""
-    return f"{statistics.median(getattr(row, column) / (row.width * row.height) * 1e6 for row in found if row.codec == codec):.2g}"
 
 
 def updated(text: str) -> str:

@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable
+import statistics
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -78,6 +79,16 @@ def read(path: Path, kind: type[Record]) -> list[Record]:
     with path.open(newline="") as file:
         table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [kind(**{name: types[name](line[name]) for name in types}) for line in table]
+
+
+def measured(name: str) -> list[Row]:
+    """The committed rows of a set. Raises FileNotFoundError if it was not measured."""
+    return read(RESULTS / photoarc.__version__ / f"{name}.tsv", Row)
+
+
+def seconds_per_megapixel(found: Sequence[Row], codec: str, column: str) -> float:
+    """CPU seconds of one codec, `column` enc_cpu_s or dec_cpu_s: the median over pictures and settings."""
+    return statistics.median(getattr(row, column) / (row.width * row.height) * 1e6 for row in found if row.codec == codec)
 
 
 def fingerprint(name: str) -> str:

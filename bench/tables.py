@@ -179,7 +179,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Measured], str], str]]] = {
 
 def load(name: str) -> dict[str, Measured]:
     """Mean curves of a set. Raises FileNotFoundError if it was not measured."""
-    return curves.means(rows.read(rows.RESULTS / photoarc.__version__ / f"{name}.tsv", rows.Row))
+    return curves.means(rows.measured(name))
 
 
 def text(name: str, wanted: Sequence[str] = ()) -> str:

@@ -19,6 +19,11 @@ GAP = 2  # spaces between columns
 BUSY = 0.5  # running processes a core, one minute's mean, above which other work takes its share of the times
 
 
+def busy(load: float | None, cores: int) -> bool:
+    """Whether other work took its share of the times."""
+    return load is not None and load > BUSY * cores
+
+
 def value(found: Bench) -> dict[str, Any]:
     """For --json: everything measured, and beside each tool the rate and speeds that follow from it."""
     results = [asdict(result) | derived(result, found.folder) for result in found.results]
@@ -115,7 +120,7 @@ def _about(found: Bench) -> list[str]:
 def _notes(found: Bench) -> list[str]:
     lost = [result for result in found.results if result.lost]
     notes = []
-    if found.load is not None and found.load > BUSY * found.cores:
+    if busy(found.load, found.cores):
         notes.append(
             f"the machine was busy before the bench began (load {found.load:.1f} on {count(found.cores, 'core')}): times are too long"
         )

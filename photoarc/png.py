@@ -116,13 +116,14 @@ def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, metadata:
     height, width, colours = pixels.shape
     channels = colours + (alpha is not None)
     header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, _COLOUR_TYPE[channels], 0, 0, 0])
-    before = [_chunk(item.key, item.body) for item in metadata if item.place == BEFORE]
-    after = [_chunk(item.key, item.body) for item in metadata if item.place == AFTER]
-    coded = (_chunk(b"IDAT", piece) for piece in _deflated(_filtered(pixels, alpha)))
-    return b"".join((SIGNATURE, _chunk(b"IHDR", header), *before, *coded, *after, _chunk(b"IEND", b"")))
+    before = [chunk(item.key, item.body) for item in metadata if item.place == BEFORE]
+    after = [chunk(item.key, item.body) for item in metadata if item.place == AFTER]
+    coded = (chunk(b"IDAT", piece) for piece in _deflated(_filtered(pixels, alpha)))
+    return b"".join((SIGNATURE, chunk(b"IHDR", header), *before, *coded, *after, chunk(b"IEND", b"")))
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk with its length and CRC."""
     return b"".join((len(body).to_bytes(4, "big"), kind, body, zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big")))
 
 

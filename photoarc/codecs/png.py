@@ -22,11 +22,10 @@ from photoarc.codecs.deflate import Block, Writer
 from photoarc.codecs.matches import LEVELS, Parameters
 from photoarc.codecs.retrace import Exceptions
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.png import CHANNELS, SIGNATURE, chunk
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 3 s a megabyte on a busy core, each way
 _VERSION = 1
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # colour type -> samples a pixel
 _LEAST_SAVING = 0.02
 _MAX_DEFLATE = 1040  # DEFLATE reaches 1,032 : 1
 
@@ -109,7 +108,7 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     import pyjpegxl
 
     version, level, memory, flags, channels, width_px, height_px, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
-    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 3 or channels not in _CHANNELS.values():
+    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 3 or channels not in CHANNELS.values():
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     raw_bytes = height_px * (1 + width_px * channels)
     if raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + raw_bytes:
@@ -144,9 +143,9 @@ def _split(data: bytes) -> _File:
         raise PayloadError("not a PNG file")
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     depth, colour, _, _, interlaced = data[24:29]
-    if depth != 8 or colour not in _CHANNELS or interlaced:
+    if depth != 8 or colour not in CHANNELS or interlaced:
         raise PayloadError("PNG with a palette, interlaced, or not of 8 bits")
-    channels = _CHANNELS[colour]
+    channels = CHANNELS[colour]
     if not width or not height or height * (1 + width * channels) > min(MAX_RAW_BYTES, len(data) * _MAX_DEFLATE):
         raise PayloadError(f"PNG of {width} x {height} pixels")
     at = start = 8
@@ -172,9 +171,7 @@ def _pixels(file: _File) -> NDArray[np.uint8]:
     """(H, W, C) uint8. Raises PayloadError."""
     from photoarc.image import open_pil
 
-    size = len(file.stream).to_bytes(4, "big")
-    crc = zlib.crc32(b"IDAT" + file.stream).to_bytes(4, "big")
-    picture = open_pil(file.before[:33] + size + b"IDAT" + file.stream + crc + b"\0\0\0\0IEND\xaeB\x60\x82")
+    picture = open_pil(file.before[:33] + chunk(b"IDAT", file.stream) + chunk(b"IEND", b""))
     pixels = np.asarray(picture)
     if pixels.dtype != np.uint8 or pixels.size != file.height_px * file.width_px * file.channels:
         raise PayloadError(f"pixels of kind {picture.mode}")
@@ -243,8 +240,7 @@ def _idat(stream: bytes, sizes: NDArray[np.uint32]) -> bytes:
         raise PayloadError("the picture data do not have the length that they had", PayloadCorrupt)
     chunks, at = [], 0
     for size in sizes.tolist():
-        body = b"IDAT" + stream[at : at + size]
-        chunks.append(size.to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big"))
+        chunks.append(chunk(b"IDAT", stream[at : at + size]))
         at += size
     return b"".join(chunks)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +77,9 @@ def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64]) -
     def wrong(parameters: Parameters) -> float:
         return len(_unexplained(data, stream, starts, parameters, start, stop)) / tokens
 
-    best = min((Parameters(6, memory, filtered, far) for filtered in _BOTH for far in _BOTH), key=wrong)
-    share = wrong(best)
+    shares = {parameters: wrong(parameters) for parameters in (Parameters(6, memory, *both) for both in product(_BOTH, _BOTH))}
+    best = min(shares, key=shares.__getitem__)
+    share = shares[best]
     for level, gain in _LEVELS.items():
         other = Parameters(level, memory, best.filtered, best.far)
         with suppress(PayloadError):
