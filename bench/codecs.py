@@ -54,7 +54,7 @@ class Codec:
 
 
 def _photograph(pixels: Pixels) -> Any:
-    from photoarc.image import Photograph
+    from photoarc.pictures.image import Photograph
     from photoarc.records import SourceFormat
 
     return Photograph(pixels, None, SourceFormat.PNG, b"", b"")

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench import codecs, run
 from bench.codecs import Codec, Pixels
-from photoarc import metrics
+from photoarc.folderbench import metrics
 
 SIDE_PX, ZOOM, COLUMNS, LABEL_PX, GAP_PX = 160, 2, 3, 40, 8
 STEPS = 7  # of bisection: a 128th of the range of settings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import rows
 from bench.bdrate import Curve
-from photoarc import metrics
+from photoarc.folderbench import metrics
 
 REFERENCE = Path(__file__).parent / "reference"
 METRICS = ("psnr", "ms_ssim")

@@ -20,7 +20,7 @@ import photoarc
 from bench import curves, rows, tables
 from bench.bdrate import bd_rate
 from bench.curves import Measured
-from photoarc.benchplots import spread
+from photoarc.folderbench.plots import spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ from scipy.interpolate import PchipInterpolator
 import photoarc
 from bench import bdrate, rows, tables
 from bench.curves import Measured
-from photoarc.benchreport import busy
+from photoarc.folderbench.report import busy
 
 SSIM = 0.97
 RAW_BPP = 24

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import photoarc
 from bench.codecs import CODECS, Codec
-from photoarc.folderbench import machine
+from photoarc.folderbench.measure import machine
 
 RESULTS = Path(__file__).parent / "results"
 

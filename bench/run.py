@@ -29,7 +29,7 @@ from PIL import Image
 import photoarc
 from bench import codecs, rows
 from bench.codecs import Codec, Pixels
-from photoarc import metrics
+from photoarc.folderbench import metrics
 
 ENDINGS = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".ppm")
 QUICK_STEP, TIMES_STEP = 6, 3  # every so manieth picture

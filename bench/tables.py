@@ -16,7 +16,7 @@ import photoarc
 from bench import codecs, curves, rows
 from bench.bdrate import bd_quality, bd_rate
 from bench.curves import Measured
-from photoarc import metrics
+from photoarc.folderbench import metrics
 
 ANCHORS = ("vtm", "bpg_444_x265_ycbcr", "av1", "webp", "jpeg")
 ANCHOR_NAMES = ("VTM", "BPG 4:4:4", "AV1", "WebP", "JPEG")

@@ -263,7 +263,8 @@ def bench(
 ) -> None:
     """Pack and unpack a folder with photoarc and other archivers, and compare size, time, memory and what comes back."""
     with exit_codes("interrupted", as_json):
-        from photoarc import benchreport, folderbench
+        from photoarc.folderbench import measure as folderbench
+        from photoarc.folderbench import report as benchreport
 
         if html:
             folderbench.check_place(html)

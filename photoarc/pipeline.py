@@ -69,8 +69,8 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, "bit-exact by choice")
-    from photoarc import gps, metadata
-    from photoarc.image import photograph
+    from photoarc.pictures import gps, metadata
+    from photoarc.pictures.image import photograph
 
     photo = photograph(data)
     if isinstance(photo, str):
@@ -159,7 +159,7 @@ def decode_image(name: str, codec_id: int, payload: bytes, size_bytes: int, dige
 
     Raises what decode_payload raises; DecodeFailed for a member that is no picture.
     """
-    from photoarc.image import as_pil, open_pil
+    from photoarc.pictures.image import as_pil, open_pil
 
     _codec(name, codec_id)
     try:

@@ -16,7 +16,7 @@ pytest.importorskip("scipy")
 
 import photoarc
 from bench import bdrate, codecs, crops, papers, readme, rows, run, tables
-from photoarc import metrics
+from photoarc.folderbench import metrics
 
 
 def picture(height=192, width=208, seed=3):

@@ -16,8 +16,12 @@ import pictures
 import pytest
 from typer.testing import CliRunner, Result
 
-from photoarc import benchplots, benchreport, childprocess, cli, folderbench
-from photoarc.benchplots import Group, Mark
+from photoarc import cli
+from photoarc.folderbench import childprocess
+from photoarc.folderbench import measure as folderbench
+from photoarc.folderbench import plots as benchplots
+from photoarc.folderbench import report as benchreport
+from photoarc.folderbench.plots import Group, Mark
 
 
 def run(*arguments: object) -> Result:

@@ -13,8 +13,9 @@ from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, gps
-from photoarc.metadata import Item
+from photoarc import cli
+from photoarc.pictures import gps
+from photoarc.pictures.metadata import Item
 
 PLACE = (52.0, 31.0, 12.25)
 XMP = b"""<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description exif:GPSLatitude="52,31.2N" exif:GPSLongitude='13,24.5E' xmp:Rating="5"

@@ -9,8 +9,8 @@ import pictures
 import pytest
 from PIL import Image
 
-from photoarc import image, jpeg, metadata, png, webp
 from photoarc.errors import LimitExceeded, PayloadError
+from photoarc.pictures import image, jpeg, metadata, png, webp
 from photoarc.records import SourceFormat
 
 WIDTH, HEIGHT = 200, 150

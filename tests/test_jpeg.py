@@ -4,8 +4,8 @@ import pictures
 import pyjpegxl
 import pytest
 
-from photoarc import jpeg
 from photoarc.errors import PayloadError
+from photoarc.pictures import jpeg
 
 PHOTO = pictures.photo(96, 80)
 

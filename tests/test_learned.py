@@ -8,10 +8,11 @@ import numpy as np
 import pictures
 import pytest
 
-from photoarc import models, tiling
+from photoarc import models
 from photoarc.codecs import latents, learned, photograph
 from photoarc.errors import PayloadCorrupt, PayloadError, SymbolMismatch
-from photoarc.image import Photograph
+from photoarc.pictures import tiling
+from photoarc.pictures.image import Photograph
 from photoarc.records import SourceFormat
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))

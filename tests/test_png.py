@@ -8,9 +8,9 @@ import pictures
 import pytest
 from PIL import Image
 
-from photoarc import png
 from photoarc.errors import PayloadError
-from photoarc.metadata import AFTER, BEFORE, Item
+from photoarc.pictures import png
+from photoarc.pictures.metadata import AFTER, BEFORE, Item
 
 PHOTO = pictures.photo(90, 70)
 ALPHA = np.random.default_rng(5).integers(0, 256, PHOTO.shape[:2], dtype=np.uint8)

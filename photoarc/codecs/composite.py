@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
-from photoarc import jpeg
 from photoarc.codecs import JPEGXL, LZMA, STORE, general, jpegxl, store
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pictures import jpeg
 
 _VERSION = 1
 _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enough

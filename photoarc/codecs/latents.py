@@ -15,9 +15,9 @@ import numpy.typing as npt
 from photoarc.codecs import photograph, raw_lzma
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.image import Photograph, write
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
+from photoarc.pictures.image import Photograph, write
 from photoarc.records import PhotoInfo
 
 PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes

@@ -10,9 +10,9 @@ import numpy as np
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
-from photoarc.image import Photograph, write
 from photoarc.models.hyperprior import SLICES, Hyperprior
 from photoarc.models.session import FloatArray
+from photoarc.pictures.image import Photograph, write
 from photoarc.records import PhotoInfo
 
 Z_PER_LATENT = 4  # latents a hyper-latent's side

@@ -21,11 +21,11 @@ import numpy.typing as npt
 from photoarc import models
 from photoarc.codecs import raw_lzma
 from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
-from photoarc.image import MAX_PIXELS, Photograph
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
 from photoarc.models.session import FloatArray
+from photoarc.pictures.image import MAX_PIXELS, Photograph
+from photoarc.pictures.tiling import UNIT_PX, Band, band_rows, bands, cut, padded
 from photoarc.records import PhotoInfo, SourceFormat
-from photoarc.tiling import UNIT_PX, Band, band_rows, bands, cut, padded
 
 VERSION = 1
 GREY, ALPHA = 1, 2

@@ -22,7 +22,7 @@ from photoarc.codecs.deflate import Block, Writer
 from photoarc.codecs.matches import LEVELS, Parameters
 from photoarc.codecs.retrace import Exceptions
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.png import CHANNELS, SIGNATURE, chunk
+from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
 MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 3 s a megabyte on a busy core, each way
 _VERSION = 1
@@ -169,7 +169,7 @@ def _split(data: bytes) -> _File:
 
 def _pixels(file: _File) -> NDArray[np.uint8]:
     """(H, W, C) uint8. Raises PayloadError."""
-    from photoarc.image import open_pil
+    from photoarc.pictures.image import open_pil
 
     picture = open_pil(file.before[:33] + chunk(b"IDAT", file.stream) + chunk(b"IEND", b""))
     pixels = np.asarray(picture)

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
-from photoarc import bmp, graphics, jpeg, metadata, png, webp
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.metadata import Item
+from photoarc.pictures import bmp, graphics, jpeg, metadata, png, webp
+from photoarc.pictures.metadata import Item
 from photoarc.records import SourceFormat
 
 MAX_PIXELS = 500_000_000
@@ -37,7 +37,7 @@ class Photograph:
     """One decoded photograph.
 
     `pixels`: (H, W, 3) RGB or (H, W, 1) grey, uint8, orientation not applied. `alpha`: (H, W) uint8 or None. `metadata` (see
-    photoarc.metadata) and `writer` (jpeg.pack_settings; empty for other formats) are opaque to everyone but `write`.
+    photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; empty for other formats) are opaque to everyone but `write`.
     """
 
     pixels: Pixels

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from photoarc.metadata import MAX_BYTES, Item
+from photoarc.pictures.metadata import MAX_BYTES, Item
 
 _GPS_IFD, _EXIF_IFD = 0x8825, 0x8769
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
-from photoarc.metadata import Item
+from photoarc.pictures.metadata import Item
 
 _METADATA = (b"ICCP", b"EXIF", b"XMP ")
 

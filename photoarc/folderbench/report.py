@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 import photoarc
-from photoarc import benchplots
-from photoarc.benchplots import Group, Mark
-from photoarc.folderbench import Bench, Folder, Result
+from photoarc.folderbench import plots as benchplots
+from photoarc.folderbench.measure import Bench, Folder, Result
+from photoarc.folderbench.plots import Group, Mark
 from photoarc.report import count, size
 
 GROUPS = (("", 3), ("pack", 3), ("unpack", 3), ("", 5))  # over so many columns each

@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoarc import childprocess, metrics
-from photoarc.childprocess import Finished
 from photoarc.errors import UsageError
-from photoarc.image import photograph
+from photoarc.folderbench import childprocess, metrics
+from photoarc.folderbench.childprocess import Finished
+from photoarc.pictures.image import photograph
 from photoarc.pipeline import Mode
 from photoarc.workers import usable_cores
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
-from photoarc.metadata import AFTER, BEFORE, Item
+from photoarc.pictures.metadata import AFTER, BEFORE, Item
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # colour type -> channels, alpha included

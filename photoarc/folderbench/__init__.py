@@ -1,0 +1,1 @@
+"""`photoarc bench DIR`: a folder through photoarc and the tools that people use, timed in turn."""
