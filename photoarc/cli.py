@@ -49,6 +49,12 @@ def pack(
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
     ] = "fast",
     quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = 70,
+    effort: Annotated[
+        int,
+        typer.Option(
+            min=0, max=9, metavar="0..9", help="For bit-exact JPEG and PNG files: 0..2 fast, 7..9 smallest (wants photoarc[lepton])."
+        ),
+    ] = 5,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
@@ -77,7 +83,7 @@ def pack(
         from photoarc.progress import failure
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
-        options = packing.PackOptions(CodingOptions(Mode(mode), quality, strip == "gps"), jobs or 0, excludes, force)
+        options = packing.PackOptions(CodingOptions(Mode(mode), quality, strip == "gps", effort), jobs or 0, excludes, force)
         failures: Sequence[Failure]
         if strip and mode == "lossless":
             raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")

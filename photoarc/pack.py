@@ -18,8 +18,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoarc import codecs, pipeline, workers
+from photoarc import bitexact, codecs, pipeline, workers
 from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
+from photoarc.codecs import lepton
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
 from photoarc.inspection import CodecTotal, codec_name
@@ -137,12 +138,15 @@ def pack(
         cost=lambda file: None if repeats.is_twin(file) else _cost(file),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
-    identity = archive_id(files, f"{options.coding.mode} {options.coding.quality}" + " strip gps" * options.coding.strip_gps)
+    coding = options.coding
+    identity = archive_id(files, f"{coding.mode} {coding.quality} {coding.effort}" + " strip gps" * coding.strip_gps)
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
         for outcome in outcomes:
             _write(writer, outcome, repeats, tally)
+    if coding.effort >= bitexact.THOROUGH and not lepton.available():
+        tally.warnings.append("Lepton is not installed: JPEG files were kept as JPEG XL alone; pip install 'photoarc[lepton]'")
     kept = tally.kinds[Kind.FILE] - tally.lossy.files
-    if options.coding.strip_gps and kept:
+    if coding.strip_gps and kept:
         tally.warnings.append(f"GPS was taken out of lossy photographs only; files kept bit-exact, with all that they hold: {kept:,}")
     return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from photoarc import codecs
-from photoarc.codecs import general, store
+from photoarc import bitexact, codecs
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.records import PhotoInfo
 
@@ -41,12 +40,14 @@ class Mode(StrEnum):
 class CodingOptions:
     """What the user asked for; quality runs from 0 to 100, 70 gives about 38 dB on the Kodak set.
 
-    `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything.
+    `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `effort` 0..9 concerns bit-exact files
+    (photoarc.bitexact).
     """
 
     mode: Mode = Mode.FAST
     quality: float = 70.0
     strip_gps: bool = False
+    effort: int = bitexact.DEFAULT_EFFORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,13 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     """
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
-        return _bit_exact(data, digest, "bit-exact by choice")
+        return _bit_exact(data, digest, options.effort, "bit-exact by choice")
     from photoarc.pictures import gps, metadata
     from photoarc.pictures.image import photograph
 
     photo = photograph(data)
     if isinstance(photo, str):
-        return _bit_exact(data, digest, photo)
+        return _bit_exact(data, digest, options.effort, photo)
     if options.strip_gps:
         photo = dataclasses.replace(photo, metadata=metadata.pack(gps.strip(metadata.unpack(photo.metadata))))
     if options.mode is Mode.LZMA:
@@ -88,7 +89,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 
     @cache
     def exact() -> Encoded:
-        return _bit_exact(data, digest, "smaller bit-exact")
+        return _bit_exact(data, digest, options.effort, "smaller bit-exact")
 
     def too_large(size_bytes: int) -> bool:
         if size_bytes < CLEARLY_SMALLER * len(data):
@@ -102,37 +103,13 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     except GivenUp:
         return exact()
     except (PayloadError, MemoryError) as error:
-        return _bit_exact(data, digest, f"could not be coded as a photograph: {error}")
+        return _bit_exact(data, digest, options.effort, f"could not be coded as a photograph: {error}")
     return Encoded(codec_id, payload, len(data), digest, info)
 
 
-def _bit_exact(data: bytes, digest: bytes, note: str) -> Encoded:
-    """The first bit-exact codec whose payload is smaller than the file and decodes to the same bytes."""
-    if data[:2] == b"\xff\xd8":
-        from photoarc.codecs import composite, jpegxl  # slow to load
-
-        both = {codecs.JPEGXL: jpegxl.encode, codecs.COMPOSITE: composite.encode}
-        for codec_id in sorted(both, reverse=composite.much_follows(data)):
-            try:
-                payload = both[codec_id](data)  # has compared
-            except PayloadError:
-                continue
-            if len(payload) < len(data):
-                return Encoded(codec_id, payload, len(data), digest, note=note)
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        from photoarc.codecs import png
-
-        try:
-            return Encoded(codecs.PNG, png.encode(data), len(data), digest, note=note)  # has compared
-        except PayloadError:
-            pass
-    try:
-        payload = general.encode(data)
-        if general.decode(payload, len(data)) == data:
-            return Encoded(codecs.LZMA, payload, len(data), digest, note=note)
-    except PayloadError:
-        pass
-    return Encoded(codecs.STORE, store.encode(data), len(data), digest, note=note)
+def _bit_exact(data: bytes, digest: bytes, effort: int, note: str) -> Encoded:
+    codec_id, payload = bitexact.code(data, effort)
+    return Encoded(codec_id, payload, len(data), digest, note=note)
 
 
 def decode_payload(name: str, codec_id: int, payload: bytes, size_bytes: int, digest: bytes, as_format: str | None = None) -> bytes:

@@ -37,6 +37,7 @@ LAYERS = [
     },
     {"archive"},
     {"pipeline"},
+    {"bitexact"},
     {"codecs"},
     {"models"},
     {"entropy"},

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
-from photoarc.codecs import JPEGXL, LZMA, STORE, general, jpegxl, store
+from photoarc.codecs import JPEGXL, LEPTON, LZMA, STORE, general, jpegxl, lepton, store
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import jpeg
 
@@ -21,7 +21,7 @@ _VERSION = 1
 _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enough
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
 _METADATA, _TAIL, _FIRST_PICTURE, _MAX_PICTURES = 0, 1, 2, 16
-_ALLOWED = {STORE: store, LZMA: general, JPEGXL: jpegxl}
+_ALLOWED = {STORE: store, LZMA: general, JPEGXL: jpegxl, LEPTON: lepton}
 
 _HEAD = Struct("<BBH")  # version, number of streams, number of runs
 _STREAM = Struct("<BII")  # codec ID, bytes, bytes in the payload
@@ -53,8 +53,8 @@ def much_follows(data: bytes) -> bool:
         return False
 
 
-def encode(data: bytes) -> bytes:
-    """JPEG file -> payload, decoded back and compared.
+def encode(data: bytes, *, thorough: bool = False) -> bytes:
+    """JPEG file -> payload, decoded back and compared. `thorough`: each picture by Lepton where that is smaller.
 
     Raises PayloadError if JPEG XL refuses every picture in it or if the file does not come back.
     """
@@ -62,7 +62,7 @@ def encode(data: bytes) -> bytes:
     refusal = PayloadError("no picture in it")
     for picture in _pictures(data):
         try:
-            coded, own = _code_picture(data, picture, len(streams))
+            coded, own = _code_picture(data, picture, len(streams), thorough)
         except PayloadError as error:
             refusal = error
             continue
@@ -127,19 +127,32 @@ def _pictures(data: bytes) -> list[_Picture]:
     return pictures
 
 
-def _code_picture(data: bytes, picture: _Picture, number: int) -> tuple[_Stream, list[_Run]]:
-    """One picture as stream `number`, with its metadata or else without. Raises PayloadError if JPEG XL refuses both."""
+def _code_picture(data: bytes, picture: _Picture, number: int, thorough: bool) -> tuple[_Stream, list[_Run]]:
+    """One picture as stream `number`, with its metadata or else without. Raises PayloadError if both are refused."""
     whole = data[picture.start : picture.end]
     try:
-        return _Stream(JPEGXL, len(whole), jpegxl.transcode(whole)), [_Run(number, len(whole))]
+        return _smallest(whole, thorough), [_Run(number, len(whole))]
     except PayloadError:
         bare = b"".join([whole[start:end] for start, end in picture.spans])
-        coded = _Stream(JPEGXL, len(bare), jpegxl.transcode(bare))
+        coded = _smallest(bare, thorough)
     runs, at = [], 0
     for start, end in picture.spans:
         runs += [_Run(_METADATA, start - at), _Run(number, end - start)]
         at = end
     return coded, runs
+
+
+def _smallest(picture: bytes, thorough: bool) -> _Stream:
+    """Raises PayloadError if nothing takes the picture."""
+    coded, refusal = [], PayloadError("")
+    for codec_id, codec in ((JPEGXL, jpegxl), (LEPTON, lepton))[: 1 + thorough]:
+        try:
+            coded.append(_Stream(codec_id, len(picture), codec.transcode(picture)))
+        except PayloadError as error:
+            refusal = error
+    if not coded:
+        raise refusal
+    return min(coded, key=lambda stream: len(stream.packed))
 
 
 def _gather(data: bytes, runs: list[_Run], number: int) -> bytes:

@@ -6,19 +6,12 @@ marker, CMYK, truncated, arithmetic coding); the caller then takes another codec
 
 from __future__ import annotations
 
-import re
-
 import pyjpegxl
 
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pictures import jpeg
 
-# libjxl allocates by the size that a file claims. A JPEG spends at least one bit on an 8x8 block, 512 pixels a byte, on one
-# flat colour; the densest of 135 real files had 216.
-_PIXELS_PER_BYTE = 1000
-_SMALL_PIXELS = 65536
 _LEAST_SAVING = 0.01
-# Start of frame (ITU-T T.81 table B.1): length 8 + 3 n, 8 or 12 bits, height, width. Found anywhere, for damaged files have stray ones.
-_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x0e\x11\x14][\x08\x0c](..)(..)", re.DOTALL)
 
 
 def encode(data: bytes) -> bytes:
@@ -31,8 +24,8 @@ def encode(data: bytes) -> bytes:
 
 def transcode(data: bytes) -> bytes:
     """The same for callers who compare by themselves."""
-    pixels = max((int.from_bytes(f[1], "big") * int.from_bytes(f[2], "big") for f in _FRAME.finditer(data)), default=0)
-    if not _plausible(pixels, len(data)):
+    pixels = jpeg.claimed_pixels(data)
+    if not jpeg.plausible(pixels, len(data)):
         raise PayloadError(f"the JPEG claims {pixels:,} pixels in {len(data)} bytes")
     pyjpegxl.set_num_threads(1)
     try:
@@ -44,16 +37,12 @@ def transcode(data: bytes) -> bytes:
     return payload
 
 
-def _plausible(pixels: int, size_bytes: int) -> bool:
-    return pixels <= _SMALL_PIXELS + size_bytes * _PIXELS_PER_BYTE
-
-
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
     """Payload -> JPEG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
     pyjpegxl.set_num_threads(1)
     try:
         header = pyjpegxl.probe(payload)
-        if not _plausible(header.width * header.height, size_bytes):
+        if not jpeg.plausible(header.width * header.height, size_bytes):
             size = f"{header.width} x {header.height} pixels"
             raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
         data = bytes(pyjpegxl.jxl_to_jpeg(payload))

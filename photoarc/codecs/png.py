@@ -48,15 +48,18 @@ class _File:
     channels: int
 
 
-def encode(data: bytes) -> bytes:
-    """PNG file -> payload, decoded back and compared. Raises PayloadError if it is of a kind that is refused or saves less than 2 %."""
+def encode(data: bytes, *, thorough: bool = False) -> bytes:
+    """PNG file -> payload, decoded back and compared. `thorough`: twice the time for 1 %.
+
+    Raises PayloadError if it is of a kind that is refused or saves less than 2 %.
+    """
     try:
-        return _encode(data)
+        return _encode(data, thorough)
     except (error, IndexError, ValueError, OverflowError, MemoryError) as broken:
         raise PayloadError(f"broken PNG: {broken}") from broken
 
 
-def _encode(data: bytes) -> bytes:
+def _encode(data: bytes, thorough: bool) -> bytes:
     import pyjpegxl
 
     file = _split(data)
@@ -75,10 +78,11 @@ def _encode(data: bytes) -> bytes:
     filters, pixels = rows[:, 0], _pixels(file)
     if not np.array_equal(_filter(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    parameters, exceptions = retrace.differences(raw, stream)
+    parameters, exceptions = retrace.differences(raw, stream, thorough)
     pyjpegxl.set_num_threads(1)
+    speed = pyjpegxl.EncoderSpeed.Tortoise if thorough else pyjpegxl.EncoderSpeed.Squirrel
     try:
-        coded = bytes(pyjpegxl.encode_from_numpy(pixels, lossless=True, speed=pyjpegxl.EncoderSpeed.Squirrel))
+        coded = bytes(pyjpegxl.encode_from_numpy(pixels, lossless=True, speed=speed))
     except Exception as refusal:
         raise PayloadError(f"JPEG XL refuses these pixels: {refusal}") from refusal
     headers = _unforeseen_headers(raw, stream)

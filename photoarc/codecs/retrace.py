@@ -52,13 +52,13 @@ def _predictions(
         yield at, lengths.tolist(), distances.tolist(), after.tolist()
 
 
-def differences(data: NDArray[np.uint8], stream: Stream) -> tuple[Parameters, Exceptions]:
-    """What `replay` needs. `stream` has no stored blocks and stands for `data`.
+def differences(data: NDArray[np.uint8], stream: Stream, thorough: bool = False) -> tuple[Parameters, Exceptions]:
+    """What `replay` needs. `stream` has no stored blocks and stands for `data`. `thorough`: slow parameters for any gain.
 
     Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
-    parameters = _guess(data, stream, starts)
+    parameters = _guess(data, stream, starts, thorough)
     try:
         numbers = _unexplained(data, stream, starts, parameters, 0, len(data))
     except PayloadError:  # takes too long elsewhere
@@ -67,7 +67,7 @@ def differences(data: NDArray[np.uint8], stream: Stream) -> tuple[Parameters, Ex
     return parameters, Exceptions(np.array(numbers, np.uint32), stream.lengths[numbers], stream.distances[numbers])
 
 
-def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64]) -> Parameters:
+def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], thorough: bool) -> Parameters:
     """Parameters that explain a stretch in the middle best; block sizes tell the memory level."""
     memory = min(max((stream.blocks[0].tokens + 1).bit_length() - 7, 1), 9) if len(stream.blocks) > 1 else 8
     start = max(len(data) // 2 - _TRIAL_BYTES // 2, 0)
@@ -80,7 +80,8 @@ def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64]) -
     shares = {parameters: wrong(parameters) for parameters in (Parameters(6, memory, *both) for both in product(_BOTH, _BOTH))}
     best = min(shares, key=shares.__getitem__)
     share = shares[best]
-    for level, gain in _LEVELS.items():
+    for level, usual_gain in _LEVELS.items():
+        gain = 0.0 if thorough else usual_gain
         other = Parameters(level, memory, best.filtered, best.far)
         with suppress(PayloadError):
             if share > gain and (found := wrong(other)) < share - gain:

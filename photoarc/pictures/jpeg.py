@@ -29,6 +29,12 @@ _REFUSED_FRAMES = {
     **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xDE), "hierarchical JPEG"),
     **dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCC, 0xCD, 0xCE, 0xCF), "arithmetic coding"),
 }
+# Decoders allocate by the size that a file claims. A JPEG spends at least one bit on an 8x8 block, 512 pixels a byte, on one
+# flat colour; the densest of 135 real files had 216.
+_PIXELS_PER_BYTE = 1000
+_SMALL_PIXELS = 65536
+# Start of frame (T.81 table B.1): length 8 + 3 n, 8 or 12 bits, height, width. Found anywhere, for damaged files have stray ones.
+_FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\x00[\x0b\x0e\x11\x14][\x08\x0c](..)(..)", re.DOTALL)
 _DEFAULT_DENSITY = bytes([1, 0, 0, 1, 0, 1])  # JFIF 1.01, no unit, 1:1; as libjpeg writes it
 
 
@@ -90,6 +96,16 @@ class Settings:
     rgb: bool
     tables: tuple[tuple[int, ...], ...]
     density: bytes | None
+
+
+def claimed_pixels(data: bytes) -> int:
+    """The most pixels that a start of frame anywhere in the data claims."""
+    return max((int.from_bytes(f[1], "big") * int.from_bytes(f[2], "big") for f in _FRAME.finditer(data)), default=0)
+
+
+def plausible(pixels: int, size_bytes: int) -> bool:
+    """Whether a JPEG file of so many bytes can hold so many pixels; one that cannot never reaches a decoder."""
+    return pixels <= _SMALL_PIXELS + size_bytes * _PIXELS_PER_BYTE
 
 
 def is_jfif(segment: Segment) -> bool:

@@ -1,0 +1,64 @@
+"""Bytes -> the smallest payload that gives the same bytes back: which codecs are asked, and how hard.
+
+    effort   JPEG                          PNG                                   anything else
+    0..2     jpegxl, composite             lzma                                  lzma
+    3..6     jpegxl, composite             png                                   lzma
+    7..9     and lepton, the smallest      png, slow JPEG XL, longer searches    lzma
+
+Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from photoarc import codecs
+from photoarc.codecs import general, store
+from photoarc.errors import PayloadError
+from photoarc.pictures.png import SIGNATURE
+
+DEFAULT_EFFORT = 5
+TAKES_PNG, THOROUGH = 3, 7  # from this effort on
+
+
+def code(data: bytes, effort: int) -> tuple[int, bytes]:
+    """(codec ID, payload). Odd input is stored, never refused."""
+    if data[:2] == b"\xff\xd8":
+        found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
+        if found is not None and len(found[1]) < len(data):
+            return found
+    if data[:8] == SIGNATURE and effort >= TAKES_PNG:
+        from photoarc.codecs import png
+
+        try:
+            return codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)
+        except PayloadError:
+            pass
+    try:
+        payload = general.encode(data)
+        if general.decode(payload, len(data)) == data:
+            return codecs.LZMA, payload
+    except PayloadError:
+        pass
+    return codecs.STORE, store.encode(data)
+
+
+def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
+    """What the codecs for JPEGs make of it: below THOROUGH the first that does not refuse, in the order of promise."""
+    from photoarc.codecs import composite, jpegxl, lepton  # slow to load
+
+    thorough = effort >= THOROUGH
+    both = {codecs.JPEGXL: lambda: jpegxl.encode(data), codecs.COMPOSITE: lambda: composite.encode(data, thorough=thorough)}
+    for codec_id in sorted(both, reverse=composite.much_follows(data)):
+        try:
+            payload = both[codec_id]()
+        except PayloadError:
+            continue
+        if len(payload) < len(data):
+            yield codec_id, payload
+            break
+    if thorough:
+        try:
+            yield codecs.LEPTON, lepton.encode(data)
+        except PayloadError:
+            return

@@ -1,0 +1,90 @@
+"""Codec 5, `lepton`: a JPEG file as Lepton, which comes back byte for byte (Horn et al. 2017, NSDI; docs/format.md section 7.8).
+
+The payload is a file of Microsoft's Lepton, a few per cent smaller than JPEG XL and read by fewer programs: it is tried at high effort
+only, and needs the extra `lepton` to pack and to unpack. It takes some files that JPEG XL refuses (truncated ones), and refuses others.
+"""
+
+from __future__ import annotations
+
+import zlib
+from struct import Struct, error
+from types import ModuleType
+from typing import cast
+
+from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pictures import jpeg
+
+_LEAST_SAVING = 0.01
+_HEAD = Struct("<2sBB16sII")  # signature, version, mode, threads and writer, bytes of the JPEG, bytes of the packed JPEG header
+_SIGNATURE = b"\xcf\x84"
+
+
+def available() -> bool:
+    """Whether the extra is installed."""
+    try:
+        _library()
+    except PayloadError:
+        return False
+    return True
+
+
+def _library() -> ModuleType:
+    try:
+        import lepton_jpeg_python
+    except ImportError as missing:
+        raise PayloadError("Lepton is not installed here; pip install 'photoarc[lepton]'") from missing
+    return cast(ModuleType, lepton_jpeg_python)
+
+
+def encode(data: bytes) -> bytes:
+    """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
+    payload = transcode(data)
+    if decode(payload, len(data)) != data:
+        raise PayloadError("Lepton does not restore this JPEG")  # no end marker, say: it adds one
+    return payload
+
+
+def transcode(data: bytes) -> bytes:
+    """The same for callers who compare by themselves."""
+    library = _library()
+    pixels = jpeg.claimed_pixels(data)
+    if not jpeg.plausible(pixels, len(data)):
+        raise PayloadError(f"the JPEG claims {pixels:,} pixels in {len(data)} bytes")
+    try:
+        payload = bytes(library.compress_bytes(data))
+    except Exception as refusal:
+        raise PayloadError(f"Lepton refuses this JPEG: {_first_line(refusal)}") from refusal
+    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+        raise PayloadError("Lepton does not make this JPEG smaller")
+    return payload
+
+
+def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+    """Payload -> JPEG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
+    library = _library()
+    _check_claim(payload, size_bytes)
+    try:
+        data = bytes(library.decompress_bytes(payload))
+    except Exception as refusal:
+        raise PayloadError(f"Lepton: {_first_line(refusal)}", PayloadCorrupt) from refusal
+    if len(data) != size_bytes:
+        raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
+    return data
+
+
+def _check_claim(payload: bytes, size_bytes: int) -> None:
+    """Lepton allocates by the size that the packed JPEG header claims: look at it first. Raises PayloadError."""
+    try:
+        signature, _, _, _, jpeg_bytes, header_bytes = _HEAD.unpack_from(payload)
+        header = zlib.decompressobj().decompress(payload[_HEAD.size : _HEAD.size + header_bytes], size_bytes + (1 << 16))
+    except (error, zlib.error) as broken:
+        raise PayloadError(f"the head of the Lepton file is damaged: {broken}", PayloadCorrupt) from broken
+    if signature != _SIGNATURE or jpeg_bytes != size_bytes:
+        raise PayloadError(f"the payload is not that of a file of {size_bytes} bytes", PayloadCorrupt)
+    pixels = jpeg.claimed_pixels(header)
+    if not jpeg.plausible(pixels, size_bytes):
+        raise PayloadError(f"the payload claims {pixels:,} pixels for a file of {size_bytes} bytes", PayloadCorrupt)
+
+
+def _first_line(refusal: Exception) -> str:
+    return str(refusal).split("\n", 1)[0]

@@ -1,0 +1,101 @@
+"""Codec lepton: JPEG files byte for byte, or refused; and the efforts at which it is asked."""
+
+import struct
+import sys
+import zlib
+
+import pictures
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from photoarc import codecs, pipeline
+from photoarc.codecs import composite, lepton
+from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pack import PackOptions, pack
+from photoarc.pipeline import CodingOptions, Mode
+
+needs_lepton = pytest.mark.skipif(not lepton.available(), reason="no wheel of Lepton for this machine")
+PHOTO = pictures.jpeg(pictures.photo(200, 150), segments=[(0xE1, b"Exif\0\0" + pictures.exif(6))])
+PROGRESSIVE = pictures.jpeg(pictures.photo(120, 90, seed=3), progressive=True)
+FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
+
+
+def exact(data, effort):
+    return pipeline.encode_file("a", data, CodingOptions(Mode.LOSSLESS, effort=effort))
+
+
+@needs_lepton
+@pytest.mark.parametrize("data", [PHOTO, PROGRESSIVE, PHOTO[:-900], PHOTO + FILM], ids=["photo", "progressive", "cut", "film behind"])
+def test_the_file_comes_back(data):
+    payload = lepton.encode(data)
+    assert len(payload) < len(data)
+    assert lepton.decode(payload, len(data)) == data
+
+
+@needs_lepton
+@pytest.mark.parametrize("data", [b"", PHOTO[:-2], pictures.cmyk_jpeg(pictures.photo(96, 80)), b"\xff\xd8" + bytes(999)], ids=len)
+def test_refuses_what_does_not_come_back(data):
+    with pytest.raises(PayloadError):
+        lepton.encode(data)
+
+
+@needs_lepton
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_damage_is_an_error_or_harmless(data):
+    payload = bytearray(lepton.encode(PHOTO))
+    payload[data.draw(st.integers(0, len(payload) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        found = lepton.decode(bytes(payload), len(PHOTO))
+    except PayloadError:
+        return
+    assert len(found) == len(PHOTO)  # the caller compares the digest
+
+
+@needs_lepton
+def test_a_picture_that_claims_to_be_enormous_never_reaches_the_decoder(monkeypatch):
+    bomb = PHOTO.replace(struct.pack(">HH", 150, 200), struct.pack(">HH", 65000, 65000))
+    with pytest.raises(PayloadError, match="claims 4,225,000,000 pixels"):
+        lepton.encode(bomb)
+    payload = lepton.encode(PHOTO)
+    size = int.from_bytes(payload[24:28], "little")
+    header = zlib.decompress(payload[28 : 28 + size]).replace(struct.pack(">HH", 150, 200), struct.pack(">HH", 65000, 65000))
+    packed = zlib.compress(header)
+    forged = payload[:24] + len(packed).to_bytes(4, "little") + packed + payload[28 + size :]
+    with pytest.raises(PayloadError, match="claims 4,225,000,000 pixels") as caught:
+        lepton.decode(forged, len(PHOTO))
+    assert caught.value.kind is PayloadCorrupt
+
+
+@needs_lepton
+def test_effort_chooses_the_smallest():
+    usual, most = exact(PROGRESSIVE, 6), exact(PROGRESSIVE, 7)
+    assert (usual.codec_id, most.codec_id) == (codecs.JPEGXL, codecs.LEPTON)
+    assert len(most.payload) < len(usual.payload)
+
+
+@needs_lepton
+def test_every_picture_of_a_composite_by_what_is_smaller():
+    data = PROGRESSIVE + FILM
+    usual, most = composite.encode(data), composite.encode(data, thorough=True)
+    assert len(most) < len(usual)
+    assert composite.decode(most, len(data)) == data
+
+
+def test_low_effort_leaves_png_files_whole():
+    data = pictures.png(pictures.photo(80, 60), compress_level=6)
+    quick, usual, most = (exact(data, effort) for effort in (2, 3, 9))
+    assert quick.codec_id in (codecs.STORE, codecs.LZMA)
+    assert usual.codec_id == most.codec_id == codecs.PNG
+    assert len(most.payload) <= len(usual.payload) < len(quick.payload)
+
+
+def test_without_the_extra_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lepton_jpeg_python", None)
+    (tmp_path / "a.jpg").write_bytes(PHOTO)
+    done = pack([tmp_path / "a.jpg"], tmp_path / "a.pha", PackOptions(CodingOptions(Mode.LOSSLESS, effort=9), workers=1))
+    assert any("photoarc[lepton]" in warning for warning in done.warnings)
+    assert not done.failures
+    with pytest.raises(PayloadError, match=r"photoarc\[lepton\]"):
+        lepton.decode(b"\xcf\x84", 9)
