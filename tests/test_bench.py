@@ -194,6 +194,16 @@ def test_complexity_counts_the_shipped_networks_and_reads_the_published_ones():
     assert complexity.published("no such set") == {}
 
 
+def test_the_seconds_of_the_papers_table_are_those_timed(monkeypatch):
+    timed = [rows.Time(turn, "jpeg2000", 14, "a", 100, enc_s, 0.25) for turn, enc_s in enumerate((0.5, 9.0, 0.75))]
+    monkeypatch.setattr(rows, "timed", lambda name: [*timed, rows.Time(0, "png", 0, "a", 100, 1, 1)])
+    means = {"jpeg2000": curves.Measured("jpeg2000", "here", (curves.Point(14, 1.7, 39.6, 0.99),))}
+    lines = papers.seconds(means, "kodak").splitlines()
+    assert "| jpeg2000 | 14 | 0.750 | 0.250 | 1.700 | 39.60 | 0.9900 |" in lines
+    assert any(line.startswith("| vtm, published | ") for line in lines)
+    assert not any("png" in line for line in lines)
+
+
 def lpips_weights(rng):
     """AlexNet's shapes, small random kernels, linear layers without negative weights."""
     shapes = ((11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256))
