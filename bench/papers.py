@@ -96,8 +96,9 @@ def seconds(means: dict[str, Measured], name: str) -> str:
     for curve, cells in complexity.published(name).items():
         if "enc_s" in cells:
             body.append((f"{curve}, published", "", cells["enc_s"], cells["dec_s"], "", "", ""))
-    about = "Published seconds (bench/reference/) are of other machines, see the table of the field: they tell sizes of effort, not speed."
-    return f"{about}\n\n" + tables.table(("codec", "setting", "encode s", "decode s", "bpp", "PSNR dB", "MS-SSIM"), body)
+    about = "Published seconds (bench/reference/) are of other machines, see the table of the field: sizes of effort, not speed.\n\n"
+    head = ("codec", "setting", "encode s", "decode s", "bpp", "PSNR dB", "MS-SSIM")
+    return (about if complexity.published(name) else "") + tables.table(head, body)
 
 
 def levels(means: dict[str, Measured], found: Sequence[rows.Row]) -> str:
