@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,20 +16,28 @@ from bench.bdrate import Curve
 from photoarc.folderbench import metrics
 
 REFERENCE = Path(__file__).parent / "reference"
-METRICS = ("psnr", "ms_ssim")
+METRICS = ("psnr", "ms_ssim", "lpips")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Means over the pictures of a set at one setting. `ms_ssim` is None where it is not known."""
+    """Means over the pictures of a set at one setting; metrics are None where they are not known."""
 
     quality: float
     bpp: float
     psnr_db: float | None
     ms_ssim: float | None
     ssim: float | None = None
+    lpips: float | None = None
     bytes: int = 0
     pictures: int = 0
+
+    def decibels(self, metric: str) -> float | None:
+        """A metric as a number that rises with quality by about the same step for the same factor of rate."""
+        if metric == "psnr":
+            return self.psnr_db
+        similarity = self.ms_ssim if metric == "ms_ssim" else None if self.lpips is None else 1 - self.lpips
+        return None if similarity is None else metrics.decibels(similarity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +49,9 @@ class Measured:
     points: tuple[Point, ...]
 
     def curve(self, metric: str) -> Curve | None:
-        """(bpp, dB) in "psnr" or "ms_ssim" (in dB); None if fewer than two points know it."""
-        pairs = []
-        for point in self.points:
-            value = point.psnr_db if metric == "psnr" else point.ms_ssim
-            if value is not None:
-                pairs.append((point.bpp, value if metric == "psnr" else metrics.decibels(value)))
+        """(bpp, dB) in one of METRICS, MS-SSIM and LPIPS as -10 log10 of what is missing; None if fewer than two points know it."""
+        found = ((point.bpp, point.decibels(metric)) for point in self.points)
+        pairs = [(bpp, db) for bpp, db in found if db is not None]
         if len(pairs) < 2:
             return None
         rates, qualities = zip(*pairs, strict=True)
@@ -74,6 +80,7 @@ def _mean(quality: float, group: Sequence[rows.Row]) -> Point:
         statistics.fmean(r.psnr_db for r in group),
         statistics.fmean(r.ms_ssim for r in group),
         statistics.fmean(r.ssim for r in group),
+        None if math.isnan(lpips := statistics.fmean(r.lpips for r in group)) else lpips,
         sum(r.bytes for r in group),
         len(group),
     )

@@ -1,7 +1,8 @@
 """Figures from the raw rows, as SVG beside them; needs Matplotlib (extra `bench`).
 
     python -m bench.figures kodak [--png FOLDER]
-    -> bench/results/<version>/kodak-psnr.svg  kodak-ms-ssim.svg  kodak-speed.svg; --png writes PNG files to look at instead
+    -> bench/results/<version>/kodak-psnr.svg  kodak-ms-ssim.svg  kodak-lpips.svg  kodak-speed.svg, and kodak-bubbles.svg from
+       kodak-folder.json (bench/bubbles.py), as far as they were measured; --png writes PNG files to look at instead
 
 Left of a rate-distortion figure: the codecs measured here; right: published curves, photoarc again between them. Colours are Okabe &
 Ito's (2008), which the colour-blind tell apart, and every codec measured here has its own marker, every published curve its own dashes.
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import photoarc
-from bench import curves, rows, tables
+from bench import bubbles, curves, rows, tables
 from bench.bdrate import bd_rate
 from bench.curves import Measured
+from photoarc.folderbench import metrics
 from photoarc.folderbench.plots import spread
 
 if TYPE_CHECKING:
@@ -70,7 +72,9 @@ PUBLISHED = {
         "shallow-ntc-2-layer-syn": Style("two-layer decoder 2023", "#CC79A7", dashes=(1, 1)),
     },
 }
-AXES = {"psnr": "PSNR, dB", "ms_ssim": "MS-SSIM, dB"}
+AXES = {"psnr": "PSNR, dB", "ms_ssim": "MS-SSIM, dB", "lpips": "LPIPS (AlexNet), less is better"}
+FILES = {"psnr": "psnr", "ms_ssim": "ms-ssim", "lpips": "lpips"}
+LPIPS_TICKS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 BPP_TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3)
 ANCHOR = "jpeg"
 
@@ -92,11 +96,11 @@ def plots() -> Any:
 
 
 def rd(means: dict[str, Measured], name: str, metric: str) -> Figure:
-    """Rate-distortion curves of one metric ("psnr", "ms_ssim"), rate logarithmic."""
+    """Rate-distortion curves of one of curves.METRICS, rate logarithmic; nobody publishes LPIPS of this set."""
     known = curves.published(name)
     ours = {codec: found for codec, found in means.items() if codec in HERE and codec.startswith("photoarc")}
     panels = [("Measured here", {codec: means[codec] for codec in HERE if codec in means}, HERE)]
-    if known:
+    if known and metric in PUBLISHED:
         styles = PUBLISHED[metric] | {codec: HERE[codec] for codec in ours}
         panels.append(("Published curves, photoarc between them", ours | known, styles))
     rates = [point.bpp for found in ours.values() for point in found.points]
@@ -108,6 +112,10 @@ def rd(means: dict[str, Measured], name: str, metric: str) -> Figure:
         axis.set(title=title, xlim=limits, xlabel=f"bits per pixel, mean of {pictures} pictures")
         _lines(axis, [(curve, styles[label]) for label, one in found.items() if label in styles and (curve := one.curve(metric))], limits)
     axes[0][0].set_ylabel(f"{AXES[metric]}, {name}")
+    if metric == "lpips":  # drawn in dB, so that up is better, and labelled with LPIPS itself
+        low, high = axes[0][0].get_ylim()
+        ticks = {metrics.decibels(1 - tick): tick for tick in LPIPS_TICKS if low <= metrics.decibels(1 - tick) <= high}
+        axes[0][0].set_yticks(list(ticks), [f"{tick:g}" for tick in ticks.values()])
     return figure
 
 
@@ -178,15 +186,15 @@ def main() -> None:
     parser.add_argument("--png", type=Path, metavar="FOLDER", help="PNG files into a folder instead of SVG beside the rows")
     arguments = parser.parse_args()
     means = tables.load(arguments.set)
-    drawn = {
-        "psnr": rd(means, arguments.set, "psnr"),
-        "ms-ssim": rd(means, arguments.set, "ms_ssim"),
-        "speed": speed(means, arguments.set),
-    }
+    measured = [metric for metric in curves.METRICS if any(found.curve(metric) for found in means.values())]
+    drawn = {FILES[metric]: (rd(means, arguments.set, metric), f"{arguments.set}.tsv") for metric in measured}
+    drawn["speed"] = speed(means, arguments.set), f"{arguments.set}.tsv"
+    if whole := bubbles.read(arguments.set):
+        drawn["bubbles"] = bubbles.figure(whole, plots()), f"{arguments.set}-folder.json"
     folder, ending = (arguments.png, "png") if arguments.png else (rows.RESULTS / photoarc.__version__, "svg")
-    for what, figure in drawn.items():
+    for what, (figure, source) in drawn.items():
         path = folder / f"{arguments.set}-{what}.{ending}"
-        figure.savefig(path, dpi=120, metadata={"Date": None, "Source": rows.fingerprint(arguments.set)} if ending == "svg" else None)
+        figure.savefig(path, dpi=120, metadata={"Date": None, "Source": rows.fingerprint(source)} if ending == "svg" else None)
         print(path)
 
 

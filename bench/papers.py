@@ -2,13 +2,14 @@
 
 It also writes folders.md there: every folder that went through `photoarc bench` (<name>-folder.json).
 
-    archives      Johnson & Avasthi 2019 (arXiv 1908.10568), tables 1-4: whole archives of a set beside 7-Zip and TAR
+    archives      Johnson & Avasthi 2019, tables 1-4: whole archives of a set beside 7-Zip and TAR
     coefficient   how many times smaller than raw pixels at SSIM 0.97
-    levels        CPU seconds a picture, PSNR and MS-SSIM against the quality setting, JPEG 2000 in the same run
-    vtm           BD-rate and BD-PSNR against VTM, beside the published curves of reference/: table `field` of bench.tables
+    seconds       of a picture on one thread, warm, without file I/O, JPEG 2000 in the same run; published seconds below
+    levels        CPU seconds, rate, PSNR, MS-SSIM and LPIPS against the quality setting
+    vtm           BD-rate, BD-PSNR, parameters, MACs and seconds, beside the published curves of reference/: table `field` of bench.tables
 
-The papers' own figures were not at hand when this was written, so there is no column of them yet: what is here was measured here.
-Published curves with a source are in bench/reference/ and in bench.tables.
+A published figure stands beside ours where its source could be read and named (bench/reference/). The texts behind the first three forms
+could not be found: see bench/README.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 import photoarc
-from bench import bdrate, rows, tables
+from bench import bdrate, complexity, curves, rows, tables
 from bench.curves import Measured
 from photoarc.folderbench.report import busy
 
@@ -82,16 +83,35 @@ def coefficient(means: dict[str, Measured]) -> str:
     return tables.table((f"at SSIM {SSIM:g}", "times smaller", "bpp", "PSNR dB"), [cells for _, cells in sorted(body)])
 
 
+def seconds(means: dict[str, Measured], name: str) -> str:
+    """Wall seconds a picture of photoarc and JPEG 2000, warm, without file I/O, from the times; then published ones of the same set."""
+    timed = curves.medians(row for row in rows.timed(name) if row.codec in TIMED)
+    if not timed:
+        return f"Not measured yet: `python -m bench.run PICTURES --set {name} --times`."
+    body = []
+    for (codec, quality), (enc_s, dec_s, _) in timed.items():
+        point = next((p for p in means[codec].points if p.quality == quality), None) if codec in means else None
+        quality_cells = (f"{point.bpp:.3f}", _value(point.psnr_db, "{:.2f}"), _value(point.ms_ssim, "{:.4f}")) if point else ("", "", "")
+        body.append((codec, f"{quality:g}", f"{enc_s:.3f}", f"{dec_s:.3f}", *quality_cells))
+    for curve, cells in complexity.published(name).items():
+        if "enc_s" in cells:
+            body.append((f"{curve}, published", "", cells["enc_s"], cells["dec_s"], "", "", ""))
+    about = "Published seconds (bench/reference/) are of other machines, see the table of the field: sizes of effort, not speed.\n\n"
+    head = ("codec", "setting", "encode s", "decode s", "bpp", "PSNR dB", "MS-SSIM")
+    return (about if complexity.published(name) else "") + tables.table(head, body)
+
+
 def levels(means: dict[str, Measured], found: Sequence[rows.Row]) -> str:
     """Each setting of photoarc and JPEG 2000: CPU seconds a picture without file I/O, libraries and models warm."""
     body = []
     for codec in TIMED:
         for point in means[codec].points if codec in means else ():
             group = [row for row in found if row.codec == codec and row.quality == point.quality]
-            seconds = [statistics.fmean(getattr(row, column) for row in group) for column in ("enc_cpu_s", "dec_cpu_s")]
-            cells = (codec, f"{point.quality:g}", *(f"{s:.3f}" for s in seconds), f"{point.bpp:.3f}")
-            body.append((*cells, _value(point.psnr_db, "{:.2f}"), _value(point.ms_ssim, "{:.4f}")))
-    return tables.table(("codec", "setting", "encode CPU s", "decode CPU s", "bpp", "PSNR dB", "MS-SSIM"), body)
+            cpu_s = [statistics.fmean(getattr(row, column) for row in group) for column in ("enc_cpu_s", "dec_cpu_s")]
+            cells = (codec, f"{point.quality:g}", *(f"{s:.3f}" for s in cpu_s), f"{point.bpp:.3f}")
+            lpips = "" if point.lpips is None else f"{point.lpips:.4f}"
+            body.append((*cells, _value(point.psnr_db, "{:.2f}"), _value(point.ms_ssim, "{:.4f}"), lpips))
+    return tables.table(("codec", "setting", "encode CPU s", "decode CPU s", "bpp", "PSNR dB", "MS-SSIM", "LPIPS"), body)
 
 
 def text(name: str) -> str:
@@ -103,7 +123,8 @@ def text(name: str) -> str:
         f"# {name} in the form of the papers' tables\n\nMade by `python -m bench.papers {name}`.\n\n"
         f"## Whole archives, as in Johnson & Avasthi 2019, tables 1-4\n\n{archives(name)}\n\n"
         f"## Compression coefficient at SSIM {SSIM:g}\n\n{coefficient(means)}\n\n"
-        f"## Time and quality against the setting\n\nMeans over pictures of {pixels:.2f} megapixels.\n\n{levels(means, found)}\n"
+        f"## Seconds of a picture, one thread, warm, without file I/O\n\n{seconds(means, name)}\n\n"
+        f"## Quality against the setting\n\nMeans over pictures of {pixels:.2f} megapixels.\n\n{levels(means, found)}\n"
     )
 
 

@@ -9,7 +9,7 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ class Row:
     psnr_db: float
     ssim: float
     ms_ssim: float
+    lpips: float
     enc_cpu_s: float
     dec_cpu_s: float
 
@@ -56,8 +57,8 @@ class Time:
 Record = TypeVar("Record", Row, Time)
 
 _FORMATS = {
-    "quality": "{:g}", "bpp": "{:.5f}", "psnr_db": "{:.4f}", "ssim": "{:.6f}", "ms_ssim": "{:.6f}", "enc_cpu_s": "{:.4f}",
-    "dec_cpu_s": "{:.4f}", "enc_s": "{:.4f}", "dec_s": "{:.4f}",
+    "quality": "{:g}", "bpp": "{:.5f}", "psnr_db": "{:.4f}", "ssim": "{:.6f}", "ms_ssim": "{:.6f}", "lpips": "{:.6f}",
+    "enc_cpu_s": "{:.4f}", "dec_cpu_s": "{:.4f}", "enc_s": "{:.4f}", "dec_s": "{:.4f}",
 }  # fmt: skip
 _TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
 
@@ -86,14 +87,20 @@ def measured(name: str) -> list[Row]:
     return read(RESULTS / photoarc.__version__ / f"{name}.tsv", Row)
 
 
+def timed(name: str) -> list[Time]:
+    """The committed wall times of a set; none if they were not measured."""
+    path = RESULTS / photoarc.__version__ / f"{name}-times.tsv"
+    return read(path, Time) if path.exists() else []
+
+
 def seconds_per_megapixel(found: Sequence[Row], codec: str, column: str) -> float:
     """CPU seconds of one codec, `column` enc_cpu_s or dec_cpu_s: the median over pictures and settings."""
     return statistics.median(getattr(row, column) / (row.width * row.height) * 1e6 for row in found if row.codec == codec)
 
 
-def fingerprint(name: str) -> str:
-    """What a figure says it was made from: the set's rows and their SHA-256, shortened."""
-    path = RESULTS / photoarc.__version__ / f"{name}.tsv"
+def fingerprint(file: str) -> str:
+    """What a figure says it was made from: a file of results, by name, and its SHA-256, shortened."""
+    path = RESULTS / photoarc.__version__ / file
     return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
@@ -106,11 +113,23 @@ def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: (rank.get(row.codec, len(rank)), row.quality, row.image))
 
 
-def describe(path: Path, codecs: Iterable[Codec]) -> None:
-    """Machine and versions beside the rows; what an earlier run said of other codecs is kept."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How long a run took, and how busy the machine was before: mean number of running processes in the last minute."""
+
+    codecs: int
+    pictures: int
+    workers: int
+    load: float
+    seconds: int
+
+
+def describe(path: Path, codecs: Iterable[Codec], what: str, run: Run) -> None:
+    """Machine, versions and the last run of each kind ("rates", "times") beside the rows; other codecs' versions are kept."""
     known = json.loads(path.read_text()) if path.exists() else {"codecs": {}}
     known["machine"] = machine()
     known["codecs"] |= {codec.name: codec_version(codec) for codec in codecs}
+    known["runs"] = known.get("runs", {}) | {what: asdict(run)}
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import resource
 import statistics
 import sys
@@ -27,7 +28,7 @@ import numpy as np
 from PIL import Image
 
 import photoarc
-from bench import codecs, rows
+from bench import codecs, lpips, rows
 from bench.codecs import Codec, Pixels
 from photoarc.folderbench import metrics
 
@@ -53,6 +54,18 @@ def load(path: Path) -> Pixels:
 @lru_cache(maxsize=1)
 def _reference(path: Path) -> metrics.Reference:
     return metrics.reference(load(path))
+
+
+@lru_cache(maxsize=1)
+def _features(path: Path) -> lpips.Features:
+    return lpips.features(_reference(path).pixels)
+
+
+def _lpips(path: Path, decoded: Pixels) -> float:
+    """LPIPS of a decoded picture; nan where its network is missing or the picture is too small for it."""
+    if not lpips.available() or min(decoded.shape[:2]) < lpips.MIN_SIDE_PX:
+        return math.nan
+    return lpips.distance(_features(path), lpips.features(decoded))
 
 
 @cache
@@ -89,7 +102,7 @@ def measure(path: Path, name: str, settings: Sequence[float]) -> list[rows.Row]:
         out.append(
             rows.Row(
                 name, setting, path.stem, width, height, size, len(payload), size * 8 / (width * height),
-                quality.psnr_db, quality.ssim, quality.ms_ssim, encoded - start, end - encoded,
+                quality.psnr_db, quality.ssim, quality.ms_ssim, _lpips(path, decoded), encoded - start, end - encoded,
             )
         )  # fmt: skip
     return out
@@ -135,10 +148,10 @@ def _summary(found: Sequence[rows.Row]) -> None:
     groups: dict[tuple[str, float], list[rows.Row]] = defaultdict(list)
     for row in found:
         groups[row.codec, row.quality].append(row)
-    print(f"{'codec':18} {'quality':>8} {'bpp':>8} {'PSNR dB':>8} {'MS-SSIM':>8}")
+    print(f"{'codec':18} {'quality':>8} {'bpp':>8} {'PSNR dB':>8} {'MS-SSIM':>8} {'LPIPS':>8}")
     for (codec, quality), group in groups.items():
-        means = [statistics.fmean(values) for values in zip(*((r.bpp, r.psnr_db, r.ms_ssim) for r in group), strict=True)]
-        print(f"{codec:18} {quality:8g} {means[0]:8.4f} {means[1]:8.3f} {means[2]:8.5f}")
+        means = [statistics.fmean(values) for values in zip(*((r.bpp, r.psnr_db, r.ms_ssim, r.lpips) for r in group), strict=True)]
+        print(f"{codec:18} {quality:8g} {means[0]:8.4f} {means[1]:8.3f} {means[2]:8.5f} {means[3]:8.5f}")
 
 
 def main() -> None:
@@ -162,17 +175,23 @@ def main() -> None:
     paths = pictures(arguments.pictures)
     if arguments.quick:
         paths = paths[::QUICK_STEP]
-    started = time.monotonic()
+    if not arguments.times and not lpips.available():
+        print("LPIPS is left out: python -m bench.lpips builds its network", file=sys.stderr)
+    load_before, started = os.getloadavg()[0], time.monotonic()
     if arguments.times:
-        rows.write(folder / f"{arguments.set}-times.tsv", times(paths[::TIMES_STEP], wanted, arguments.quick), rows.Time)
+        paths = paths[::TIMES_STEP]
+        rows.write(folder / f"{arguments.set}-times.tsv", times(paths, wanted, arguments.quick), rows.Time)
     else:
         path = folder / f"{arguments.set}.tsv"
         found = rates(paths, wanted, arguments.quick, arguments.workers)
         old = rows.read(path, rows.Row) if path.exists() else []
         rows.write(path, rows.merged(old, found), rows.Row)
         _summary(rows.merged([], found))
-    rows.describe(folder / f"{arguments.set}.json", wanted)
-    print(f"{time.monotonic() - started:.0f} s")
+    seconds = round(time.monotonic() - started)
+    workers = 1 if arguments.times else arguments.workers
+    done = rows.Run(len(wanted), len(paths), workers, round(load_before, 2), seconds)
+    rows.describe(folder / f"{arguments.set}.json", wanted, "times" if arguments.times else "rates", done)
+    print(f"{seconds} s")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 import photoarc
-from bench import codecs, curves, rows
+from bench import codecs, complexity, curves, rows
 from bench.bdrate import bd_quality, bd_rate
 from bench.curves import Measured
 from photoarc.folderbench import metrics
@@ -24,6 +25,12 @@ HIGH_DB = (37.0, 44.0)  # where archives live
 LOSSLESS = {codec.name for codec in codecs.CODECS if codec.lossless}
 # Settings that CompressAI's published curves were made with: quality 5, 10, ... 95, as our rows of the same setting show.
 CHECKED = ("jpeg", "webp")
+COST = (
+    "Parameters of encoder and decoder together, multiply-accumulates of decoding, seconds of a picture: of the codecs here counted in the "
+    "ONNX files and measured on one thread; of the published curves as their sources say (bench/reference/), empty where none was found. "
+    "Their seconds are of other machines: CompressAI's of a server of 80 processors (its results/Readme.md), JPEG 2000 with the start of "
+    "ffmpeg; those of qres34m and qarv of a desktop's Intel 10700K."
+)
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -54,12 +61,13 @@ def rd(means: dict[str, Measured], name: str) -> str:
             f"{p.ssim:.4f}",
             f"{p.ms_ssim:.4f}",
             f"{metrics.decibels(p.ms_ssim):.2f}",
+            "" if p.lpips is None else f"{p.lpips:.4f}",
         )
         for c in lossy(means).values()
         for p in c.points
         if p.psnr_db is not None and p.ms_ssim is not None and p.ssim is not None
     ]
-    return table(("codec", "setting", "bpp", "PSNR dB", "SSIM", "MS-SSIM", "MS-SSIM dB"), body)
+    return table(("codec", "setting", "bpp", "PSNR dB", "SSIM", "MS-SSIM", "MS-SSIM dB", "LPIPS"), body)
 
 
 def bd_published(means: dict[str, Measured], name: str) -> str:
@@ -87,7 +95,10 @@ def bd_here(means: dict[str, Measured], name: str) -> str:
         ("PSNR", "psnr", -np.inf, np.inf),
         ("PSNR, 37 to 44 dB", "psnr", *HIGH_DB),
         ("MS-SSIM", "ms_ssim", -np.inf, np.inf),
+        ("LPIPS (AlexNet)", "lpips", -np.inf, np.inf),
     ):
+        if not any(c.curve(metric) for c in ours):
+            continue
         body = [(c.name, *(percent(p, c, metric, low, high) for p in peers)) for c in ours]
         parts.append(f"{title}:\n\n" + table(("rate against", *(p.name for p in peers)), body))
     return "\n\n".join(parts)
@@ -127,9 +138,11 @@ def field(means: dict[str, Measured], name: str) -> str:
     if not known:
         return "There are no published curves of this set."
     vtm = known["vtm"]
+    theirs, ours = complexity.published(name), complexity.here(rows.timed(name))
     body = []
-    everything = [(c, f"{c.name}") for c in known.values()] + [(c, f"**{c.name}, here**") for c in lossy(means).values()]
-    for found, label in everything:
+    everything = [(c, c.name, theirs.get(c.name, {})) for c in known.values()]
+    everything += [(c, f"**{c.name}, here**", ours.get(c.name, {})) for c in lossy(means).values()]
+    for found, label, cost in everything:
         a, b = vtm.curve("psnr"), found.curve("psnr")
         delta = bd_rate(a, b) if a and b else None
         if a is None or b is None or delta is None:
@@ -137,11 +150,15 @@ def field(means: dict[str, Measured], name: str) -> str:
         gain = bd_quality(a, b)
         cells = (
             label, f"{delta.rate:+.1f} %", f"{gain:+.2f}" if gain is not None else "", percent(vtm, found, "psnr", *HIGH_DB),
-            percent(vtm, found, "ms_ssim"), f"{delta.low_db:.1f}-{delta.high_db:.1f}", found.source.partition(" @")[0],
+            percent(vtm, found, "ms_ssim"), f"{delta.low_db:.1f}-{delta.high_db:.1f}",
+            *(cost.get(column, "") for column in complexity.COLUMNS), found.source.partition(" @")[0],
         )  # fmt: skip
         body.append((delta.rate, cells))
-    head = ("curve", "BD-rate to VTM", "BD-PSNR dB", "37 to 44 dB", "MS-SSIM", "dB in common", "measured by")
-    return table(head, [cells for _, cells in sorted(body)])
+    head = (
+        "curve", "BD-rate to VTM", "BD-PSNR dB", "37 to 44 dB", "MS-SSIM", "dB in common", "parameters, M", "decode kMAC/px", "encode s",
+        "decode s", "measured by",
+    )  # fmt: skip
+    return f"{COST}\n\n{table(head, [cells for _, cells in sorted(body)])}"
 
 
 def lossless(means: dict[str, Measured], name: str) -> str:
@@ -156,11 +173,11 @@ def lossless(means: dict[str, Measured], name: str) -> str:
 
 def times(means: dict[str, Measured], name: str) -> str:
     """Wall seconds and megapixels a second, one thread."""
-    path = rows.RESULTS / photoarc.__version__ / f"{name}-times.tsv"
-    if not path.exists():
-        return "Not measured yet: `python -m bench.run PICTURES --set " + name + " --times`."
+    timed = rows.timed(name)
+    if not timed:
+        return f"Not measured yet: `python -m bench.run PICTURES --set {name} --times`."
     body = []
-    for (codec, quality), (enc_s, dec_s, pixels) in curves.medians(rows.read(path, rows.Time)).items():
+    for (codec, quality), (enc_s, dec_s, pixels) in curves.medians(timed).items():
         mega = pixels / 1e6
         body.append((codec, f"{quality:g}", f"{enc_s:.3f}", f"{dec_s:.3f}", f"{mega / enc_s:.2f}", f"{mega / dec_s:.2f}"))
     return table(("codec", "setting", "encode s", "decode s", "encode MP/s", "decode MP/s"), body)
@@ -177,6 +194,14 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Measured], str], str]]] = {
 }
 
 
+def _took(what: str, run: dict[str, Any]) -> str:
+    """One line on the last run of a kind: `rates` or `times`."""
+    return (
+        f"- last run of {what}: {run['codecs']} codecs, {run['pictures']} pictures, {run['workers']} at a time, {run['seconds']} s; "
+        f"load before {run['load']:g}"
+    )
+
+
 def load(name: str) -> dict[str, Measured]:
     """Mean curves of a set. Raises FileNotFoundError if it was not measured."""
     return curves.means(rows.measured(name))
@@ -187,8 +212,9 @@ def text(name: str, wanted: Sequence[str] = ()) -> str:
     means = load(name)
     about = json.loads((rows.RESULTS / photoarc.__version__ / f"{name}.json").read_text())
     pictures = next(iter(means.values())).points[0].pictures
-    versions = "\n".join(f"- {codec}: {version}" for codec, version in about["codecs"].items())
-    parts = [f"# {name}: {pictures} pictures\n\nMade by `python -m bench.tables {name}`. {about['machine']}.\n\n{versions}\n"]
+    lines = [_took(what, run) for what, run in about.get("runs", {}).items()]
+    lines += [f"- {codec}: {version}" for codec, version in about["codecs"].items()]
+    parts = [f"# {name}: {pictures} pictures\n\nMade by `python -m bench.tables {name}`. {about['machine']}.\n\n" + "\n".join(lines) + "\n"]
     parts += [f"\n## {title}\n\n{make(means, name)}\n" for key, (title, make) in TABLES.items() if not wanted or key in wanted]
     return "".join(parts)
 

