@@ -64,7 +64,9 @@ def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> N
         y = codec.g_a(picture)
         x_hat = (codec.g_s(y).clamp(0, 1) * 255).round()[0].permute(1, 2, 0).numpy()
     y_onnx = run("analysis", {"pixels": np.pad(pixels, ((4, 4), (4, 4), (0, 0)), mode="edge")})
-    x_onnx = run("synthesis", {"latents": y.numpy()})
+    blocks = run("synthesis", {"latents": y.numpy()})  # as photoarc/models/hyperprior.py joins them
+    rows, columns = blocks.shape[2:]
+    x_onnx = blocks.reshape(3, 8, 8, rows, columns).transpose(3, 1, 4, 2, 0).reshape(8 * rows, 8 * columns, 3)[4:-4, 4:-4]
     worst_y, worst_x = np.abs(y_onnx - y.numpy()).max(), np.abs(x_onnx.astype(float) - x_hat).max()
     if worst_y > 1e-3 or worst_x > 1:
         raise SystemExit(f"export differs from PyTorch: latents by {worst_y}, pixels by {worst_x}")

@@ -26,6 +26,7 @@ from photoarc.models.session import FloatArray, Network
 STRIDE_PX = 16  # a latent's side
 Z_STRIDE_PX = 64
 SLICES = 4
+BLOCK_PX = 8  # of the last layer
 CLIP = 15  # symbols steer later scales clipped to +-CLIP
 SYMBOL_MAX = 32767
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))  # the 2x2 phase k at which channels are rolled by k quarters
@@ -37,7 +38,7 @@ IndexArray = npt.NDArray[np.uint8]
 class Hyperprior:
     """The networks and tables of one model; networks are loaded on first use."""
 
-    margin_px = 4  # the analysis filters reach this far beyond the picture
+    margin_px = 4  # the blocks of the first and the last layer begin half a block outside the picture
     halo = 6  # latents beyond a band that its pixels or latents depend on
 
     def __init__(self, entry: ModelEntry) -> None:
@@ -87,7 +88,8 @@ class Hyperprior:
 
     def synthesize(self, y_hat: FloatArray, level: float) -> npt.NDArray[np.uint8]:
         """y_hat (1, M, h, w) in quantisation steps -> pixels (16 h, 16 w, 3)."""
-        return self._run("synthesis", latents=y_hat * self._interpolate(self._log_igain, level))
+        blocks = self._run("synthesis", latents=y_hat * self._interpolate(self._log_igain, level))
+        return _joined(blocks[0])[self.margin_px : -self.margin_px, self.margin_px : -self.margin_px]
 
     def quantize(self, y: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, SymbolArray, IndexArray, FloatArray]:
         """Scaled latents -> z_hat, symbols, table indices, y_hat. `coded` (h, w): positions of the picture, others get index 0."""
@@ -142,3 +144,14 @@ class Hyperprior:
             out[:, cut:, i::2, j::2] = y[:, : self.channels - cut, i::2, j::2]
             out[:, :cut, i::2, j::2] = y[:, self.channels - cut :, i::2, j::2]
         return out
+
+
+def _joined(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Blocks (3 x 8 x 8, rows, columns) -> pixels (8 rows, 8 columns, 3)."""
+    rows, columns = blocks.shape[1:]
+    parts = blocks.reshape(3, BLOCK_PX, BLOCK_PX, rows, columns)
+    out = np.empty((rows, BLOCK_PX, columns, BLOCK_PX, 3), np.uint8)
+    for channel in range(3):  # two loops that keep each copy a matrix transpose: one six-dimensional one takes four times as long
+        for row in range(BLOCK_PX):
+            out[:, row, :, :, channel] = parts[channel, row].transpose(1, 2, 0)
+    return out.reshape(rows * BLOCK_PX, columns * BLOCK_PX, 3)
