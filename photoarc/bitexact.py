@@ -1,9 +1,9 @@
 """Bytes -> the smallest payload that gives the same bytes back: which codecs are asked, and how hard.
 
-    effort   JPEG                          PNG                                   anything else
-    0..2     jpegxl, composite             lzma                                  lzma
-    3..6     jpegxl, composite             png                                   lzma
-    7..9     and lepton, the smallest      png, slow JPEG XL, longer searches    lzma
+    effort   JPEG                       PNG                                  TIFF, BMP, PNM           anything else
+    0..2     jpegxl, composite          lzma                                 raster, fast JPEG XL     lzma
+    3..6     jpegxl, composite          png                                  raster                   lzma
+    7..9     and lepton, the smallest   png, slow JPEG XL, longer searches   raster, slow JPEG XL     lzma
 
 Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from photoarc import codecs
 from photoarc.codecs import general, store
 from photoarc.errors import PayloadError
+from photoarc.pictures import raster
 from photoarc.pictures.png import SIGNATURE
 
 DEFAULT_EFFORT = 5
@@ -32,6 +33,13 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
 
         try:
             return codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)
+        except PayloadError:
+            pass
+    if data.startswith(raster.STARTS):
+        from photoarc.codecs import raster as plain
+
+        try:
+            return codecs.RASTER, plain.encode(data, effort)
         except PayloadError:
             pass
     try:

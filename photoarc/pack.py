@@ -30,7 +30,7 @@ from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import MAX_WHOLE_BYTES, Stamp, in_parts, read_whole, starts_like_picture
 
-PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp")
+PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp", b".tif", b".tiff", b".ppm", b".pgm")
 # A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
 WORTH_A_WORKER_BYTES = 1_000_000
 OTHER_FILES_ARE_CHEAPER = 16

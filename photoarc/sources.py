@@ -14,12 +14,13 @@ from blake3 import blake3
 from photoarc.archive import PART_BYTES
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
+from photoarc.pictures import raster
 from photoarc.scan import SourceFile
 
 MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
+_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", *raster.STARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _blocks(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
 
 
 def starts_like_picture(source: SourceFile) -> bool:
-    """Whether the first bytes are those of a JPEG, PNG, WebP or BMP file; False if it cannot be read."""
+    """Whether the first bytes are those of a JPEG, PNG, WebP, BMP, TIFF or PNM file; False if it cannot be read."""
     try:
         with _open(source) as file, _readable(source):
             head = file.read(16)

@@ -1,0 +1,150 @@
+"""Codec 6, `raster`: uncompressed pictures (TIFF, BMP, PNM): samples as lossless JPEG XL, the rest of the file beside them (section 7.9).
+
+    file     head | rows of samples, padding | tail
+    payload  LZMA( head, padding, tail )    JPEG XL( band of rows )  JPEG XL( band of rows )  ..
+
+Bands bound the memory. The samples are coded as they lie: bottom-up rows stay upside down, which JPEG XL does not mind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import Struct, error
+from typing import Any, cast
+
+import numpy as np
+import pyjpegxl
+from numpy.typing import NDArray
+
+from photoarc.codecs import raw_lzma
+from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pictures.raster import Raster, find
+
+_VERSION = 1
+_BAND_PX = 1 << 22
+_LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
+_LEAST_SAVING = 0.02
+_BIG_ENDIAN, _BLUE_FIRST = 1, 2
+# version, channels, bytes a sample, flags, offset, width, height, bytes a row, rows a band, bytes of the description, in the payload
+_HEAD = Struct("<BBBBQIIIIQQ")
+_LENGTH = Struct("<I")
+_SPEEDS = (  # by effort
+    *(pyjpegxl.EncoderSpeed.Thunder,) * 3,
+    *(pyjpegxl.EncoderSpeed.Squirrel,) * 4,
+    *(pyjpegxl.EncoderSpeed.Tortoise,) * 3,
+)
+
+Samples = NDArray[np.unsignedinteger[Any]]  # of 8 or 16 bits
+
+
+def encode(data: bytes, effort: int = 5) -> bytes:
+    """File -> payload, decoded back and compared. Raises PayloadError if it is of another kind or saves less than 2 %."""
+    raster = find(data)
+    if min(raster.width_px, raster.height_px) < _LEAST_PX:
+        raise PayloadError("a tiny picture")
+    end = raster.offset + raster.size_bytes
+    rows = np.frombuffer(data, np.uint8, raster.size_bytes, raster.offset).reshape(raster.height_px, raster.row_bytes)
+    description = data[: raster.offset] + rows[:, raster.used_bytes :].tobytes() + data[end:]
+    packed = raw_lzma.compress(description)
+    band_rows = max(1, _BAND_PX // raster.width_px)
+    flags = _BIG_ENDIAN * raster.big_endian | _BLUE_FIRST * raster.blue_first
+    head = _HEAD.pack(
+        _VERSION, raster.channels, raster.sample_bytes, flags, raster.offset, raster.width_px, raster.height_px,
+        raster.row_bytes, band_rows, len(description), len(packed),
+    )  # fmt: skip
+    pieces = [head, packed]
+    pyjpegxl.set_num_threads(1)
+    for top in range(0, raster.height_px, band_rows):
+        samples = _samples(rows[top : top + band_rows, : raster.used_bytes], raster)
+        try:
+            coded = bytes(pyjpegxl.encode_from_numpy(samples, lossless=True, speed=_SPEEDS[effort]))
+        except Exception as refusal:
+            raise PayloadError(f"JPEG XL refuses these samples: {refusal}") from refusal
+        pieces += [_LENGTH.pack(len(coded)), coded]
+    payload = b"".join(pieces)
+    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+        raise PayloadError("its samples do not become smaller")
+    if decode(payload, len(data)) != data:
+        raise PayloadError("the file does not come back")
+    return payload
+
+
+def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+    """Payload -> file. Raises PayloadError if the payload is damaged or the size is not the original's."""
+    try:
+        return _decode(payload, size_bytes)
+    except (error, ValueError, OverflowError) as broken:
+        raise PayloadError(f"the payload is damaged: {broken}", PayloadCorrupt) from broken
+
+
+def _decode(payload: bytes, size_bytes: int) -> bytes:
+    version, channels, sample_bytes, flags, offset, width, height, row_bytes, band_rows, description_bytes, packed_bytes = (
+        _HEAD.unpack_from(payload)
+    )
+    raster = Raster(offset, width, height, channels, sample_bytes, row_bytes, bool(flags & _BIG_ENDIAN), bool(flags & _BLUE_FIRST))
+    padding_bytes = (row_bytes - raster.used_bytes) * height
+    sound = version == _VERSION and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 3 and band_rows
+    if not sound or padding_bytes < 0 or description_bytes + raster.used_bytes * height != size_bytes:
+        raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
+    if offset + padding_bytes > description_bytes:
+        raise PayloadError("the description is too short", PayloadCorrupt)
+    at = _HEAD.size + packed_bytes
+    description = raw_lzma.decompress(payload[_HEAD.size : at], description_bytes)
+    out = np.empty(size_bytes, np.uint8)
+    end = offset + raster.size_bytes
+    out[:offset] = np.frombuffer(description, np.uint8, offset)
+    out[end:] = np.frombuffer(description, np.uint8, offset=offset + padding_bytes)
+    rows = out[offset:end].reshape(height, row_bytes)
+    rows[:, raster.used_bytes :] = np.frombuffer(description, np.uint8, padding_bytes, offset).reshape(height, -1)
+    top = 0
+    for coded in _streams(payload, at):
+        count = min(band_rows, height - top)
+        rows[top : top + count, : raster.used_bytes] = _bytes(_band(coded, count, raster), raster)
+        top += count
+    if top != height:
+        raise PayloadError(f"bands of {top} rows, expected {height}", PayloadCorrupt)
+    return out.tobytes()
+
+
+def _streams(payload: bytes, at: int) -> Iterator[bytes]:
+    while at < len(payload):
+        (size,) = _LENGTH.unpack_from(payload, at)
+        at += _LENGTH.size + size
+        if at > len(payload):
+            raise PayloadError("the payload is cut off", PayloadCorrupt)
+        yield payload[at - size : at]
+
+
+def _band(coded: bytes, rows: int, raster: Raster) -> Samples:
+    """Samples (rows, width, channels) of one band; its size is compared before it is decoded."""
+    pyjpegxl.set_num_threads(1)
+    try:
+        found = pyjpegxl.probe(coded)
+        if (found.width, found.height) != (raster.width_px, rows):
+            raise PayloadError("the samples are those of another picture", PayloadCorrupt)
+        samples = cast(Samples, pyjpegxl.decode_to_numpy(coded)[1])
+    except PayloadError:
+        raise
+    except Exception as refusal:
+        raise PayloadError(f"JPEG XL: {refusal}", PayloadCorrupt) from refusal
+    if samples.shape != (rows, raster.width_px, raster.channels) or samples.dtype.itemsize != raster.sample_bytes:
+        raise PayloadError("the samples are those of another picture", PayloadCorrupt)
+    return samples
+
+
+def _samples(rows: NDArray[np.uint8], raster: Raster) -> Samples:
+    """(H, width x channels x bytes) as they lie in the file -> (H, W, C), red first."""
+    kind = np.dtype(np.uint8 if raster.sample_bytes == 1 else ">u2" if raster.big_endian else "<u2")
+    samples = np.ascontiguousarray(rows).view(kind).reshape(len(rows), raster.width_px, raster.channels)
+    return cast(Samples, np.ascontiguousarray(_turned(samples, raster), dtype=kind.newbyteorder("=")))
+
+
+def _bytes(samples: Samples, raster: Raster) -> NDArray[np.uint8]:
+    """Inverse of _samples."""
+    kind = np.dtype(np.uint8 if raster.sample_bytes == 1 else ">u2" if raster.big_endian else "<u2")
+    return np.ascontiguousarray(_turned(samples, raster), dtype=kind).view(np.uint8).reshape(len(samples), -1)
+
+
+def _turned(samples: Samples, raster: Raster) -> Samples:
+    """Blue and red exchanged where the file has blue first."""
+    return samples[:, :, [2, 1, 0, 3][: raster.channels]] if raster.blue_first else samples
