@@ -142,7 +142,7 @@ def list_members(
         from photoarc.selection import select
 
         with inspection.open_archive(archive) as opened:
-            members = select(opened.members, globs or ())
+            members = sorted(select(opened.members, globs or ()), key=lambda member: member.name)
             failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
         show(value, [member.display_name for member in members] if names_only else report.list_lines(members), as_json, quiet=False)

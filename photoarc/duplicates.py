@@ -75,7 +75,7 @@ class Repeats:
             return None
         first, note = self._stored[digest]
         return dataclasses.replace(
-            first, name=source.name, mode=stamp.mode, mtime_ns=stamp.mtime_ns, payload_bytes=0, parts=0, duplicate=True
+            first, name=source.name, mode=stamp.mode, mtime_ns=stamp.mtime_ns, payload_bytes=0, parts=0, duplicate=True, grouped=False
         ), note
 
 

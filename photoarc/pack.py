@@ -2,34 +2,37 @@
 
     scan -> SourceFiles sorted by name -> workers: read + pipeline.encode_file -> ArchiveWriter, in scan order
                                        -> large files: stored by this process, part by part
+         -> batches of small files     -> workers: read + pipeline.encode_small -> ArchiveWriter, behind the others
 
 The archive depends on the sources and the options only: the same bytes come out whatever the number of workers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoarc import codecs, pipeline, workers
+from photoarc import codecs, groups, pipeline, workers
 from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
+from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
-from photoarc.progress import BY_CHOICE, Callback, Failure, Progress, failure, silent
+from photoarc.pipeline import BY_CHOICE
+from photoarc.progress import Callback, Failure, Progress, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
-from photoarc.sources import MAX_WHOLE_BYTES, Stamp, in_parts, read_whole, starts_like_picture
+from photoarc.sources import MAX_WHOLE_BYTES, in_parts, starts_like_picture
 
-PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp")
 # A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
 WORTH_A_WORKER_BYTES = 1_000_000
 OTHER_FILES_ARE_CHEAPER = 16
@@ -43,14 +46,6 @@ class PackOptions:
     workers: int = 0
     excludes: tuple[str, ...] = ()
     force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """One file as a worker read and coded it."""
-
-    encoded: pipeline.Encoded
-    stamp: Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +99,13 @@ def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions
     return scan(sources, excludes=options.excludes, skip=(archive_path,))
 
 
-def code_source(options: pipeline.CodingOptions, source: SourceFile) -> Coded:
-    """Worker's part: read one file and code it. Raises UnreadableSource."""
-    data, stamp = read_whole(source)
-    return Coded(pipeline.encode_file(display(source.name), data, options), stamp)
-
-
 def pack(
     sources: Sequence[str | Path],
     archive_path: str | Path,
     options: PackOptions | None = None,
     progress: Callback = silent,
     *,
-    code: Callable[[pipeline.CodingOptions, SourceFile], Coded] = code_source,
+    code: Callable[[pipeline.CodingOptions, SourceFile | Batch], Coded | CodedBatch] = code_source,
 ) -> PackSummary:
     """Writes the archive, which appears under its name when it is complete and not before.
 
@@ -132,9 +121,9 @@ def pack(
     repeats = Repeats(files)
     outcomes = workers.run(
         functools.partial(code, options.coding),
-        files,
+        _without_twins(plan(files), repeats),
         workers=_crew_size(files, options.workers or workers.usable_cores()),
-        cost=lambda file: None if repeats.is_twin(file) else _cost(file),
+        cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
     identity = archive_id(files, f"{options.coding.mode} {options.coding.quality}" + " strip gps" * options.coding.strip_gps)
@@ -147,8 +136,22 @@ def pack(
     return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
 
 
-def _cost(source: SourceFile) -> int | None:
-    """Bytes that a file takes in memory while a worker has it; None if this process stores it in parts."""
+def _without_twins(items: Iterable[SourceFile | Batch], repeats: Repeats) -> Iterator[SourceFile | Batch]:
+    """The items in their order, read ahead as far as the crew wants; in batches, what is not to be coded again is set apart."""
+    for item in items:
+        if isinstance(item, Batch):
+            files: tuple[list[SourceFile], list[SourceFile]] = [], []
+            for file in item.files:
+                files[repeats.is_twin(file)].append(file)
+            yield Batch(tuple(files[False]), tuple(files[True]))
+        else:
+            yield item
+
+
+def _cost(source: SourceFile | Batch) -> int | None:
+    """Bytes that an item takes in memory while a worker has it; None if this process stores it in parts, or has its contents."""
+    if isinstance(source, Batch):
+        return sum(file.size_bytes for file in source.files) if source.files else None
     if source.kind is not Kind.FILE:
         return None
     if source.size_bytes > pipeline.LARGE_FILE_BYTES and (source.size_bytes > MAX_WHOLE_BYTES or not starts_like_picture(source)):
@@ -167,40 +170,97 @@ def _crew_size(files: Iterable[SourceFile], most: int) -> int:
     return max(1, min(most, coded, weight // WORTH_A_WORKER_BYTES))
 
 
-def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], repeats: Repeats, tally: _Tally) -> None:
-    """One member into the archive, or its error into the tally."""
-    source = outcome.item
+def _write(
+    writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: _Tally
+) -> None:
+    """One item into the archive, or its errors into the tally. Raises ModelError."""
+    item, value, crash = outcome.item, outcome.value, outcome.crash
+    if isinstance(outcome.error, ModelError):
+        raise outcome.error
+    if isinstance(item, Batch):
+        _write_batch(writer, item, value if isinstance(value, CodedBatch) else None, crash or str(outcome.error or ""), repeats, tally)
+        return
     try:
-        if isinstance(outcome.error, MemberError | ModelError):
-            raise outcome.error
         if outcome.error is not None:
-            raise MemberError(display(source.name), str(outcome.error))
-        if source.kind is not Kind.FILE:
-            member = Member(source.name, source.kind, source.mode, source.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, source.link_target)
+            raise outcome.error if isinstance(outcome.error, MemberError) else MemberError(display(item.name), str(outcome.error))
+        if item.kind is not Kind.FILE:
+            member = Member(item.name, item.kind, item.mode, item.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, item.link_target)
             writer.add(member, ())
             tally.add(member, "")
-        elif outcome.value is not None:
-            encoded, stamp = outcome.value.encoded, outcome.value.stamp
-            parts = _split(encoded)
-            member = Member(
-                source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
-                encoded.codec_id, len(encoded.payload), len(parts), photo=encoded.photo,
-            )  # fmt: skip
-            writer.add(repeats.linked(source, member), parts)
-            repeats.remember(member, encoded.note)
-            tally.add(member, encoded.note)
-        elif (twin := repeats.twin(source)) is not None:
-            writer.add(repeats.linked(source, twin[0]), ())
+        elif isinstance(value, Coded):
+            _write_coded(writer, item, value, repeats, tally)
+        elif (twin := repeats.twin(item)) is not None:
+            writer.add(repeats.linked(item, twin[0]), ())
             tally.add(*twin)
         else:
-            if outcome.crash:
-                tally.warnings.append(f"{display(source.name)}: coding it failed ({outcome.crash}); it was kept bit-exact")
-            note = "coding failed" if outcome.crash else "large file"
-            member = _store_in_parts(writer, source, repeats, tally)
-            repeats.remember(member, note)
-            tally.add(member, note)
+            _store(writer, item, crash, repeats, tally)
     except MemberError as error:
-        tally.fail(source, error)
+        tally.fail(item, error)
+
+
+def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: _Tally) -> None:
+    """Small files: those that share a stream as one group, with their twins; the others like any file."""
+    shared: list[tuple[SourceFile, Coded]] = []
+    for source, result in zip(batch.files, coded.files if coded else [None] * len(batch.files), strict=True):
+        try:
+            if isinstance(result, MemberError):
+                raise result
+            if result is None:
+                _store(writer, source, crash, repeats, tally)
+            elif result.encoded.codec_id == codecs.SOLID:
+                shared.append((source, result))
+            else:
+                _write_coded(writer, source, result, repeats, tally)
+        except MemberError as error:
+            tally.fail(source, error)
+    grouped: list[tuple[Member, str]] = []
+    share = groups.shares(len(coded.payload), [file.encoded.size_bytes for _, file in shared]) if coded else []
+    for (source, file), payload_bytes in zip(shared, share, strict=True):
+        member = dataclasses.replace(_member(source, file, 0), payload_bytes=payload_bytes, grouped=True)
+        repeats.remember(member, file.encoded.note)
+        grouped.append((repeats.linked(source, member), file.encoded.note))
+    for source in batch.twins:
+        twin = repeats.twin(source)
+        if twin is None:
+            try:
+                _store(writer, source, "", repeats, tally)
+            except MemberError as error:
+                tally.fail(source, error)
+        elif shared:
+            grouped.append((dataclasses.replace(repeats.linked(source, twin[0]), grouped=True), twin[1]))
+        else:
+            writer.add(repeats.linked(source, twin[0]), ())
+            tally.add(*twin)
+    if coded and grouped:
+        writer.add_group([member for member, _ in grouped], coded.payload, coded.digest)
+        for member, note in grouped:
+            tally.add(member, note)
+
+
+def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: _Tally) -> None:
+    parts = _split(coded.encoded)
+    member = _member(source, coded, len(parts))
+    writer.add(repeats.linked(source, member), parts)
+    repeats.remember(member, coded.encoded.note)
+    tally.add(member, coded.encoded.note)
+
+
+def _member(source: SourceFile, coded: Coded, parts: int) -> Member:
+    encoded, stamp = coded.encoded, coded.stamp
+    return Member(
+        source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
+        encoded.codec_id, len(encoded.payload), parts, photo=encoded.photo,
+    )  # fmt: skip
+
+
+def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: _Tally) -> None:
+    """A file that nobody coded. Raises UnreadableSource."""
+    if crash:
+        tally.warnings.append(f"{display(source.name)}: coding it failed ({crash}); it was kept bit-exact")
+    note = "coding failed" if crash else "large file"
+    member = _store_in_parts(writer, source, repeats, tally)
+    repeats.remember(member, note)
+    tally.add(member, note)
 
 
 def _split(encoded: pipeline.Encoded) -> list[bytes]:

@@ -4,11 +4,14 @@ photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->
     |no                          |no: also smaller than bit-exact?      --yes-->  lossy (asked band by band, before each is synthesised)
     v                            v
 bit-exact: jpegxl, composite (JPEG files), png (PNG files) -> lzma -> store, the first that is smaller and comes back byte for byte
+
+Small files that are no pictures come in batches, and share one stream (solid) where that is smaller than each alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -17,16 +20,22 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from photoarc import codecs
-from photoarc.codecs import general, store
+from photoarc.codecs import general, solid, store
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
+from photoarc.pictures import NO_PHOTOGRAPH
 from photoarc.records import PhotoInfo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+BY_CHOICE = "bit-exact by choice"  # the note on a file that nobody asked to code lossily
 LARGE_FILE_BYTES = 64 << 20
 # Below this share of the file, bit-exact coding cannot win (JPEG XL saves about a fifth of a JPEG): it is not even tried.
 CLEARLY_SMALLER = 0.6
+# A file above this that does not compress gains next to nothing in a group, and would be lost with it.
+LEAST_ALONE_BYTES = 4096
+_CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and of a group (docs/format.md sections 3.1, 4.7)
+_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
 
 
 class Mode(StrEnum):
@@ -61,6 +70,42 @@ class Encoded:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedTogether:
+    """A batch of files; those of codec `solid` have no payload of their own but share this one. `digest` is of their contents."""
+
+    files: tuple[Encoded, ...]
+    payload: bytes
+    digest: bytes
+
+
+def starts_like_picture(head: bytes) -> bool:
+    """Whether the first 12 bytes are those of a JPEG, PNG, WebP or BMP file."""
+    return head.startswith(_PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def encode_small(files: Sequence[tuple[str, bytes]], options: CodingOptions) -> EncodedTogether:
+    """Code small files, given with their names, in one stream if that is smaller than each alone; pictures among them are coded alone."""
+    encoded, shared = [], []
+    for number, (name, data) in enumerate(files):
+        if starts_like_picture(data):
+            encoded.append(encode_file(name, data, options))
+            continue
+        note = BY_CHOICE if options.mode is Mode.LOSSLESS else NO_PHOTOGRAPH
+        alone = _bit_exact(data, blake3(data).digest(), note)
+        encoded.append(alone)
+        if alone.codec_id == codecs.LZMA or len(data) <= LEAST_ALONE_BYTES:
+            shared.append(number)
+    contents = [files[number][1] for number in shared]
+    payload = solid.encode_group(contents)
+    cost_alone = sum(len(encoded[number].payload) + _CHUNK_BYTES for number in shared)
+    if len(payload) + _GROUP_BYTES >= cost_alone or solid.decode_group(payload, [*map(len, contents)]) != contents:
+        return EncodedTogether(tuple(encoded), b"", b"")
+    for number in shared:
+        encoded[number] = dataclasses.replace(encoded[number], codec_id=codecs.SOLID, payload=b"")
+    return EncodedTogether(tuple(encoded), payload, blake3(b"".join(contents)).digest())
+
+
 def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     """Code one file; odd input is stored, never refused.
 
@@ -68,7 +113,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     """
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
-        return _bit_exact(data, digest, "bit-exact by choice")
+        return _bit_exact(data, digest, BY_CHOICE)
     from photoarc.pictures import gps, metadata
     from photoarc.pictures.image import photograph
 

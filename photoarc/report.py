@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from photoarc.inspection import codec_name
 from photoarc.names import display
-from photoarc.progress import BY_CHOICE
+from photoarc.pipeline import BY_CHOICE
 from photoarc.records import Kind, Member
 
 if TYPE_CHECKING:

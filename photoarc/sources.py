@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from photoarc import pipeline
 from photoarc.archive import PART_BYTES
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
@@ -19,7 +20,6 @@ from photoarc.scan import SourceFile
 MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,9 @@ def starts_like_picture(source: SourceFile) -> bool:
     """Whether the first bytes are those of a JPEG, PNG, WebP or BMP file; False if it cannot be read."""
     try:
         with _open(source) as file, _readable(source):
-            head = file.read(16)
+            return pipeline.starts_like_picture(file.read(16))
     except UnreadableSource:
         return False
-    return head.startswith(_PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ def _jobs(archive: Archive, members: Sequence[Member], options: UnpackOptions, f
 
 def _for_crew(member: Member) -> bool:
     known = member.codec_id in codecs.CODECS and not member.needs_extension
-    return member.kind is Kind.FILE and known and member.codec_id != codecs.STORE
+    return member.kind is Kind.FILE and known and member.codec_id not in (codecs.STORE, codecs.SOLID)
 
 
 def _cost(job: Job) -> int | None:

@@ -22,6 +22,7 @@ LAYERS = [
     {"cli", "console"},
     {
         "pack",
+        "coding",
         "unpack",
         "duplicates",
         "verify",
@@ -35,7 +36,7 @@ LAYERS = [
         "workers",
         "folderbench",
     },
-    {"archive"},
+    {"archive", "groups"},
     {"pipeline"},
     {"codecs"},
     {"models"},
