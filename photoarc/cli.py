@@ -125,7 +125,7 @@ def unpack(
         with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
         show(asdict(done), report.unpack_lines(done), as_json, quiet)
-        warn(done.warnings)
+        warn((*done.warnings, *done.remarks))
         end(done.failures, "unpacked", bool(done.warnings))
 
 

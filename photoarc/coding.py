@@ -26,6 +26,8 @@ BATCH_BYTES = 1 << 20
 # Of their names and records: the record of a chunk ends at 1 MiB.
 BATCH_RECORD_BYTES = 1 << 19
 _RECORD_BYTES = 128
+# Of the extended attributes in one batch; files beyond have records of their own.
+BATCH_ATTRIBUTES_BYTES = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,13 @@ def _code_batch(options: CodingOptions, batch: Batch) -> CodedBatch:
             found.append(read_whole(file, MAX_SMALL_BYTES))
         except UnreadableSource as error:
             found.append(error)
-    readable = [(file, read) for file, read in zip(batch.files, found, strict=True) if not isinstance(read, UnreadableSource)]
-    together = pipeline.encode_small([(display(file.name), data) for file, (data, _) in readable], options)
+    small, left_bytes = [], BATCH_ATTRIBUTES_BYTES
+    for file, read in zip(batch.files, found, strict=True):
+        if not isinstance(read, UnreadableSource):
+            data, stamp = read
+            left_bytes -= sum(len(name) + len(value) for name, value in stamp.attributes or ())
+            small.append(pipeline.Small(display(file.name), data, left_bytes >= 0))
+    together = pipeline.encode_small(small, options)
     encoded = iter(together.files)
     files = tuple(read if isinstance(read, UnreadableSource) else Coded(next(encoded), read[1]) for read in found)
     return CodedBatch(files, together.payload, together.digest)

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -25,13 +23,12 @@ from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
 from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
-from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
-from photoarc.pipeline import BY_CHOICE
-from photoarc.progress import Callback, Failure, Progress, failure, silent
+from photoarc.progress import Callback, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import MAX_WHOLE_BYTES, in_parts, starts_like_picture
+from photoarc.summary import PackSummary, Tally
 
 # A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
 WORTH_A_WORKER_BYTES = 1_000_000
@@ -46,41 +43,6 @@ class PackOptions:
     workers: int = 0
     excludes: tuple[str, ...] = ()
     force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Photographs:
-    """Photographs that were coded lossily; PSNR over RGB, None where every picture came back exact."""
-
-    files: int
-    size_bytes: int
-    payload_bytes: int
-    pixels: int
-    mean_psnr_db: float | None
-    min_psnr_db: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PackSummary:
-    """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
-
-    `duplicates` are stored as references to an identical file.
-    """
-
-    archive: str
-    files: int
-    directories: int
-    symlinks: int
-    size_bytes: int
-    archive_bytes: int
-    seconds: float
-    photographs: Photographs
-    kept: int
-    kept_reasons: tuple[tuple[str, int], ...]
-    codecs: tuple[CodecTotal, ...]
-    failures: tuple[Failure, ...]
-    warnings: tuple[str, ...]
-    duplicates: int
 
 
 def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
@@ -116,7 +78,7 @@ def pack(
     options = options or PackOptions()
     archive = Path(archive_path)
     files, errors = find(sources, archive, options)
-    tally = _Tally(files, progress)
+    tally = Tally(files, progress)
     tally.failures.extend(failure(error) for error in errors)
     repeats = Repeats(files)
     outcomes = workers.run(
@@ -133,6 +95,10 @@ def pack(
     kept = tally.kinds[Kind.FILE] - tally.lossy.files
     if options.coding.strip_gps and kept:
         tally.warnings.append(f"GPS was taken out of lossy photographs only; files kept bit-exact, with all that they hold: {kept:,}")
+    if lost := sorted(tally.attributes_lost + repeats.attributes_lost):
+        tally.warnings.append(
+            f"extended attributes that cannot be read or are above 256 KiB were left out of {len(lost):,} members, first {lost[0]}"
+        )
     return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
 
 
@@ -170,9 +136,7 @@ def _crew_size(files: Iterable[SourceFile], most: int) -> int:
     return max(1, min(most, coded, weight // WORTH_A_WORKER_BYTES))
 
 
-def _write(
-    writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: _Tally
-) -> None:
+def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: Tally) -> None:
     """One item into the archive, or its errors into the tally. Raises ModelError."""
     item, value, crash = outcome.item, outcome.value, outcome.crash
     if isinstance(outcome.error, ModelError):
@@ -184,7 +148,10 @@ def _write(
         if outcome.error is not None:
             raise outcome.error if isinstance(outcome.error, MemberError) else MemberError(display(item.name), str(outcome.error))
         if item.kind is not Kind.FILE:
-            member = Member(item.name, item.kind, item.mode, item.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, item.link_target)
+            member = Member(
+                item.name, item.kind, item.mode, item.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, item.link_target,
+                birth_ns=item.birth_ns, attributes=tally.kept_attributes(item, item.attributes),
+            )  # fmt: skip
             writer.add(member, ())
             tally.add(member, "")
         elif isinstance(value, Coded):
@@ -198,7 +165,7 @@ def _write(
         tally.fail(item, error)
 
 
-def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: _Tally) -> None:
+def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: Tally) -> None:
     """Small files: those that share a stream as one group, with their twins; the others like any file."""
     shared: list[tuple[SourceFile, Coded]] = []
     for source, result in zip(batch.files, coded.files if coded else [None] * len(batch.files), strict=True):
@@ -216,7 +183,7 @@ def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, 
     grouped: list[tuple[Member, str]] = []
     share = groups.shares(len(coded.payload), [file.encoded.size_bytes for _, file in shared]) if coded else []
     for (source, file), payload_bytes in zip(shared, share, strict=True):
-        member = dataclasses.replace(_member(source, file, 0), payload_bytes=payload_bytes, grouped=True)
+        member = dataclasses.replace(_member(source, file, 0, tally), payload_bytes=payload_bytes, grouped=True)
         repeats.remember(member, file.encoded.note)
         grouped.append((repeats.linked(source, member), file.encoded.note))
     for source in batch.twins:
@@ -226,7 +193,7 @@ def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, 
                 _store(writer, source, "", repeats, tally)
             except MemberError as error:
                 tally.fail(source, error)
-        elif shared:
+        elif shared and not twin[0].attributes:  # in a record of its own they may be as large as they like
             grouped.append((dataclasses.replace(repeats.linked(source, twin[0]), grouped=True), twin[1]))
         else:
             writer.add(repeats.linked(source, twin[0]), ())
@@ -237,23 +204,24 @@ def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, 
             tally.add(member, note)
 
 
-def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: _Tally) -> None:
+def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: Tally) -> None:
     parts = _split(coded.encoded)
-    member = _member(source, coded, len(parts))
+    member = _member(source, coded, len(parts), tally)
     writer.add(repeats.linked(source, member), parts)
     repeats.remember(member, coded.encoded.note)
     tally.add(member, coded.encoded.note)
 
 
-def _member(source: SourceFile, coded: Coded, parts: int) -> Member:
+def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Member:
     encoded, stamp = coded.encoded, coded.stamp
     return Member(
         source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
-        encoded.codec_id, len(encoded.payload), parts, photo=encoded.photo,
+        encoded.codec_id, len(encoded.payload), parts, photo=encoded.photo, birth_ns=stamp.birth_ns,
+        attributes=tally.kept_attributes(source, stamp.attributes),
     )  # fmt: skip
 
 
-def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: _Tally) -> None:
+def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: Tally) -> None:
     """A file that nobody coded. Raises UnreadableSource."""
     if crash:
         tally.warnings.append(f"{display(source.name)}: coding it failed ({crash}); it was kept bit-exact")
@@ -271,79 +239,13 @@ def _split(encoded: pipeline.Encoded) -> list[bytes]:
     return [payload[at : at + PART_BYTES] for at in range(0, len(payload), PART_BYTES)] or [b""]
 
 
-def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: _Tally) -> Member:
+def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: Tally) -> Member:
     """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
     with in_parts(source) as file:
         size_bytes = file.stamp.size_bytes
         member = Member(
-            source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count
-        )
+            source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count,
+            birth_ns=file.stamp.birth_ns, attributes=tally.kept_attributes(source, file.stamp.attributes),
+        )  # fmt: skip
         writer.add(repeats.linked(source, member), tally.watch(file.parts(), source))
     return member
-
-
-class _Tally:
-    """Counts what was packed and tells the caller how far the job is."""
-
-    def __init__(self, files: Sequence[SourceFile], progress: Callback) -> None:
-        self.progress = progress
-        self.files_total = sum(file.kind is Kind.FILE for file in files)
-        self.bytes_total = sum(file.size_bytes for file in files)
-        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = 0
-        self.kinds: Counter[Kind] = Counter()
-        self.codecs: dict[int, CodecTotal] = {}
-        self.lossy = CodecTotal("", 0, 0, 0)
-        self.psnrs_db: list[float] = []
-        self.reasons: Counter[str] = Counter()
-        self.failures: list[Failure] = []
-        self.warnings: list[str] = []
-
-    def add(self, member: Member, note: str) -> None:
-        self.kinds[member.kind] += 1
-        self.size_bytes += member.size_bytes
-        self.duplicates += member.duplicate
-        if member.kind is Kind.FILE:
-            empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
-            self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
-            if member.photo is None:
-                self.reasons[note or BY_CHOICE] += 1
-        if member.photo is not None:
-            self.lossy = self.lossy.plus(member)
-            self.pixels += member.photo.width_px * member.photo.height_px
-            if math.isfinite(member.photo.psnr_db):
-                self.psnrs_db.append(member.photo.psnr_db)
-        self._advance(member.kind, member.size_bytes, member.display_name)
-
-    def fail(self, source: SourceFile, error: MemberError) -> None:
-        self.failures.append(failure(error))
-        self._advance(source.kind, source.size_bytes, display(source.name))
-
-    def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
-        """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
-        ahead_bytes = 0
-        for part in parts:
-            yield part
-            ahead_bytes += len(part)
-            self._report(display(source.name), ahead_bytes)
-
-    def _advance(self, kind: Kind, size_bytes: int, name: str) -> None:
-        self.files_done += kind is Kind.FILE
-        self.bytes_done += size_bytes
-        self._report(name, 0)
-
-    def _report(self, name: str, ahead_bytes: int) -> None:
-        self.progress(Progress(self.files_done, self.files_total, self.bytes_done + ahead_bytes, self.bytes_total, self.pixels, name))
-
-    def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
-        lossy, psnrs_db = self.lossy, self.psnrs_db
-        return PackSummary(
-            archive, self.kinds[Kind.FILE], self.kinds[Kind.DIRECTORY], self.kinds[Kind.SYMLINK], self.size_bytes,
-            archive_bytes, round(seconds, 3),
-            Photographs(
-                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.pixels,
-                round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None, min(psnrs_db, default=None),
-            ),
-            self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
-            tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
-            self.duplicates,
-        )  # fmt: skip

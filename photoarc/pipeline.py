@@ -71,6 +71,15 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Small:
+    """A small file; `name` is for messages, `may_share` whether its record has room beside others."""
+
+    name: str
+    data: bytes
+    may_share: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedTogether:
     """A batch of files; those of codec `solid` have no payload of their own but share this one. `digest` is of their contents."""
 
@@ -84,19 +93,20 @@ def starts_like_picture(head: bytes) -> bool:
     return head.startswith(_PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
-def encode_small(files: Sequence[tuple[str, bytes]], options: CodingOptions) -> EncodedTogether:
-    """Code small files, given with their names, in one stream if that is smaller than each alone; pictures among them are coded alone."""
+def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedTogether:
+    """Code small files in one stream if that is smaller than each alone; pictures among them are coded alone."""
     encoded, shared = [], []
-    for number, (name, data) in enumerate(files):
+    for number, file in enumerate(files):
+        data = file.data
         if starts_like_picture(data):
-            encoded.append(encode_file(name, data, options))
+            encoded.append(encode_file(file.name, data, options))
             continue
         note = BY_CHOICE if options.mode is Mode.LOSSLESS else NO_PHOTOGRAPH
         alone = _bit_exact(data, blake3(data).digest(), note)
         encoded.append(alone)
-        if alone.codec_id == codecs.LZMA or len(data) <= LEAST_ALONE_BYTES:
+        if file.may_share and (alone.codec_id == codecs.LZMA or len(data) <= LEAST_ALONE_BYTES):
             shared.append(number)
-    contents = [files[number][1] for number in shared]
+    contents = [files[number].data for number in shared]
     payload = solid.encode_group(contents)
     cost_alone = sum(len(encoded[number].payload) + _CHUNK_BYTES for number in shared)
     if len(payload) + _GROUP_BYTES >= cost_alone or solid.decode_group(payload, [*map(len, contents)]) != contents:

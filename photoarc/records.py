@@ -20,12 +20,16 @@ MAX_PAYLOAD_BYTES = 1 << 30  # of one chunk; larger files are split in parts (se
 MAX_NAME_BYTES = 0xFFFF
 NO_DIGEST = bytes(32)  # of folders and symbolic links
 
-PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG, GROUPED_TAG = 1, 0x8002, 3, 0x8004
+PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG, GROUPED_TAG, BIRTH_TAG, ATTRIBUTES_TAG = 1, 0x8002, 3, 0x8004, 5, 6
 CRITICAL_TAG = 0x8000  # bit 15 of an extension tag: "do not use this member without understanding me"
 
 _MEMBER = Struct("<HHHHIIBBqQQ32s")
 _EXTENSION = Struct("<HI")
 _PHOTO = Struct("<IIIHHH")
+_BIRTH = Struct("<q")
+_ATTRIBUTE = Struct("<HI")
+
+Attributes = tuple[tuple[bytes, bytes], ...]  # extended attributes: names and values
 
 
 class Kind(IntEnum):
@@ -71,6 +75,7 @@ class Member:
     `needs_extension` is the tag of a critical extension that this version does not know (0: none): such a member can be listed only.
     A `duplicate` has no payload: it is that of the earlier member with this digest. `hard_link` is the name of an earlier member that
     was the same file on the disk. A `grouped` member's record and contents are in a GROUP chunk; `payload_bytes` is its share of that.
+    `birth_ns` and `attributes` (extended ones) are what the file system told, None and empty where it did not.
     """
 
     name: bytes
@@ -88,6 +93,8 @@ class Member:
     duplicate: bool = False
     hard_link: bytes = b""
     grouped: bool = False
+    birth_ns: int | None = None
+    attributes: Attributes = ()
 
     @property
     def lossy(self) -> bool:
@@ -132,6 +139,11 @@ def pack_member(member: Member) -> bytes:
         extensions += _EXTENSION.pack(HARD_LINK_TAG, len(member.hard_link)) + member.hard_link
     if member.grouped:
         extensions += _EXTENSION.pack(GROUPED_TAG, 0)
+    if member.birth_ns is not None:
+        extensions += _EXTENSION.pack(BIRTH_TAG, _BIRTH.size) + _BIRTH.pack(member.birth_ns)
+    if member.attributes:
+        attributes = b"".join(_ATTRIBUTE.pack(len(name), len(value)) + name + value for name, value in member.attributes)
+        extensions += _EXTENSION.pack(ATTRIBUTES_TAG, len(attributes)) + attributes
     fixed = _MEMBER.pack(
         len(member.name), len(member.link_target), member.codec_id, member.mode, len(extensions), member.parts, member.kind, 0,
         member.mtime_ns, member.size_bytes, member.payload_bytes, member.digest,
@@ -161,7 +173,7 @@ def parse_member(data: bytes) -> Member:
         raise FormatError("a file record in a group declares parts of its own", section="4.7")
     return Member(
         data[_MEMBER.size : link_at], _KINDS[kind_n], mode, mtime_ns, size_bytes, digest, codec_id, payload_bytes, parts,
-        data[link_at:ext_at], found.photo, found.needs, found.duplicate, found.hard_link, found.grouped,
+        data[link_at:ext_at], found.photo, found.needs, found.duplicate, found.hard_link, found.grouped, found.birth_ns, found.attributes,
     )  # fmt: skip
 
 
@@ -173,6 +185,8 @@ class _Extensions:
     duplicate: bool = False
     hard_link: bytes = b""
     grouped: bool = False
+    birth_ns: int | None = None
+    attributes: Attributes = ()
     needs: int = 0
 
 
@@ -200,7 +214,25 @@ def _parse_extensions(data: bytes, at: int) -> _Extensions:
             found.grouped = True
         elif tag == HARD_LINK_TAG:
             found.hard_link = data[at : at + length]
+        elif tag == BIRTH_TAG and length == _BIRTH.size:
+            (found.birth_ns,) = _BIRTH.unpack_from(data, at)
+        elif tag == ATTRIBUTES_TAG:
+            found.attributes = _parse_attributes(data[at : at + length])
         elif tag & CRITICAL_TAG:
             found.needs = found.needs or tag
         at += length
     return found
+
+
+def _parse_attributes(data: bytes) -> Attributes:
+    found, at = [], 0
+    while at < len(data):
+        if len(data) - at < _ATTRIBUTE.size:
+            raise FormatError("an extended attribute is cut", section="4.8")
+        name_n, value_n = _ATTRIBUTE.unpack_from(data, at)
+        at += _ATTRIBUTE.size
+        if name_n + value_n > len(data) - at:
+            raise FormatError(f"an extended attribute declares {name_n + value_n} bytes, {len(data) - at} are left", section="4.8")
+        found.append((data[at : at + name_n], data[at + name_n : at + name_n + value_n]))
+        at += name_n + value_n
+    return tuple(found)

@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
-from photoarc import pipeline
+from photoarc import attributes, pipeline
 from photoarc.archive import PART_BYTES
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
+from photoarc.records import Attributes
 from photoarc.scan import SourceFile
 
 MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
@@ -24,11 +25,16 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What the file system said about a file while it was read. `mode` holds permission bits only."""
+    """What the file system said about a file while it was read. `mode` holds permission bits only.
+
+    Extended attributes are None if there are some that cannot be kept.
+    """
 
     size_bytes: int
     mtime_ns: int
     mode: int
+    birth_ns: int | None = None
+    attributes: Attributes | None = ()
 
 
 @contextmanager
@@ -54,13 +60,14 @@ def _open(source: SourceFile) -> BinaryIO:
 
 def _stamp(file: BinaryIO) -> Stamp:
     found = os.fstat(file.fileno())
-    return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode))
+    extended = attributes.read(file.fileno())
+    return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), attributes.birth_ns(found), extended)
 
 
 def _check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_bytes: int) -> None:
-    after = _stamp(file)
-    if (size_bytes, after.mtime_ns) != (before.size_bytes, before.mtime_ns):
-        changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.size_bytes)}" if size_bytes != before.size_bytes else "new date"
+    after = os.fstat(file.fileno())
+    if (size_bytes, after.st_mtime_ns) != (before.size_bytes, before.mtime_ns):
+        changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.st_size)}" if size_bytes != before.size_bytes else "new date"
         raise UnreadableSource(display(source.name), f"it changed while it was read ({changed}); pack it again when it is finished")
 
 

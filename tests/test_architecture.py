@@ -23,6 +23,7 @@ LAYERS = [
     {
         "pack",
         "coding",
+        "summary",
         "unpack",
         "duplicates",
         "verify",
@@ -42,7 +43,7 @@ LAYERS = [
     {"models"},
     {"entropy"},
     {"pictures"},
-    {"container", "salvage", "partial", "scan", "extract"},
+    {"container", "salvage", "partial", "scan", "extract", "attributes"},
     {"frames"},
     {"records"},
     {"names"},
@@ -71,6 +72,7 @@ NO_NUMPY = {
     "archive.py",
     "scan.py",
     "extract.py",
+    "attributes.py",
 }
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

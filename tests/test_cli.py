@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 import photoarc
 from photoarc import cli, report
 from photoarc.inspection import CodecTotal
-from photoarc.pack import PackSummary, Photographs
+from photoarc.summary import PackSummary, Photographs
 
 NEVER_FOR_HELP = {"numpy", "onnxruntime", "PIL", "rich", "pathspec", "constriction", "pyjpegxl", "multiprocessing", "pydantic"}
 NEVER_FOR_LIST = NEVER_FOR_HELP - {"pydantic"}  # typer checks arguments with it

@@ -24,7 +24,7 @@ from photoarc.duplicates import groups as identical
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, MemberError, ModelMissing, PayloadCorrupt, PhotoarcError
 from photoarc.frames import ChunkType, GroupRecord
 from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc.pipeline import CodingOptions, Mode, Small
 from photoarc.records import NO_DIGEST, Kind, Member, pack_member, parse_member
 from photoarc.scan import SourceFile, scan
 from photoarc.unpack import UnpackOptions, unpack
@@ -161,23 +161,23 @@ def test_batches_are_of_one_kind_and_bounded() -> None:
 
 def test_a_group_only_where_it_is_smaller() -> None:
     options = CodingOptions(Mode.LOSSLESS)
-    one = pipeline.encode_small([("a.txt", b"some text " * 50)], options)
+    one = pipeline.encode_small([Small("a.txt", b"some text " * 50)], options)
     assert ([file.codec_id for file in one.files], one.payload) == ([codecs.LZMA], b"")
-    noise = [("", os.urandom(10_000)) for _ in range(5)]
+    noise = [Small("", os.urandom(10_000)) for _ in range(5)]
     assert {file.codec_id for file in pipeline.encode_small(noise, options).files} == {codecs.STORE}
     assert pipeline.encode_small([], options).files == ()
     rng = random.Random(0)
-    texts = [("", many_files.xmp(rng, number)) for number in range(5)]
+    texts = [Small("", many_files.xmp(rng, number)) for number in range(5)]
     together = pipeline.encode_small(texts, options)
-    alone = [pipeline.encode_file("", data, options) for _, data in texts]
+    alone = [pipeline.encode_file("", text.data, options) for text in texts]
     assert len(together.payload) < sum(len(file.payload) for file in alone)
-    assert solid.decode_group(together.payload, [len(data) for _, data in texts]) == [data for _, data in texts]
+    assert solid.decode_group(together.payload, [len(text.data) for text in texts]) == [text.data for text in texts]
 
 
 def test_a_coder_that_errs_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = lambda payload, sizes: [bytes(size) for size in sizes]  # noqa: E731
     monkeypatch.setattr(solid, "decode_group", wrong)
-    together = pipeline.encode_small([("", b"a" * 100), ("", b"b" * 100)], CodingOptions(Mode.LOSSLESS))
+    together = pipeline.encode_small([Small("", b"a" * 100), Small("", b"b" * 100)], CodingOptions(Mode.LOSSLESS))
     assert {file.codec_id for file in together.files} == {codecs.LZMA}
 
 
