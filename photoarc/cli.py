@@ -49,6 +49,16 @@ def pack(
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
     ] = "fast",
     quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = 70,
+    min_gain: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=99,
+            metavar="PERCENT",
+            help="Code a JPEG lossily once more only if that is smaller than bit-exact by this much. [default: 10]",
+            show_default=False,
+        ),
+    ] = None,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
@@ -73,14 +83,21 @@ def pack(
     with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
         from photoarc import report
-        from photoarc.pipeline import CodingOptions, Mode
+        from photoarc.pipeline import MIN_GAIN_PERCENT, CodingOptions, Mode
         from photoarc.progress import failure
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
-        options = packing.PackOptions(CodingOptions(Mode(mode), quality, strip == "gps"), jobs or 0, excludes, force)
+        options = packing.PackOptions(
+            CodingOptions(Mode(mode), quality, strip == "gps", MIN_GAIN_PERCENT if min_gain is None else min_gain),
+            jobs or 0,
+            excludes,
+            force,
+        )
         failures: Sequence[Failure]
         if strip and mode == "lossless":
             raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")
+        if min_gain is not None and mode == "lossless":
+            raise UsageError("--min-gain is about lossy photographs, and --mode lossless has none; choose one")
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)

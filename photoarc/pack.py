@@ -88,7 +88,9 @@ def pack(
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
-    identity = archive_id(files, f"{options.coding.mode} {options.coding.quality}" + " strip gps" * options.coding.strip_gps)
+    coding = options.coding
+    asked = f"{coding.mode} {coding.quality} {coding.min_gain_percent:g}" + " strip gps" * coding.strip_gps
+    identity = archive_id(files, asked)
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
         for outcome in outcomes:
             _write(writer, outcome, repeats, tally)

@@ -1,7 +1,8 @@
 """One source file: decide, encode, decode back and compare, fall back; and the inverse.
 
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
-    |no                          |no: also smaller than bit-exact?      --yes-->  lossy (asked band by band, before each is synthesised)
+    |no                          |no: also smaller than bit-exact,      --yes-->  lossy (asked band by band, before each is synthesised)
+    |                            |    JPEG files by `min_gain`?
     v                            v
 bit-exact: jpegxl, composite (JPEG files), png (PNG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 
@@ -23,7 +24,7 @@ from photoarc import codecs
 from photoarc.codecs import general, solid, store
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.pictures import NO_PHOTOGRAPH
-from photoarc.records import PhotoInfo
+from photoarc.records import PhotoInfo, SourceFormat
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,6 +33,11 @@ BY_CHOICE = "bit-exact by choice"  # the note on a file that nobody asked to cod
 LARGE_FILE_BYTES = 64 << 20
 # Below this share of the file, bit-exact coding cannot win (JPEG XL saves about a fifth of a JPEG): it is not even tried.
 CLEARLY_SMALLER = 0.6
+# ... and this is what it leaves of a JPEG at least, as far as it matters (one in 37 had less without being flat).
+LEAST_BIT_EXACT = 2 / 3
+# A second loss for less than this is not worth it. Of 37 JPEGs at quality 70 the payload was smaller than the bit-exact one for 28, by a
+# tenth or more for 23: the rule keeps five files as they are and most of what lossy coding saves.
+MIN_GAIN_PERCENT = 10.0
 # A file above this that does not compress gains next to nothing in a group, and would be lost with it.
 LEAST_ALONE_BYTES = 4096
 _CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and of a group (docs/format.md sections 3.1, 4.7)
@@ -50,12 +56,14 @@ class Mode(StrEnum):
 class CodingOptions:
     """What the user asked for; quality runs from 0 to 100, 70 gives about 38 dB on the Kodak set.
 
-    `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything.
+    `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
+    lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
     """
 
     mode: Mode = Mode.FAST
     quality: float = 70.0
     strip_gps: bool = False
+    min_gain_percent: float = MIN_GAIN_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +149,19 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 
         codec_id = codecs.LEARNED
 
+    min_gain_percent = options.min_gain_percent if photo.source_format is SourceFormat.JPEG else 0.0
+    share = 1 - min_gain_percent / 100
+
     @cache
     def exact() -> Encoded:
-        return _bit_exact(data, digest, "smaller bit-exact")
+        return _bit_exact(data, digest, f"not {min_gain_percent:g}% smaller than bit-exact" if min_gain_percent else "smaller bit-exact")
 
     def too_large(size_bytes: int) -> bool:
-        if size_bytes < CLEARLY_SMALLER * len(data):
+        if size_bytes < min(CLEARLY_SMALLER, LEAST_BIT_EXACT * share) * len(data):
             return False
         if options.strip_gps and size_bytes < len(data):
             return False  # the source as it is would be smaller, but is not what was asked for
-        return len(exact().payload) <= size_bytes
+        return share * len(exact().payload) <= size_bytes
 
     try:
         payload, info = lossy.encode(photo, options.quality, too_large)

@@ -128,6 +128,8 @@ def test_dry_run_writes_nothing(photos: Path, tmp_path: Path) -> None:
         (["pack", "photos", "taken.pha"], "exists already"),
         (["pack", "photos", "out.pha", "--quality", "101"], "--quality"),
         (["pack", "photos", "out.pha", "--mode", "best"], "--mode"),
+        (["pack", "photos", "out.pha", "--min-gain", "100"], "--min-gain"),
+        (["pack", "photos", "out.pha", "--min-gain", "0", "--mode", "lossless"], "--min-gain is about lossy photographs"),
         (["pack", "photos", "out.pha", "-j", "0"], "--jobs"),
         (["pack", "photos", "out.pha", "--exclude-from", "nowhere"], "nowhere: cannot read the patterns"),
         (["unpack", "taken.pha"], "taken.pha: not a photoarc archive"),
