@@ -2,8 +2,8 @@
 
     header | MEMBER chunk, its PART chunks | MEMBER chunk | ... | INDEX chunks | footer
 
-Payloads are opaque here: `pipeline` makes them and turns them back. Only codec 0 (store) is known, because a large stored file has
-several parts, which are written and read one by one.
+Payloads are opaque here: `pipeline` makes them and turns them back. Two codecs are known: 0 (store), because a large stored file has
+several parts, which are written and read one by one; and 5 (solid), because a group of small files is one chunk with many members.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 from blake3 import blake3
 
 from photoarc import codecs, frames
-from photoarc.container import ArchiveFile, make_chunk, make_index_payload, read_chunk, read_ends, read_index, read_payload
+from photoarc.container import ArchiveFile, make_chunk, read_chunk, read_ends, read_index, read_payload
 from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, UnsupportedCodec, UsageError
 from photoarc.frames import FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
+from photoarc.groups import OpenGroups, open_group, pack_group
 from photoarc.names import display
 from photoarc.partial import PartialFile
 from photoarc.records import Kind, Member, pack_member, parse_member
@@ -92,8 +93,7 @@ class ArchiveWriter:
         `member.parts` and `member.payload_bytes` must be what `parts` will yield (ValueError otherwise). When `parts` raises, the
         member is taken back and the archive goes on without it. Raises UsageError for a name that is there already.
         """
-        if member.name in self._names:
-            raise UsageError(f"{self.path}: two members are called {member.display_name}; an archive holds every name once")
+        self._refuse_twice(member)
         start, sequence = self._file.size_bytes, self._sequence
         record = pack_member(member)
         written = count = 0
@@ -118,6 +118,21 @@ class ArchiveWriter:
         self._index(frames.pack_entry(start, record))
         self._members += 1
 
+    def add_group(self, members: Sequence[Member], payload: bytes, digest: bytes) -> None:
+        """Append small files that were coded together (docs/format.md section 4.7); `digest` is that of their contents, back to back."""
+        for member in members:
+            self._refuse_twice(member)
+        start = self._file.size_bytes
+        self._chunk(ChunkType.GROUP, pack_group(members, digest), payload)
+        for member in members:
+            self._index(frames.pack_entry(start, pack_member(member)))
+        self._names.update(member.name for member in members)
+        self._members += len(members)
+
+    def _refuse_twice(self, member: Member) -> None:
+        if member.name in self._names:
+            raise UsageError(f"{self.path}: two members are called {member.display_name}; an archive holds every name once")
+
     def _index(self, entry: bytes) -> None:
         if len(self._shards[-1]) == frames.MAX_SHARD_MEMBERS or self._shard_bytes + len(entry) > _SHARD_BYTES:
             self._shards.append([])
@@ -137,7 +152,7 @@ class ArchiveWriter:
         for number, entries in enumerate(self._shards if self._members else []):
             inflated = b"".join(entries)
             record = frames.pack_index_record(IndexRecord(number, len(entries), len(inflated)))
-            for piece in self._chunk(ChunkType.INDEX, record, make_index_payload(inflated)):
+            for piece in self._chunk(ChunkType.INDEX, record, frames.deflate(inflated)):
                 digest.update(piece)
             index_chunks += 1
         self._file.write([
@@ -161,7 +176,7 @@ class Archive:
         self.damaged: list[PayloadCorrupt] = []
         try:
             if scan:
-                found = salvage(self._source)
+                found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
                 self._tag: bytes = found.archive_tag
                 self.members: Sequence[Member] = found.members
                 self._offsets: Sequence[Sequence[int]] = found.offsets
@@ -175,6 +190,7 @@ class Archive:
             self._source.close()
             raise
         self._first_copies: dict[bytes, Member] = {}  # by digest; filled when a duplicate is read
+        self._groups = OpenGroups(self._source, self._tag)
         self._positions = {member.name: position for position, member in enumerate(self.members)}
 
     def __enter__(self) -> Archive:
@@ -236,6 +252,10 @@ class Archive:
         name, offsets = member.display_name, self._offsets[self._position(member)]
         if member.needs_extension:
             raise UnsupportedCodec(name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc")
+        if member.grouped:
+            contents = self._groups.contents(member, offsets[0])
+            yield from self._parts_of_first_copy(member) if member.duplicate else (contents,)
+            return
         count, left, at, sequence = max(member.parts, 1), member.payload_bytes, offsets[0], 0
         for part in range(count):
             at = offsets[part] if part < len(offsets) else at
@@ -293,7 +313,7 @@ class Archive:
         A wrong digest raises PayloadCorrupt after the last piece: let nobody see what was written before this returns.
         """
         name = self._file(member).display_name
-        if member.codec_id == codecs.STORE:
+        if member.codec_id in (codecs.STORE, codecs.SOLID):
             digest, size = blake3(), 0
             for part in self.payload_parts(member):
                 digest.update(part)

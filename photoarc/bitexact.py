@@ -16,9 +16,9 @@ from photoarc import codecs
 from photoarc.codecs import general, store
 from photoarc.errors import PayloadError
 from photoarc.pictures import raster
-from photoarc.pictures.png import SIGNATURE
 
 DEFAULT_EFFORT = 5
+_PNG = b"\x89PNG\r\n\x1a\n"  # not imported: `list` is to load no NumPy
 TAKES_PNG, THOROUGH = 3, 7  # from this effort on
 
 
@@ -28,7 +28,7 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):
             return found
-    if data[:8] == SIGNATURE and effort >= TAKES_PNG:
+    if data[:8] == _PNG and effort >= TAKES_PNG:
         from photoarc.codecs import png
 
         try:

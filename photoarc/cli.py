@@ -55,6 +55,16 @@ def pack(
             min=0, max=9, metavar="0..9", help="For bit-exact JPEG and PNG files: 0..2 fast, 7..9 smallest (wants photoarc[lepton])."
         ),
     ] = 5,
+    min_gain: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=99,
+            metavar="PERCENT",
+            help="Code a JPEG lossily once more only if that is smaller than bit-exact by this much. [default: 10]",
+            show_default=False,
+        ),
+    ] = None,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
@@ -79,14 +89,18 @@ def pack(
     with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
         from photoarc import report
-        from photoarc.pipeline import CodingOptions, Mode
+        from photoarc.pipeline import MIN_GAIN_PERCENT, CodingOptions, Mode
         from photoarc.progress import failure
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
-        options = packing.PackOptions(CodingOptions(Mode(mode), quality, strip == "gps", effort), jobs or 0, excludes, force)
+        gain_percent = MIN_GAIN_PERCENT if min_gain is None else min_gain
+        coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, effort)
+        options = packing.PackOptions(coding, jobs or 0, excludes, force)
         failures: Sequence[Failure]
         if strip and mode == "lossless":
             raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")
+        if min_gain is not None and mode == "lossless":
+            raise UsageError("--min-gain is about lossy photographs, and --mode lossless has none; choose one")
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
@@ -131,7 +145,7 @@ def unpack(
         with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
         show(asdict(done), report.unpack_lines(done), as_json, quiet)
-        warn(done.warnings)
+        warn((*done.warnings, *done.remarks))
         end(done.failures, "unpacked", bool(done.warnings))
 
 
@@ -148,7 +162,7 @@ def list_members(
         from photoarc.selection import select
 
         with inspection.open_archive(archive) as opened:
-            members = select(opened.members, globs or ())
+            members = sorted(select(opened.members, globs or ()), key=lambda member: member.name)
             failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
         show(value, [member.display_name for member in members] if names_only else report.list_lines(members), as_json, quiet=False)

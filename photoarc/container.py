@@ -205,22 +205,13 @@ def _footer_before(tail: bytes, tail_at: int) -> int | None:
     return None
 
 
-def make_index_payload(entries: bytes) -> bytes:
-    """Raw DEFLATE of concatenated index entries; inverse of inflate_index."""
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return deflate.compress(entries) + deflate.flush()
-
-
 def inflate_index(payload: bytes, record: bytes) -> list[tuple[int, Member, int]]:
     """Entries of one INDEX chunk: (chunk offset, member, record_bytes); raises IndexCorrupt or LimitExceeded."""
     index = frames.parse_index_record(record)
-    inflate = zlib.decompressobj(-15)
     try:
-        data = inflate.decompress(payload, index.inflated_bytes + 1)  # never more than was declared, and that is limited
-    except zlib.error as error:
-        raise IndexCorrupt(f"a part of the index cannot be inflated: {error}", section="5.1") from error
-    if len(data) != index.inflated_bytes or not inflate.eof or inflate.unused_data:
-        raise IndexCorrupt(f"a part of the index does not inflate to the declared {index.inflated_bytes} bytes", section="5.1")
+        data = frames.inflate(payload, index.inflated_bytes, section="5.1")  # never more than was declared, and that is limited
+    except FormatError as error:
+        raise IndexCorrupt(f"a part of the index is damaged: {error}", section="5.1") from error
     entries = frames.parse_entries(data)
     if len(entries) != index.members:
         raise IndexCorrupt(f"a part of the index declares {index.members} members, found {len(entries)}", section="5.1")
@@ -237,7 +228,7 @@ def read_index(source: ArchiveFile, header: FileHeader, footer: Footer) -> tuple
     names: set[bytes] = set()
     region_end = footer.archive_bytes - FOOTER_BYTES
     digest = blake3()
-    at, free_from = footer.index_offset, FILE_HEADER_BYTES
+    at, free_from, group_offset = footer.index_offset, FILE_HEADER_BYTES, -1
     try:
         for shard in range(footer.index_chunks):
             chunk = read_chunk(source, at, header.archive_id[:4])
@@ -248,13 +239,15 @@ def read_index(source: ArchiveFile, header: FileHeader, footer: Footer) -> tuple
             for offset, member, record_bytes in inflate_index(read_payload(source, chunk), chunk.record):
                 if member.name in names:
                     raise IndexCorrupt(f"the index has two members called {member.display_name}", section="5.3")
+                same_group = member.grouped and offset == group_offset
                 smallest = _smallest_extent(member, record_bytes)
-                if offset < free_from or offset % 8 or offset + smallest > footer.index_offset:
+                if not same_group and (offset < free_from or offset % 8 or offset + smallest > footer.index_offset):
                     raise IndexCorrupt(f"{member.display_name} overlaps another part of the archive", section="5.3", offset=offset)
                 names.add(member.name)
                 members.append(member)
                 offsets.append(offset)
-                free_from = offset + smallest
+                free_from = max(free_from, offset + smallest)
+                group_offset = offset if member.grouped else -1
             at = chunk.end
     except FormatError as error:
         raise IndexCorrupt(f"the index is damaged: {error}{WHAT_TO_DO}", section=error.section) from error
@@ -266,6 +259,8 @@ def read_index(source: ArchiveFile, header: FileHeader, footer: Footer) -> tuple
 
 
 def _smallest_extent(member: Member, record_bytes: int) -> int:
-    """Bytes that a member's chunks take at least (padding between parts is not known before they are read)."""
+    """Bytes that a member's chunks take at least (padding between parts, and the rest of a group, are not known before they are read)."""
+    if member.grouped:
+        return frames.chunk_bytes(frames.GROUP_RECORD_BYTES, member.payload_bytes)
     extent = frames.chunk_bytes(record_bytes, member.payload_bytes)
     return extent if member.parts < 2 else extent + (member.parts - 1) * frames.chunk_bytes(frames.PART_RECORD_BYTES, 0)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from photoarc.errors import UnreadableSource
+from photoarc.names import display
 from photoarc.records import Kind, Member
 from photoarc.scan import SourceFile
 from photoarc.sources import Stamp, in_parts
@@ -37,6 +38,7 @@ class Repeats:
         self._sizes = {size for size, files_n in sizes.items() if files_n > 1 and size >= LEAST_BYTES}
         self._coming: set[bytes] = set()
         self._twins: dict[bytes, tuple[bytes, Stamp]] = {}  # name -> digest, stamp of that reading
+        self.attributes_lost: list[str] = []  # printable names of twins with extended attributes that cannot be kept
         self._inodes: dict[tuple[int, int], Member] = {}
         self._stored: dict[bytes, tuple[Member, str]] = {}  # digest -> the member that has the payload, the note about it
 
@@ -51,6 +53,7 @@ class Repeats:
             return False  # its own turn will say so
         if stamp.size_bytes >= LEAST_BYTES and digest in self._coming:
             self._twins[source.name] = digest, stamp
+            self.attributes_lost += [display(source.name)] if stamp.attributes is None else []
             return True
         self._coming.add(digest)
         return False
@@ -75,7 +78,16 @@ class Repeats:
             return None
         first, note = self._stored[digest]
         return dataclasses.replace(
-            first, name=source.name, mode=stamp.mode, mtime_ns=stamp.mtime_ns, payload_bytes=0, parts=0, duplicate=True
+            first,
+            name=source.name,
+            mode=stamp.mode,
+            mtime_ns=stamp.mtime_ns,
+            birth_ns=stamp.birth_ns,
+            attributes=stamp.attributes or (),
+            payload_bytes=0,
+            parts=0,
+            duplicate=True,
+            grouped=False,
         ), note
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from photoarc import attributes
 from photoarc.errors import CannotWrite, MemberError, UnsafeName, UnsupportedCodec, UsageError
 from photoarc.names import display, safe_parts
 from photoarc.records import Member
@@ -101,7 +102,8 @@ class Extractor:
         self._parent: tuple[tuple[bytes, ...], _Folder] | None = None  # the last one used: archives are sorted
         self._links: list[tuple[Member, tuple[bytes, ...]]] = []
         self._folders: list[tuple[Member, tuple[bytes, ...]]] = []
-        self._count = 0
+        self._count = self.births_lost = 0
+        self.attributes_lost: list[tuple[str, str]] = []  # printable name, why not all of them could be set
 
     def __enter__(self) -> Extractor:
         return self
@@ -125,11 +127,9 @@ class Extractor:
                     write_into(file)
                     file.flush()
                     if folder.fd is not None:
-                        os.chmod(fd, member.mode & _MODE)
-                        os.utime(fd, ns=(member.mtime_ns, member.mtime_ns))
+                        self._dress(member, fd)
                 if folder.fd is None:
-                    os.utime(folder.at(temporary), ns=(member.mtime_ns, member.mtime_ns))
-                    os.chmod(folder.at(temporary), member.mode & _MODE)
+                    self._dress(member, folder.at(temporary))
                 folder.rename(temporary, parts[-1], self._force)
             except BaseException:
                 with contextlib.suppress(OSError):
@@ -213,8 +213,14 @@ class Extractor:
         with self._wrapped(member.display_name):
             folder = self._open_parent(parts)
             what: int | bytes = folder.path if folder.fd is None else folder.fd
-            os.utime(what, ns=(member.mtime_ns, member.mtime_ns))
-            os.chmod(what, member.mode & _MODE)
+            self._dress(member, what)
+
+    def _dress(self, member: Member, what: int | bytes) -> None:
+        """Extended attributes first, which a mode may forbid to set, times last. What cannot be set is counted; a mode and time must be."""
+        if why := attributes.write(what, member.attributes):
+            self.attributes_lost.append((member.display_name, why))
+        os.chmod(what, member.mode & _MODE)
+        self.births_lost += not attributes.set_times(what, member.mtime_ns, member.birth_ns)
 
     def _open_parent(self, parts: tuple[bytes, ...]) -> _Folder:
         """Folder of these components, made where missing. Raises OSError."""

@@ -3,6 +3,7 @@
     FileHeader    48 bytes  at the start of the file                      section 2
     ChunkHeader   48 bytes  before every record and payload               section 3.1
     PartRecord     8 bytes  which member a further part belongs to        section 4.4
+    GroupRecord   44 bytes  + deflated file records                       section 4.7
     IndexRecord   12 bytes  what an index payload inflates to             section 5.1
     index entry   12 bytes  + a copy of the file record                   section 5.1
     Footer       128 bytes  at the end of the file                        section 5.2
@@ -18,7 +19,7 @@ from enum import IntEnum
 from struct import Struct
 
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, NotAnArchive, Truncated, UnsupportedVersion
-from photoarc.records import MAX_PAYLOAD_BYTES, Member, parse_member
+from photoarc.records import MAX_PAYLOAD_BYTES, Member, pack_member, parse_member
 
 VERSION = (1, 0)  # written; every 1.x is read
 KNOWN_FEATURES = 0  # must-understand bits that this version understands (section 2.1)
@@ -29,13 +30,16 @@ FOOTER_MAGIC = b"\x89PHAend\n"
 
 MAX_RECORD_BYTES = 1 << 20
 MAX_SHARD_BYTES = 16 << 20  # of one index payload after inflation
-MAX_SHARD_MEMBERS = 4096
+MAX_SHARD_MEMBERS = 4096  # of one index part, and of one group
+MAX_GROUP_BYTES = 16 << 20  # of the files of one group together
 CRITICAL = 1  # chunk flag bit 0
 
 _FILE_HEADER = Struct("<8sHHII16s8xI")
 _CHUNK_HEADER = Struct("<8s4sHHIIQ8sII")
 _PART = Struct("<II")
 _INDEX = Struct("<III")
+_GROUP = Struct("<III32s")
+_LENGTH = Struct("<I")
 _ENTRY = Struct("<QI")
 _FOOTER = Struct("<8sHHII16sIQQQQ32s20xI")
 _CRC = Struct("<I")
@@ -44,6 +48,7 @@ FILE_HEADER_BYTES = _FILE_HEADER.size
 CHUNK_HEADER_BYTES = _CHUNK_HEADER.size
 FOOTER_BYTES = _FOOTER.size
 PART_RECORD_BYTES = _PART.size
+GROUP_RECORD_BYTES = _GROUP.size  # without its list of records
 
 
 class ChunkType(IntEnum):
@@ -53,6 +58,7 @@ class ChunkType(IntEnum):
     PART = 2
     INDEX = 3
     MODEL = 4
+    GROUP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,15 @@ class IndexRecord:
     shard: int
     members: int
     inflated_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """Record of a GROUP chunk (section 4.7); `size_bytes` and `digest` are of its files, back to back."""
+
+    members: tuple[Member, ...]
+    size_bytes: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +227,56 @@ def parse_index_record(data: bytes) -> IndexRecord:
             f"the limits are {MAX_SHARD_MEMBERS} and {MAX_SHARD_BYTES}"
         )
     return index
+
+
+def deflate(data: bytes) -> bytes:
+    """Raw DEFLATE (RFC 1951)."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return stream.compress(data) + stream.flush()
+
+
+def inflate(data: bytes, size_bytes: int, *, section: str) -> bytes:
+    """Inverse of deflate; never allocates more than `size_bytes`. Raises FormatError unless it is exactly that many."""
+    stream = zlib.decompressobj(-15)
+    try:
+        inflated = stream.decompress(data, size_bytes + 1)
+    except zlib.error as error:
+        raise FormatError(f"file records cannot be inflated: {error}", section=section) from error
+    if len(inflated) != size_bytes or not stream.eof or stream.unused_data:
+        raise FormatError(f"file records do not inflate to the declared {size_bytes} bytes", section=section)
+    return inflated
+
+
+def pack_group(group: GroupRecord) -> bytes:
+    """44 bytes and the deflated list of records; section 4.7."""
+    records = b"".join(_LENGTH.pack(len(record)) + record for record in map(pack_member, group.members))
+    return _GROUP.pack(len(group.members), len(records), group.size_bytes, group.digest) + deflate(records)
+
+
+def parse_group(data: bytes) -> GroupRecord:
+    """Inverse of pack_group; raises FormatError or LimitExceeded, the latter before anything is inflated."""
+    if len(data) < _GROUP.size:
+        raise FormatError(f"a group record has at least {_GROUP.size} bytes, found {len(data)}", section="4.7")
+    members_n, inflated_bytes, size_bytes, digest = _GROUP.unpack_from(data)
+    if members_n > MAX_SHARD_MEMBERS or inflated_bytes > MAX_SHARD_BYTES or size_bytes > MAX_GROUP_BYTES:
+        raise LimitExceeded(
+            f"a group declares {members_n} members, {inflated_bytes} bytes of records and {size_bytes} bytes of files; "
+            f"the limits are {MAX_SHARD_MEMBERS}, {MAX_SHARD_BYTES} and {MAX_GROUP_BYTES}"
+        )
+    records, at, members = inflate(data[_GROUP.size :], inflated_bytes, section="4.7"), 0, []
+    while at < len(records):
+        if len(records) - at < _LENGTH.size:
+            raise FormatError("a record of a group is cut", section="4.7")
+        (length,) = _LENGTH.unpack_from(records, at)
+        at += _LENGTH.size
+        if length > len(records) - at:
+            raise FormatError(f"a record of a group declares {length} bytes, {len(records) - at} are left", section="4.7")
+        members.append(parse_member(records[at : at + length]))
+        at += length
+    sizes_bytes = sum(member.size_bytes for member in members if not member.duplicate)
+    if len(members) != members_n or sizes_bytes != size_bytes or not all(member.grouped for member in members):
+        raise FormatError(f"a group declares {members_n} members of {size_bytes} bytes, its records something else", section="4.7")
+    return GroupRecord(tuple(members), size_bytes, digest)
 
 
 def pack_entry(offset: int, record: bytes) -> bytes:

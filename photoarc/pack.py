@@ -2,35 +2,35 @@
 
     scan -> SourceFiles sorted by name -> workers: read + pipeline.encode_file -> ArchiveWriter, in scan order
                                        -> large files: stored by this process, part by part
+         -> batches of small files     -> workers: read + pipeline.encode_small -> ArchiveWriter, behind the others
 
 The archive depends on the sources and the options only: the same bytes come out whatever the number of workers.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import math
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoarc import bitexact, codecs, pipeline, workers
+from photoarc import bitexact, codecs, groups, pipeline, workers
 from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
 from photoarc.codecs import lepton
+from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
-from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
-from photoarc.progress import BY_CHOICE, Callback, Failure, Progress, failure, silent
+from photoarc.progress import Callback, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
-from photoarc.sources import MAX_WHOLE_BYTES, Stamp, in_parts, read_whole, starts_like_picture
+from photoarc.sources import MAX_WHOLE_BYTES, in_parts, starts_like_picture
+from photoarc.summary import PackSummary, Tally
 
-PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp", b".tif", b".tiff", b".ppm", b".pgm")
 # A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
 WORTH_A_WORKER_BYTES = 1_000_000
 OTHER_FILES_ARE_CHEAPER = 16
@@ -44,49 +44,6 @@ class PackOptions:
     workers: int = 0
     excludes: tuple[str, ...] = ()
     force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """One file as a worker read and coded it."""
-
-    encoded: pipeline.Encoded
-    stamp: Stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Photographs:
-    """Photographs that were coded lossily; PSNR over RGB, None where every picture came back exact."""
-
-    files: int
-    size_bytes: int
-    payload_bytes: int
-    pixels: int
-    mean_psnr_db: float | None
-    min_psnr_db: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PackSummary:
-    """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
-
-    `duplicates` are stored as references to an identical file.
-    """
-
-    archive: str
-    files: int
-    directories: int
-    symlinks: int
-    size_bytes: int
-    archive_bytes: int
-    seconds: float
-    photographs: Photographs
-    kept: int
-    kept_reasons: tuple[tuple[str, int], ...]
-    codecs: tuple[CodecTotal, ...]
-    failures: tuple[Failure, ...]
-    warnings: tuple[str, ...]
-    duplicates: int
 
 
 def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
@@ -105,19 +62,13 @@ def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions
     return scan(sources, excludes=options.excludes, skip=(archive_path,))
 
 
-def code_source(options: pipeline.CodingOptions, source: SourceFile) -> Coded:
-    """Worker's part: read one file and code it. Raises UnreadableSource."""
-    data, stamp = read_whole(source)
-    return Coded(pipeline.encode_file(display(source.name), data, options), stamp)
-
-
 def pack(
     sources: Sequence[str | Path],
     archive_path: str | Path,
     options: PackOptions | None = None,
     progress: Callback = silent,
     *,
-    code: Callable[[pipeline.CodingOptions, SourceFile], Coded] = code_source,
+    code: Callable[[pipeline.CodingOptions, SourceFile | Batch], Coded | CodedBatch] = code_source,
 ) -> PackSummary:
     """Writes the archive, which appears under its name when it is complete and not before.
 
@@ -128,18 +79,19 @@ def pack(
     options = options or PackOptions()
     archive = Path(archive_path)
     files, errors = find(sources, archive, options)
-    tally = _Tally(files, progress)
+    tally = Tally(files, progress)
     tally.failures.extend(failure(error) for error in errors)
     repeats = Repeats(files)
     outcomes = workers.run(
         functools.partial(code, options.coding),
-        files,
+        _without_twins(plan(files), repeats),
         workers=_crew_size(files, options.workers or workers.usable_cores()),
-        cost=lambda file: None if repeats.is_twin(file) else _cost(file),
+        cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
     coding = options.coding
-    identity = archive_id(files, f"{coding.mode} {coding.quality} {coding.effort}" + " strip gps" * coding.strip_gps)
+    asked = f"{coding.mode} {coding.quality} {coding.effort} {coding.min_gain_percent:g}" + " strip gps" * coding.strip_gps
+    identity = archive_id(files, asked)
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
         for outcome in outcomes:
             _write(writer, outcome, repeats, tally)
@@ -148,11 +100,29 @@ def pack(
     kept = tally.kinds[Kind.FILE] - tally.lossy.files
     if coding.strip_gps and kept:
         tally.warnings.append(f"GPS was taken out of lossy photographs only; files kept bit-exact, with all that they hold: {kept:,}")
+    if lost := sorted(tally.attributes_lost + repeats.attributes_lost):
+        tally.warnings.append(
+            f"extended attributes that cannot be read or are above 256 KiB were left out of {len(lost):,} members, first {lost[0]}"
+        )
     return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
 
 
-def _cost(source: SourceFile) -> int | None:
-    """Bytes that a file takes in memory while a worker has it; None if this process stores it in parts."""
+def _without_twins(items: Iterable[SourceFile | Batch], repeats: Repeats) -> Iterator[SourceFile | Batch]:
+    """The items in their order, read ahead as far as the crew wants; in batches, what is not to be coded again is set apart."""
+    for item in items:
+        if isinstance(item, Batch):
+            files: tuple[list[SourceFile], list[SourceFile]] = [], []
+            for file in item.files:
+                files[repeats.is_twin(file)].append(file)
+            yield Batch(tuple(files[False]), tuple(files[True]))
+        else:
+            yield item
+
+
+def _cost(source: SourceFile | Batch) -> int | None:
+    """Bytes that an item takes in memory while a worker has it; None if this process stores it in parts, or has its contents."""
+    if isinstance(source, Batch):
+        return sum(file.size_bytes for file in source.files) if source.files else None
     if source.kind is not Kind.FILE:
         return None
     if source.size_bytes > pipeline.LARGE_FILE_BYTES and (source.size_bytes > MAX_WHOLE_BYTES or not starts_like_picture(source)):
@@ -171,40 +141,99 @@ def _crew_size(files: Iterable[SourceFile], most: int) -> int:
     return max(1, min(most, coded, weight // WORTH_A_WORKER_BYTES))
 
 
-def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile, Coded], repeats: Repeats, tally: _Tally) -> None:
-    """One member into the archive, or its error into the tally."""
-    source = outcome.item
+def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: Tally) -> None:
+    """One item into the archive, or its errors into the tally. Raises ModelError."""
+    item, value, crash = outcome.item, outcome.value, outcome.crash
+    if isinstance(outcome.error, ModelError):
+        raise outcome.error
+    if isinstance(item, Batch):
+        _write_batch(writer, item, value if isinstance(value, CodedBatch) else None, crash or str(outcome.error or ""), repeats, tally)
+        return
     try:
-        if isinstance(outcome.error, MemberError | ModelError):
-            raise outcome.error
         if outcome.error is not None:
-            raise MemberError(display(source.name), str(outcome.error))
-        if source.kind is not Kind.FILE:
-            member = Member(source.name, source.kind, source.mode, source.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, source.link_target)
+            raise outcome.error if isinstance(outcome.error, MemberError) else MemberError(display(item.name), str(outcome.error))
+        if item.kind is not Kind.FILE:
+            member = Member(
+                item.name, item.kind, item.mode, item.mtime_ns, 0, NO_DIGEST, codecs.STORE, 0, 0, item.link_target,
+                birth_ns=item.birth_ns, attributes=tally.kept_attributes(item, item.attributes),
+            )  # fmt: skip
             writer.add(member, ())
             tally.add(member, "")
-        elif outcome.value is not None:
-            encoded, stamp = outcome.value.encoded, outcome.value.stamp
-            parts = _split(encoded)
-            member = Member(
-                source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
-                encoded.codec_id, len(encoded.payload), len(parts), photo=encoded.photo,
-            )  # fmt: skip
-            writer.add(repeats.linked(source, member), parts)
-            repeats.remember(member, encoded.note)
-            tally.add(member, encoded.note)
-        elif (twin := repeats.twin(source)) is not None:
-            writer.add(repeats.linked(source, twin[0]), ())
+        elif isinstance(value, Coded):
+            _write_coded(writer, item, value, repeats, tally)
+        elif (twin := repeats.twin(item)) is not None:
+            writer.add(repeats.linked(item, twin[0]), ())
             tally.add(*twin)
         else:
-            if outcome.crash:
-                tally.warnings.append(f"{display(source.name)}: coding it failed ({outcome.crash}); it was kept bit-exact")
-            note = "coding failed" if outcome.crash else "large file"
-            member = _store_in_parts(writer, source, repeats, tally)
-            repeats.remember(member, note)
-            tally.add(member, note)
+            _store(writer, item, crash, repeats, tally)
     except MemberError as error:
-        tally.fail(source, error)
+        tally.fail(item, error)
+
+
+def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: Tally) -> None:
+    """Small files: those that share a stream as one group, with their twins; the others like any file."""
+    shared: list[tuple[SourceFile, Coded]] = []
+    for source, result in zip(batch.files, coded.files if coded else [None] * len(batch.files), strict=True):
+        try:
+            if isinstance(result, MemberError):
+                raise result
+            if result is None:
+                _store(writer, source, crash, repeats, tally)
+            elif result.encoded.codec_id == codecs.SOLID:
+                shared.append((source, result))
+            else:
+                _write_coded(writer, source, result, repeats, tally)
+        except MemberError as error:
+            tally.fail(source, error)
+    grouped: list[tuple[Member, str]] = []
+    share = groups.shares(len(coded.payload), [file.encoded.size_bytes for _, file in shared]) if coded else []
+    for (source, file), payload_bytes in zip(shared, share, strict=True):
+        member = dataclasses.replace(_member(source, file, 0, tally), payload_bytes=payload_bytes, grouped=True)
+        repeats.remember(member, file.encoded.note)
+        grouped.append((repeats.linked(source, member), file.encoded.note))
+    for source in batch.twins:
+        twin = repeats.twin(source)
+        if twin is None:
+            try:
+                _store(writer, source, "", repeats, tally)
+            except MemberError as error:
+                tally.fail(source, error)
+        elif shared and not twin[0].attributes:  # in a record of its own they may be as large as they like
+            grouped.append((dataclasses.replace(repeats.linked(source, twin[0]), grouped=True), twin[1]))
+        else:
+            writer.add(repeats.linked(source, twin[0]), ())
+            tally.add(*twin)
+    if coded and grouped:
+        writer.add_group([member for member, _ in grouped], coded.payload, coded.digest)
+        for member, note in grouped:
+            tally.add(member, note)
+
+
+def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: Tally) -> None:
+    parts = _split(coded.encoded)
+    member = _member(source, coded, len(parts), tally)
+    writer.add(repeats.linked(source, member), parts)
+    repeats.remember(member, coded.encoded.note)
+    tally.add(member, coded.encoded.note)
+
+
+def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Member:
+    encoded, stamp = coded.encoded, coded.stamp
+    return Member(
+        source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
+        encoded.codec_id, len(encoded.payload), parts, photo=encoded.photo, birth_ns=stamp.birth_ns,
+        attributes=tally.kept_attributes(source, stamp.attributes),
+    )  # fmt: skip
+
+
+def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: Tally) -> None:
+    """A file that nobody coded. Raises UnreadableSource."""
+    if crash:
+        tally.warnings.append(f"{display(source.name)}: coding it failed ({crash}); it was kept bit-exact")
+    note = "coding failed" if crash else "large file"
+    member = _store_in_parts(writer, source, repeats, tally)
+    repeats.remember(member, note)
+    tally.add(member, note)
 
 
 def _split(encoded: pipeline.Encoded) -> list[bytes]:
@@ -215,79 +244,13 @@ def _split(encoded: pipeline.Encoded) -> list[bytes]:
     return [payload[at : at + PART_BYTES] for at in range(0, len(payload), PART_BYTES)] or [b""]
 
 
-def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: _Tally) -> Member:
+def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: Tally) -> Member:
     """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
     with in_parts(source) as file:
         size_bytes = file.stamp.size_bytes
         member = Member(
-            source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count
-        )
+            source.name, Kind.FILE, file.stamp.mode, file.stamp.mtime_ns, size_bytes, file.digest, codecs.STORE, size_bytes, file.count,
+            birth_ns=file.stamp.birth_ns, attributes=tally.kept_attributes(source, file.stamp.attributes),
+        )  # fmt: skip
         writer.add(repeats.linked(source, member), tally.watch(file.parts(), source))
     return member
-
-
-class _Tally:
-    """Counts what was packed and tells the caller how far the job is."""
-
-    def __init__(self, files: Sequence[SourceFile], progress: Callback) -> None:
-        self.progress = progress
-        self.files_total = sum(file.kind is Kind.FILE for file in files)
-        self.bytes_total = sum(file.size_bytes for file in files)
-        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = 0
-        self.kinds: Counter[Kind] = Counter()
-        self.codecs: dict[int, CodecTotal] = {}
-        self.lossy = CodecTotal("", 0, 0, 0)
-        self.psnrs_db: list[float] = []
-        self.reasons: Counter[str] = Counter()
-        self.failures: list[Failure] = []
-        self.warnings: list[str] = []
-
-    def add(self, member: Member, note: str) -> None:
-        self.kinds[member.kind] += 1
-        self.size_bytes += member.size_bytes
-        self.duplicates += member.duplicate
-        if member.kind is Kind.FILE:
-            empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
-            self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
-            if member.photo is None:
-                self.reasons[note or BY_CHOICE] += 1
-        if member.photo is not None:
-            self.lossy = self.lossy.plus(member)
-            self.pixels += member.photo.width_px * member.photo.height_px
-            if math.isfinite(member.photo.psnr_db):
-                self.psnrs_db.append(member.photo.psnr_db)
-        self._advance(member.kind, member.size_bytes, member.display_name)
-
-    def fail(self, source: SourceFile, error: MemberError) -> None:
-        self.failures.append(failure(error))
-        self._advance(source.kind, source.size_bytes, display(source.name))
-
-    def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
-        """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
-        ahead_bytes = 0
-        for part in parts:
-            yield part
-            ahead_bytes += len(part)
-            self._report(display(source.name), ahead_bytes)
-
-    def _advance(self, kind: Kind, size_bytes: int, name: str) -> None:
-        self.files_done += kind is Kind.FILE
-        self.bytes_done += size_bytes
-        self._report(name, 0)
-
-    def _report(self, name: str, ahead_bytes: int) -> None:
-        self.progress(Progress(self.files_done, self.files_total, self.bytes_done + ahead_bytes, self.bytes_total, self.pixels, name))
-
-    def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
-        lossy, psnrs_db = self.lossy, self.psnrs_db
-        return PackSummary(
-            archive, self.kinds[Kind.FILE], self.kinds[Kind.DIRECTORY], self.kinds[Kind.SYMLINK], self.size_bytes,
-            archive_bytes, round(seconds, 3),
-            Photographs(
-                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.pixels,
-                round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None, min(psnrs_db, default=None),
-            ),
-            self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
-            tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
-            self.duplicates,
-        )  # fmt: skip

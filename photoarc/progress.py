@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from photoarc.errors import MemberError
 
-BY_CHOICE = "bit-exact by choice"  # the reason that summaries give where nobody asked for lossy coding
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -20,12 +20,16 @@ MAX_PAYLOAD_BYTES = 1 << 30  # of one chunk; larger files are split in parts (se
 MAX_NAME_BYTES = 0xFFFF
 NO_DIGEST = bytes(32)  # of folders and symbolic links
 
-PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG = 1, 0x8002, 3
+PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG, GROUPED_TAG, BIRTH_TAG, ATTRIBUTES_TAG = 1, 0x8002, 3, 0x8004, 5, 6
 CRITICAL_TAG = 0x8000  # bit 15 of an extension tag: "do not use this member without understanding me"
 
 _MEMBER = Struct("<HHHHIIBBqQQ32s")
 _EXTENSION = Struct("<HI")
 _PHOTO = Struct("<IIIHHH")
+_BIRTH = Struct("<q")
+_ATTRIBUTE = Struct("<HI")
+
+Attributes = tuple[tuple[bytes, bytes], ...]  # extended attributes: names and values
 
 
 class Kind(IntEnum):
@@ -70,7 +74,8 @@ class Member:
     `name` is '/'-separated and exact; `digest` is the BLAKE3-256 of the original bytes; `payload_bytes` counts all parts.
     `needs_extension` is the tag of a critical extension that this version does not know (0: none): such a member can be listed only.
     A `duplicate` has no payload: it is that of the earlier member with this digest. `hard_link` is the name of an earlier member that
-    was the same file on the disk.
+    was the same file on the disk. A `grouped` member's record and contents are in a GROUP chunk; `payload_bytes` is its share of that.
+    `birth_ns` and `attributes` (extended ones) are what the file system told, None and empty where it did not.
     """
 
     name: bytes
@@ -87,6 +92,9 @@ class Member:
     needs_extension: int = 0
     duplicate: bool = False
     hard_link: bytes = b""
+    grouped: bool = False
+    birth_ns: int | None = None
+    attributes: Attributes = ()
 
     @property
     def lossy(self) -> bool:
@@ -129,6 +137,13 @@ def pack_member(member: Member) -> bytes:
         extensions += _EXTENSION.pack(DUPLICATE_TAG, 0)
     if member.hard_link:
         extensions += _EXTENSION.pack(HARD_LINK_TAG, len(member.hard_link)) + member.hard_link
+    if member.grouped:
+        extensions += _EXTENSION.pack(GROUPED_TAG, 0)
+    if member.birth_ns is not None:
+        extensions += _EXTENSION.pack(BIRTH_TAG, _BIRTH.size) + _BIRTH.pack(member.birth_ns)
+    if member.attributes:
+        attributes = b"".join(_ATTRIBUTE.pack(len(name), len(value)) + name + value for name, value in member.attributes)
+        extensions += _EXTENSION.pack(ATTRIBUTES_TAG, len(attributes)) + attributes
     fixed = _MEMBER.pack(
         len(member.name), len(member.link_target), member.codec_id, member.mode, len(extensions), member.parts, member.kind, 0,
         member.mtime_ns, member.size_bytes, member.payload_bytes, member.digest,
@@ -151,19 +166,36 @@ def parse_member(data: bytes) -> Member:
         raise LimitExceeded(
             f"a file record declares a payload of {payload_bytes} bytes in {parts} parts; a part has at most {MAX_PAYLOAD_BYTES}"
         )
-    photo, duplicate, hard_link, needs = _parse_extensions(data, ext_at) if ext_n else (None, False, b"", 0)
-    if duplicate and (kind_n != Kind.FILE or payload_bytes or parts):
+    found = _parse_extensions(data, ext_at) if ext_n else _NOTHING
+    if found.duplicate and (kind_n != Kind.FILE or payload_bytes or parts):
         raise FormatError("a file record of a duplicate declares a payload of its own", section="4.5")
+    if found.grouped and (kind_n != Kind.FILE or parts):
+        raise FormatError("a file record in a group declares parts of its own", section="4.7")
     return Member(
         data[_MEMBER.size : link_at], _KINDS[kind_n], mode, mtime_ns, size_bytes, digest, codec_id, payload_bytes, parts,
-        data[link_at:ext_at], photo, needs, duplicate, hard_link,
+        data[link_at:ext_at], found.photo, found.needs, found.duplicate, found.hard_link, found.grouped, found.birth_ns, found.attributes,
     )  # fmt: skip
 
 
-def _parse_extensions(data: bytes, at: int) -> tuple[PhotoInfo | None, bool, bytes, int]:
-    """Photo, whether it is a duplicate, hard link, and the tag of the first critical extension that is unknown (0: none); section 4.2."""
+@dataclass(slots=True)
+class _Extensions:
+    """What the extensions of one record say; `needs` is the tag of the first critical one that is unknown (section 4.2)."""
+
     photo: PhotoInfo | None = None
-    duplicate, hard_link, needs = False, b"", 0
+    duplicate: bool = False
+    hard_link: bytes = b""
+    grouped: bool = False
+    birth_ns: int | None = None
+    attributes: Attributes = ()
+    needs: int = 0
+
+
+_NOTHING = _Extensions()
+
+
+def _parse_extensions(data: bytes, at: int) -> _Extensions:
+    """The rest of a record, from `at`; raises FormatError."""
+    found = _Extensions()
     while at < len(data):
         if len(data) - at < _EXTENSION.size:
             raise FormatError("an extension of a file record is cut", section="4.2")
@@ -172,15 +204,35 @@ def _parse_extensions(data: bytes, at: int) -> tuple[PhotoInfo | None, bool, byt
         if length > len(data) - at:
             raise FormatError(f"an extension of a file record declares {length} bytes, {len(data) - at} are left", section="4.2")
         if tag == PHOTO_TAG:
-            if photo is not None:
+            if found.photo is not None:
                 raise FormatError("a file record has two photograph extensions", section="4.3")
-            photo = _parse_photo(data[at : at + length])
-            needs = needs or (PHOTO_TAG if photo is None else 0)
+            found.photo = _parse_photo(data[at : at + length])
+            found.needs = found.needs or (PHOTO_TAG if found.photo is None else 0)
         elif tag == DUPLICATE_TAG and not length:
-            duplicate = True
+            found.duplicate = True
+        elif tag == GROUPED_TAG and not length:
+            found.grouped = True
         elif tag == HARD_LINK_TAG:
-            hard_link = data[at : at + length]
+            found.hard_link = data[at : at + length]
+        elif tag == BIRTH_TAG and length == _BIRTH.size:
+            (found.birth_ns,) = _BIRTH.unpack_from(data, at)
+        elif tag == ATTRIBUTES_TAG:
+            found.attributes = _parse_attributes(data[at : at + length])
         elif tag & CRITICAL_TAG:
-            needs = needs or tag
+            found.needs = found.needs or tag
         at += length
-    return photo, duplicate, hard_link, needs
+    return found
+
+
+def _parse_attributes(data: bytes) -> Attributes:
+    found, at = [], 0
+    while at < len(data):
+        if len(data) - at < _ATTRIBUTE.size:
+            raise FormatError("an extended attribute is cut", section="4.8")
+        name_n, value_n = _ATTRIBUTE.unpack_from(data, at)
+        at += _ATTRIBUTE.size
+        if name_n + value_n > len(data) - at:
+            raise FormatError(f"an extended attribute declares {name_n + value_n} bytes, {len(data) - at} are left", section="4.8")
+        found.append((data[at : at + name_n], data[at + name_n : at + name_n + value_n]))
+        at += name_n + value_n
+    return tuple(found)

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from photoarc.inspection import codec_name
 from photoarc.names import display
-from photoarc.progress import BY_CHOICE
+from photoarc.pipeline import BY_CHOICE
 from photoarc.records import Kind, Member
 
 if TYPE_CHECKING:
     from photoarc.deletion import DeleteSummary, Plan
     from photoarc.duplicates import Group
     from photoarc.inspection import Overview
-    from photoarc.pack import PackSummary
     from photoarc.progress import Failure
     from photoarc.scan import SourceFile
+    from photoarc.summary import PackSummary
     from photoarc.unpack import CheckSummary, UnpackSummary
     from photoarc.verify import VerifySummary
 
@@ -87,6 +87,10 @@ def member_json(member: Member) -> dict[str, Any]:
         "mode": f"{member.mode:04o}",
         "blake3": member.digest.hex() if member.kind is Kind.FILE else None,
     }
+    if member.birth_ns is not None:
+        value["birth_ns"] = member.birth_ns
+    if member.attributes:
+        value["attributes"] = {display(name): len(data) for name, data in member.attributes}
     if member.kind is Kind.SYMLINK:
         value["link_target"] = display(member.link_target)
     if member.hard_link:

@@ -6,7 +6,7 @@ not grow with the file: blocks of 1 MiB, and the records that were found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from photoarc import frames
@@ -33,19 +33,24 @@ class Salvaged:
 
 @dataclass(slots=True)
 class _Findings:
-    """Intact chunks so far, by sequence number; part 0 is the MEMBER chunk itself."""
+    """Intact chunks so far, by sequence number; part 0 is the MEMBER chunk itself. `open_group` names the members of a GROUP chunk."""
 
     tag: bytes | None
+    open_group: Callable[[bytes, bytes], list[Member]]
     members: dict[int, tuple[Member, Chunk]] = field(default_factory=dict)
+    groups: dict[int, tuple[list[Member], Chunk]] = field(default_factory=dict)
     parts: dict[int, dict[int, Chunk]] = field(default_factory=dict)
     known: dict[bytes, str] = field(default_factory=dict)  # names that were there, and what is wrong if it is known
     unknown_chunks: int = 0
 
 
-def salvage(source: ArchiveFile) -> Salvaged:
-    """Every intact member, in archive order. Raises NotAnArchive, UnsupportedVersion or LimitExceeded."""
+def salvage(source: ArchiveFile, open_group: Callable[[bytes, bytes], list[Member]]) -> Salvaged:
+    """Every intact member, in archive order. Raises NotAnArchive, UnsupportedVersion or LimitExceeded.
+
+    `open_group` decodes record and payload of a GROUP chunk (which is beyond this module) and raises what parsing raises.
+    """
     tag, start = _archive_tag(source)
-    findings = _Findings(tag)
+    findings = _Findings(tag, open_group)
     at, budget = start, _MAX_REREAD * source.size_bytes
     while (at := _next_magic(source, at)) >= 0:
         try:
@@ -106,6 +111,11 @@ def _take(source: ArchiveFile, chunk: Chunk, findings: _Findings) -> None:
             member = parse_member(chunk.record)
             findings.known.setdefault(member.name, "")
             findings.members.setdefault(sequence, (member, chunk))
+        elif chunk.header.type == ChunkType.GROUP:
+            members = findings.open_group(chunk.record, read_payload(source, chunk))
+            findings.groups.setdefault(sequence, (members, chunk))
+            for member in members:
+                findings.known.setdefault(member.name, "")
         elif chunk.header.type == ChunkType.PART:
             part = frames.parse_part(chunk.record)
             findings.parts.setdefault(part.member_sequence, {}).setdefault(part.part, chunk)
@@ -119,18 +129,28 @@ def _take(source: ArchiveFile, chunk: Chunk, findings: _Findings) -> None:
 
 
 def _note_damage(chunk: Chunk, findings: _Findings) -> None:
-    """The record of a damaged chunk is sound, so the member that is lost can be named."""
-    if chunk.header.type == ChunkType.MEMBER:
-        try:
-            name = parse_member(chunk.record).name
-        except (FormatError, LimitExceeded):
+    """The record of a damaged chunk is sound, so the members that are lost can be named."""
+    try:
+        if chunk.header.type == ChunkType.MEMBER:
+            lost = [parse_member(chunk.record)]
+        elif chunk.header.type == ChunkType.GROUP:
+            lost = list(frames.parse_group(chunk.record).members)
+        else:
             return
-        findings.known[name] = f"its payload is damaged (at byte {chunk.offset})"
+    except (FormatError, LimitExceeded):
+        return
+    for member in lost:
+        findings.known[member.name] = f"its payload is damaged (at byte {chunk.offset})"
 
 
 def _result(tag: bytes, findings: _Findings) -> Salvaged:
     whole: dict[bytes, tuple[Member, list[int]]] = {}
-    for sequence, (member, first) in sorted(findings.members.items()):
+    for sequence in sorted(findings.members.keys() | findings.groups.keys()):
+        if sequence in findings.groups:
+            members, chunk = findings.groups[sequence]
+            whole.update((member.name, (member, [chunk.offset])) for member in members)
+            continue
+        member, first = findings.members[sequence]
         parts = {0: first} | findings.parts.get(sequence, {})
         count = max(member.parts, 1)
         chunks = [parts[part] for part in range(min(count, len(parts) + 1)) if part in parts]

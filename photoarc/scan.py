@@ -1,4 +1,6 @@
-"""Folders -> sorted list of what to pack. Nothing is opened and no link is followed; only names and `lstat` are looked at.
+"""Folders -> sorted list of what to pack. No file is opened and no link is followed.
+
+Only names, `lstat` and the extended attributes of folders are looked at.
 
 A folder keeps its own name (`pack photos` and `pack /home/me/photos` give `photos/...`); `.`, `..` and the root give their contents.
 """
@@ -11,9 +13,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoarc import attributes
 from photoarc.errors import MemberError, UnreadableSource, UsageError
 from photoarc.names import display
-from photoarc.records import MAX_NAME_BYTES, Kind
+from photoarc.records import MAX_NAME_BYTES, Attributes, Kind
 
 _MTIME_NS = range(-(1 << 63), 1 << 63)  # what a file record can hold; some file systems go beyond
 
@@ -24,7 +27,8 @@ _SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "charac
 class SourceFile:
     """One thing to pack. `path` opens it from here, `name` is its name in the archive; both are bytes, exact.
 
-    `inode` is (device, number) of a file that has several names.
+    `inode` is (device, number) of a file that has several names. Extended attributes are those of folders (None: they cannot be kept);
+    those of files are read with the file.
     """
 
     path: bytes
@@ -35,6 +39,8 @@ class SourceFile:
     size_bytes: int
     link_target: bytes = b""
     inode: tuple[int, int] | None = None
+    birth_ns: int | None = None
+    attributes: Attributes | None = ()
 
 
 @dataclass(slots=True)
@@ -121,11 +127,13 @@ def _walk(folder: bytes, prefix: bytes, below: bytes, state: _Scan) -> None:
 
 def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
     mode, size_bytes, target = stat.S_IMODE(info.st_mode), 0, b""
+    extended: Attributes | None = ()
     inode = (info.st_dev, info.st_ino) if info.st_nlink > 1 and stat.S_ISREG(info.st_mode) else None
     if stat.S_ISREG(info.st_mode):
         kind, size_bytes = Kind.FILE, info.st_size
     elif stat.S_ISDIR(info.st_mode):
         kind = Kind.DIRECTORY
+        extended = attributes.read(path)
     elif stat.S_ISLNK(info.st_mode):
         kind = Kind.SYMLINK
         try:
@@ -141,7 +149,7 @@ def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
         state.errors.append(UnreadableSource(display(name[:80]) + "...", f"the name has {len(name)} bytes; the limit is {MAX_NAME_BYTES}"))
         return
     mtime_ns = min(max(info.st_mtime_ns, _MTIME_NS.start), _MTIME_NS.stop - 1)
-    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target, inode))
+    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target, inode, attributes.birth_ns(info), extended))
 
 
 def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:

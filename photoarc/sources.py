@@ -11,25 +11,30 @@ from typing import BinaryIO
 
 from blake3 import blake3
 
+from photoarc import attributes, pipeline
 from photoarc.archive import PART_BYTES
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
-from photoarc.pictures import raster
+from photoarc.records import Attributes
 from photoarc.scan import SourceFile
 
 MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", *raster.STARTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What the file system said about a file while it was read. `mode` holds permission bits only."""
+    """What the file system said about a file while it was read. `mode` holds permission bits only.
+
+    Extended attributes are None if there are some that cannot be kept.
+    """
 
     size_bytes: int
     mtime_ns: int
     mode: int
+    birth_ns: int | None = None
+    attributes: Attributes | None = ()
 
 
 @contextmanager
@@ -55,13 +60,14 @@ def _open(source: SourceFile) -> BinaryIO:
 
 def _stamp(file: BinaryIO) -> Stamp:
     found = os.fstat(file.fileno())
-    return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode))
+    extended = attributes.read(file.fileno())
+    return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), attributes.birth_ns(found), extended)
 
 
 def _check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_bytes: int) -> None:
-    after = _stamp(file)
-    if (size_bytes, after.mtime_ns) != (before.size_bytes, before.mtime_ns):
-        changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.size_bytes)}" if size_bytes != before.size_bytes else "new date"
+    after = os.fstat(file.fileno())
+    if (size_bytes, after.st_mtime_ns) != (before.size_bytes, before.mtime_ns):
+        changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.st_size)}" if size_bytes != before.size_bytes else "new date"
         raise UnreadableSource(display(source.name), f"it changed while it was read ({changed}); pack it again when it is finished")
 
 
@@ -88,10 +94,9 @@ def starts_like_picture(source: SourceFile) -> bool:
     """Whether the first bytes are those of a JPEG, PNG, WebP, BMP, TIFF or PNM file; False if it cannot be read."""
     try:
         with _open(source) as file, _readable(source):
-            head = file.read(16)
+            return pipeline.starts_like_picture(file.read(16))
     except UnreadableSource:
         return False
-    return head.startswith(_PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
 @dataclass(frozen=True, slots=True)

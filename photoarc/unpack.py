@@ -47,7 +47,10 @@ class UnpackOptions:
 
 @dataclass(frozen=True, slots=True)
 class UnpackSummary:
-    """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written."""
+    """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written.
+
+    `remarks` say what the destination has no place for: no fault of the archive, which keeps it.
+    """
 
     archive: str
     destination: str
@@ -59,6 +62,7 @@ class UnpackSummary:
     seconds: float
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,19 @@ def unpack(
         done = tally.done
         return UnpackSummary(
             str(archive_path), str(folder), done[Kind.FILE], done[Kind.DIRECTORY], done[Kind.SYMLINK], tally.photographs, tally.size_bytes,
-            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings),
+            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings), _remarks(extractor),
         )  # fmt: skip
+
+
+def _remarks(extractor: Extractor) -> tuple[str, ...]:
+    """What could not be restored and is no failure, each kind once."""
+    found = []
+    if lost := extractor.attributes_lost:
+        name, why = lost[0]
+        found.append(f"extended attributes of {len(lost):,} members could not be set, first {name}: {why}; the archive keeps them")
+    if extractor.births_lost:
+        found.append(f"times of birth of {extractor.births_lost:,} members cannot be set on this system; the archive keeps them")
+    return tuple(found)
 
 
 def test(archive_path: str | Path, jobs: int = 0, progress: Callback = silent) -> CheckSummary:  # noqa: PT028 (not a pytest test)
@@ -187,7 +202,7 @@ def _jobs(archive: Archive, members: Sequence[Member], options: UnpackOptions, f
 
 def _for_crew(member: Member) -> bool:
     known = member.codec_id in codecs.CODECS and not member.needs_extension
-    return member.kind is Kind.FILE and known and member.codec_id != codecs.STORE
+    return member.kind is Kind.FILE and known and member.codec_id not in (codecs.STORE, codecs.SOLID)
 
 
 def _cost(job: Job) -> int | None:

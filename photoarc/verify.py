@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoarc import attributes
 from photoarc.errors import MemberError, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display
@@ -50,7 +51,8 @@ def verify(
     """Compares every file below `against` with the member of its name, and reports members without a file.
 
     `against` names what `pack` was given, or the folder that holds it (where the archive was unpacked). Contents of files and targets
-    of links count, times and modes do not. Raises FormatError (no archive), UsageError (a folder that does not exist).
+    of links count, and extended attributes where this system has them; times and modes do not.
+    Raises FormatError (no archive), UsageError (a folder that does not exist).
     """
     if not against:
         raise UsageError("nothing to compare with: name what was packed with --against")
@@ -90,13 +92,16 @@ def difference(file: SourceFile, member: Member) -> str:
     if file.kind is Kind.SYMLINK and file.link_target != member.link_target:
         return f"points to {display(file.link_target)} now, pointed to {display(member.link_target)}"
     if file.kind is not Kind.FILE:
-        return ""
+        return _OTHER_ATTRIBUTES if attributes.differ(member.attributes, file.attributes) else ""
     with in_parts(file) as opened:
         if opened.stamp.size_bytes != member.size_bytes:
             return f"has {opened.stamp.size_bytes:,} bytes now, had {member.size_bytes:,}"
-        return "" if opened.digest == member.digest else "has other contents of the same length"
+        if opened.digest != member.digest:
+            return "has other contents of the same length"
+        return _OTHER_ATTRIBUTES if attributes.differ(member.attributes, opened.stamp.attributes) else ""
 
 
+_OTHER_ATTRIBUTES = "has other extended attributes"
 _WORDS = {Kind.FILE: "file", Kind.DIRECTORY: "folder", Kind.SYMLINK: "symbolic link"}
 
 

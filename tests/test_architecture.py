@@ -22,6 +22,8 @@ LAYERS = [
     {"cli", "console"},
     {
         "pack",
+        "coding",
+        "summary",
         "unpack",
         "duplicates",
         "verify",
@@ -35,14 +37,14 @@ LAYERS = [
         "workers",
         "folderbench",
     },
-    {"archive"},
+    {"archive", "groups"},
     {"pipeline"},
     {"bitexact"},
     {"codecs"},
     {"models"},
     {"entropy"},
     {"pictures"},
-    {"container", "salvage", "partial", "scan", "extract"},
+    {"container", "salvage", "partial", "scan", "extract", "attributes"},
     {"frames"},
     {"records"},
     {"names"},
@@ -71,6 +73,7 @@ NO_NUMPY = {
     "archive.py",
     "scan.py",
     "extract.py",
+    "attributes.py",
 }
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))

@@ -11,7 +11,7 @@ from containers import stored, write
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import archive, cli, pipeline
+from photoarc import archive, cli, coding, pipeline
 from photoarc import pack as packing
 from photoarc.duplicates import groups
 from photoarc.errors import FormatError, PayloadCorrupt
@@ -38,6 +38,11 @@ def folder(tmp_path, monkeypatch):
     return files
 
 
+@pytest.fixture
+def each_alone(monkeypatch):
+    monkeypatch.setattr(coding, "MAX_SMALL_BYTES", -1)
+
+
 def members(path="out.pha"):
     with photoarc.open(path) as opened:
         return {member.display_name.removeprefix("photos/"): member for member in opened}
@@ -59,6 +64,7 @@ def test_stored_once_and_back_as_files_of_their_own(folder, mode):
         assert Path("copy/photos", name).read_bytes() == (first if data is JPEG else data)
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_each_is_coded_once_and_the_workers_do_not_matter(folder):
     for number in range(6):  # enough to be worth a crew
         Path("photos", f"big{number}.jpg").write_bytes(JPEG + os.urandom(700_000) * 3)
@@ -75,6 +81,7 @@ def test_each_is_coded_once_and_the_workers_do_not_matter(folder):
     assert Path("one.pha").read_bytes() == Path("two.pha").read_bytes()
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_a_first_copy_that_cannot_be_packed_leaves_its_twin(folder):
     def code(options, source):
         if source.name == b"photos/a":
@@ -87,6 +94,7 @@ def test_a_first_copy_that_cannot_be_packed_leaves_its_twin(folder):
     assert check("out.pha", 1).failures == ()
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_large_files_too(folder, monkeypatch):
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 1000)
     monkeypatch.setattr(packing, "PART_BYTES", 1024)
@@ -97,6 +105,7 @@ def test_large_files_too(folder, monkeypatch):
     assert Path("copy/photos/b").read_bytes() == NOISE
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_damage_to_the_first_copy_costs_the_others(folder):
     pack(["photos"], "out.pha", LOSSLESS)
     data = Path("out.pha").read_bytes()

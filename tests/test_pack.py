@@ -12,7 +12,7 @@ from PIL import Image
 
 import photoarc
 import photoarc.records
-from photoarc import codecs, pipeline, sources
+from photoarc import codecs, coding, pipeline, sources
 from photoarc import pack as packing
 from photoarc.errors import ModelMissing, UsageError
 from photoarc.pack import Coded, PackOptions, code_source, pack
@@ -32,6 +32,12 @@ def folder(tmp_path: Path) -> Path:
     (photos / "c").write_bytes(b"")
     (photos / "to-a").symlink_to("a.txt")
     return photos
+
+
+@pytest.fixture
+def each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No batches of small files: the test is about one file at a time."""
+    monkeypatch.setattr(coding, "MAX_SMALL_BYTES", -1)
 
 
 def contents(archive: Path) -> dict[str, bytes]:
@@ -119,6 +125,7 @@ def test_an_archive_inside_its_own_source_is_left_out(folder: Path) -> None:
     assert not [name for name in contents(archive) if "out.pha" in name]
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_a_file_that_vanishes_is_reported_and_the_rest_is_packed(folder: Path, tmp_path: Path) -> None:
     done = pack([folder], tmp_path / "out.pha", LOSSLESS, code=vanish)
     assert [(failed.name, failed.kind) for failed in done.failures] == [("photos/b.bin", "UnreadableSource")]
@@ -158,6 +165,7 @@ def test_a_file_that_changed_kind_or_grew_is_reported(tmp_path: Path) -> None:
     assert (len(data), stamp.size_bytes) == (100, 100)  # edited between scan and reading: packed as it is now
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_large_files_are_stored_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "PART_BYTES", 1000)
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 2500)
@@ -172,6 +180,7 @@ def test_large_files_are_stored_in_parts(tmp_path: Path, monkeypatch: pytest.Mon
         assert archive.read("film.mp4") == data
 
 
+@pytest.mark.usefixtures("each_alone")
 @pytest.mark.parametrize("change", ["same size", "shorter", "longer"])
 def test_a_large_file_that_changes_between_its_readings_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
@@ -196,6 +205,7 @@ def test_a_large_file_that_changes_between_its_readings_leaves_no_trace(
         assert archive.names() == ["in", "in/small"]
 
 
+@pytest.mark.usefixtures("each_alone")
 def test_a_crash_of_the_coder_keeps_the_file_bit_exact(folder: Path, tmp_path: Path) -> None:
     done = pack([folder], tmp_path / "out.pha", LOSSLESS, code=fall_over)
     assert done.failures == ()

@@ -82,13 +82,32 @@ def test_a_photograph_that_would_grow_is_kept_bit_exact():
     data = pictures.jpeg(PHOTO, quality=12)
     encoded = code(data, quality=100)
     assert encoded.photo is None
-    assert encoded.note == "smaller bit-exact"
+    assert encoded.note == "not 10% smaller than bit-exact"
     assert back(encoded) == data
+
+
+def test_a_jpeg_is_coded_again_only_for_a_gain():
+    data = pictures.jpeg(PHOTO, quality=80)
+    bit_exact = len(code(data, Mode.LOSSLESS).payload)
+    lossy = len(encode_file("", data, CodingOptions(quality=60, min_gain_percent=0)).payload)
+    gain = 100 * (1 - lossy / bit_exact)
+    assert 5 < gain < 90
+    for asked, is_lossy in ((0, True), (gain - 1, True), (gain + 1, False), (99, False)):
+        encoded = encode_file("", data, CodingOptions(quality=60, min_gain_percent=asked))
+        assert (encoded.photo is not None) is is_lossy, asked
+        assert len(encoded.payload) == (lossy if is_lossy else bit_exact)
+    assert encoded.note == "not 99% smaller than bit-exact"
+    png = encode_file("", pictures.png(PHOTO), CodingOptions(quality=60, min_gain_percent=99))
+    assert png.photo is not None  # nothing was lost before
+
+
+def test_the_default_gain_is_the_documented_one():
+    assert CodingOptions().min_gain_percent == 10
 
 
 def test_a_photograph_that_would_grow_is_given_up_before_it_is_synthesised(monkeypatch):
     monkeypatch.setattr(Hyperprior, "synthesize", lambda *_: pytest.fail("was synthesised"))
-    assert code(pictures.jpeg(PHOTO, quality=12), quality=100).note == "smaller bit-exact"
+    assert code(pictures.jpeg(PHOTO, quality=12), quality=100).note == "not 10% smaller than bit-exact"
 
 
 def test_a_codec_that_fails_costs_the_coder_not_the_file(monkeypatch):

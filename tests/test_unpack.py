@@ -10,7 +10,7 @@ from blake3 import blake3
 from containers import folder, link, stored, write
 
 import photoarc
-from photoarc import codecs, selection, unpack
+from photoarc import codecs, coding, selection, unpack
 from photoarc.errors import MemberError, NotAnArchive, UsageError
 from photoarc.pack import PackOptions, pack
 from photoarc.pipeline import CodingOptions, Mode
@@ -45,6 +45,7 @@ def test_everything_is_written(archive: Path, tmp_path: Path) -> None:
 
 
 def test_a_crew_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coding, "MAX_SMALL_BYTES", -1)
     (tmp_path / "in").mkdir()
     for number in range(5):
         (tmp_path / "in" / f"{number}.txt").write_bytes(b"%d, a text that is long enough to be compressed " % number * 1000)

@@ -6,8 +6,9 @@
     2    jpegxl    no      JPEG files, JPEG XL reconstruction (ISO/IEC 18181-2 annex A): the file comes back byte for byte
     3    composite no      JPEG files as several streams: pictures by jpegxl, metadata and what follows the picture by lzma or store
     4    png       no      PNG files: pixels by lossless JPEG XL, and what makes the file's very bytes of them
-    5    lepton    no      JPEG files, Lepton: smaller than jpegxl, needs the extra `lepton`
-    6    raster    no      uncompressed TIFF, BMP and PNM files: samples by lossless JPEG XL, the rest beside them
+    5    solid     no      small files of one kind together, one raw LZMA2 stream
+    6    lepton    no      JPEG files, Lepton: smaller than jpegxl, needs the extra `lepton`
+    7    raster    no      uncompressed TIFF, BMP and PNM files: samples by lossless JPEG XL, the rest beside them
     16   learned   yes     photographs; latents with scale tables and ANS (`fast`)
     17   latents   yes     photographs; latents serialised as integers, raw LZMA2 (`lzma`)
 
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol, cast
 
-STORE, LZMA, JPEGXL, COMPOSITE, PNG, LEPTON, RASTER, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 16, 17
+STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 16, 17
 
 
 class Codec(Protocol):
@@ -48,6 +49,7 @@ CODECS: dict[int, CodecEntry] = {
     JPEGXL: CodecEntry("jpegxl", False, "photoarc.codecs.jpegxl"),
     COMPOSITE: CodecEntry("composite", False, "photoarc.codecs.composite"),
     PNG: CodecEntry("png", False, "photoarc.codecs.png"),
+    SOLID: CodecEntry("solid", False, "photoarc.codecs.solid"),
     LEPTON: CodecEntry("lepton", False, "photoarc.codecs.lepton"),
     RASTER: CodecEntry("raster", False, "photoarc.codecs.raster"),
     LEARNED: CodecEntry("learned", True, "photoarc.codecs.learned"),

@@ -1,4 +1,4 @@
-"""Codec 5, `lepton`: a JPEG file as Lepton, which comes back byte for byte (Horn et al. 2017, NSDI; docs/format.md section 7.8).
+"""Codec 6, `lepton`: a JPEG file as Lepton, which comes back byte for byte (Horn et al. 2017, NSDI; docs/format.md section 7.8).
 
 The payload is a file of Microsoft's Lepton, a few per cent smaller than JPEG XL and read by fewer programs: it is tried at high effort
 only, and needs the extra `lepton` to pack and to unpack. It takes some files that JPEG XL refuses (truncated ones), and refuses others.

@@ -1,4 +1,4 @@
-"""Codec 6, `raster`: uncompressed pictures (TIFF, BMP, PNM): samples as lossless JPEG XL, the rest of the file beside them (section 7.9).
+"""Codec 7, `raster`: uncompressed pictures (TIFF, BMP, PNM): samples as lossless JPEG XL, the rest of the file beside them (section 7.9).
 
     file     head | rows of samples, padding | tail
     payload  LZMA( head, padding, tail )    JPEG XL( band of rows )  JPEG XL( band of rows )  ..

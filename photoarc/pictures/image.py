@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import bmp, graphics, jpeg, metadata, png, webp
+from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, jpeg, metadata, png, webp
 from photoarc.pictures.metadata import Item
 from photoarc.records import SourceFormat
 
@@ -58,7 +58,7 @@ def photograph(data: bytes) -> Photograph | str:
             return _from_webp(data)
         if data[:2] == b"BM":
             return _from_bmp(data)
-        return "not a photograph format"
+        return NO_PHOTOGRAPH
     except PayloadError as error:
         return str(error)
     except MemoryError:

@@ -1,0 +1,127 @@
+"""What `pack` did, counted while it does it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from photoarc.errors import MemberError
+from photoarc.inspection import CodecTotal, codec_name
+from photoarc.names import display
+from photoarc.pipeline import BY_CHOICE
+from photoarc.progress import Callback, Failure, Progress, failure
+from photoarc.records import Attributes, Kind, Member
+from photoarc.scan import SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class Photographs:
+    """Photographs that were coded lossily; PSNR over RGB, None where every picture came back exact."""
+
+    files: int
+    size_bytes: int
+    payload_bytes: int
+    pixels: int
+    mean_psnr_db: float | None
+    min_psnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackSummary:
+    """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
+
+    `duplicates` are stored as references to an identical file.
+    """
+
+    archive: str
+    files: int
+    directories: int
+    symlinks: int
+    size_bytes: int
+    archive_bytes: int
+    seconds: float
+    photographs: Photographs
+    kept: int
+    kept_reasons: tuple[tuple[str, int], ...]
+    codecs: tuple[CodecTotal, ...]
+    failures: tuple[Failure, ...]
+    warnings: tuple[str, ...]
+    duplicates: int
+
+
+class Tally:
+    """Counts what was packed and tells the caller how far the job is."""
+
+    def __init__(self, files: Sequence[SourceFile], progress: Callback) -> None:
+        self.progress = progress
+        self.files_total = sum(file.kind is Kind.FILE for file in files)
+        self.bytes_total = sum(file.size_bytes for file in files)
+        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = 0
+        self.kinds: Counter[Kind] = Counter()
+        self.codecs: dict[int, CodecTotal] = {}
+        self.lossy = CodecTotal("", 0, 0, 0)
+        self.psnrs_db: list[float] = []
+        self.reasons: Counter[str] = Counter()
+        self.failures: list[Failure] = []
+        self.warnings: list[str] = []
+        self.attributes_lost: list[str] = []
+
+    def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
+        """Those of a record; notes the name if there are some that cannot be kept."""
+        self.attributes_lost += [display(source.name)] if found is None else []
+        return found or ()
+
+    def add(self, member: Member, note: str) -> None:
+        """A member that is in the archive; `note` says why it is kept bit-exact."""
+        self.kinds[member.kind] += 1
+        self.size_bytes += member.size_bytes
+        self.duplicates += member.duplicate
+        if member.kind is Kind.FILE:
+            empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
+            self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
+            if member.photo is None:
+                self.reasons[note or BY_CHOICE] += 1
+        if member.photo is not None:
+            self.lossy = self.lossy.plus(member)
+            self.pixels += member.photo.width_px * member.photo.height_px
+            if math.isfinite(member.photo.psnr_db):
+                self.psnrs_db.append(member.photo.psnr_db)
+        self._advance(member.kind, member.size_bytes, member.display_name)
+
+    def fail(self, source: SourceFile, error: MemberError) -> None:
+        """A file that is not."""
+        self.failures.append(failure(error))
+        self._advance(source.kind, source.size_bytes, display(source.name))
+
+    def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
+        """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
+        ahead_bytes = 0
+        for part in parts:
+            yield part
+            ahead_bytes += len(part)
+            self._report(display(source.name), ahead_bytes)
+
+    def _advance(self, kind: Kind, size_bytes: int, name: str) -> None:
+        self.files_done += kind is Kind.FILE
+        self.bytes_done += size_bytes
+        self._report(name, 0)
+
+    def _report(self, name: str, ahead_bytes: int) -> None:
+        self.progress(Progress(self.files_done, self.files_total, self.bytes_done + ahead_bytes, self.bytes_total, self.pixels, name))
+
+    def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
+        """All of it."""
+        lossy, psnrs_db = self.lossy, self.psnrs_db
+        return PackSummary(
+            archive, self.kinds[Kind.FILE], self.kinds[Kind.DIRECTORY], self.kinds[Kind.SYMLINK], self.size_bytes,
+            archive_bytes, round(seconds, 3),
+            Photographs(
+                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.pixels,
+                round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None, min(psnrs_db, default=None),
+            ),
+            self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
+            tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
+            self.duplicates,
+        )  # fmt: skip

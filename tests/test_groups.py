@@ -1,0 +1,429 @@
+"""Groups of small files: smaller than each alone, read like any member, lost together and named (docs/format.md section 4.7)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import tracemalloc
+from collections.abc import Sequence
+from pathlib import Path
+
+import many_files
+import pictures
+import pytest
+from blake3 import blake3
+from containers import ARCHIVE_ID, folder, stored
+
+import photoarc
+from photoarc import codecs, coding, frames, groups, pipeline, sources
+from photoarc.archive import ArchiveWriter
+from photoarc.codecs import solid
+from photoarc.container import make_chunk
+from photoarc.duplicates import groups as identical
+from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, MemberError, ModelMissing, PayloadCorrupt, PhotoarcError
+from photoarc.frames import ChunkType, GroupRecord
+from photoarc.pack import PackOptions, pack
+from photoarc.pipeline import CodingOptions, Mode, Small
+from photoarc.records import NO_DIGEST, Kind, Member, pack_member, parse_member
+from photoarc.scan import SourceFile, scan
+from photoarc.unpack import UnpackOptions, unpack
+from photoarc.unpack import test as check
+from photoarc.verify import verify
+
+LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Path:
+    """Sidecars of three kinds, among them an empty file, two twins, a picture with a wrong ending and noise."""
+    rng = random.Random(4)
+    album = tmp_path / "in" / "album"
+    album.mkdir(parents=True)
+    for number in range(12):
+        (album / f"{number:02}.xmp").write_bytes(many_files.xmp(rng, number))
+        (album / f"{number:02}.json").write_bytes(many_files.takeout(rng, number))
+    (album / "empty.txt").write_bytes(b"")
+    (album / "copy.xmp").write_bytes((album / "03.xmp").read_bytes())
+    (album / "picture.thm").write_bytes(pictures.jpeg(pictures.photo(160, 120)))
+    (album / "noise.bin").write_bytes(rng.randbytes(20_000))
+    os.link(album / "05.json", album / "same.json")
+    return tmp_path / "in"
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def by_name(path: Path) -> dict[str, Member]:
+    with photoarc.open(path) as archive:
+        return {member.display_name.removeprefix("in/album/"): member for member in archive}
+
+
+def test_everything_comes_back_and_is_smaller(side: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = pack([side], tmp_path / "out.pha", LOSSLESS)
+    found = by_name(tmp_path / "out.pha")
+    assert (done.files, done.duplicates, done.failures, done.warnings) == (29, 2, (), ())
+    alone = {name for name, member in found.items() if member.kind is Kind.FILE and not member.grouped}
+    assert alone == {"picture.thm", "noise.bin"}
+    assert (found["picture.thm"].codec_id, found["noise.bin"].codec_id) == (codecs.JPEGXL, codecs.STORE)
+    assert {found[name].codec_id for name in set(found) - alone if found[name].kind is Kind.FILE} == {codecs.SOLID}
+    assert found["copy.xmp"].duplicate
+    assert found["same.json"].hard_link == b"in/album/05.json"
+    assert check(tmp_path / "out.pha", 1).failures == ()
+    assert not verify(tmp_path / "out.pha", [side]).differs
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert tree(tmp_path / "to" / "in") == tree(side)
+    assert (tmp_path / "to/in/album/05.json").stat().st_nlink == 2
+    assert (tmp_path / "to/in/album/01.xmp").stat().st_mtime_ns == (side / "album/01.xmp").stat().st_mtime_ns
+
+    monkeypatch.setattr(coding, "MAX_SMALL_BYTES", -1)
+    single = pack([side], tmp_path / "single.pha", LOSSLESS)
+    incompressible = 20_000 + found["picture.thm"].payload_bytes
+    assert done.archive_bytes - incompressible < 0.4 * (single.archive_bytes - incompressible)
+
+
+def test_shares_add_up_to_what_is_stored(side: Path, tmp_path: Path) -> None:
+    done = pack([side], tmp_path / "out.pha", LOSSLESS)
+    solid_total = next(total for total in done.codecs if total.codec == "solid")
+    data = (tmp_path / "out.pha").read_bytes()
+    chunks = [frames.parse_chunk_header(data[at : at + 48]) for at in chunk_offsets(data)]
+    assert sum(chunk.payload_bytes for chunk in chunks if chunk.type == ChunkType.GROUP) == solid_total.payload_bytes
+    assert groups.shares(10, [0, 0]) == [0, 0]
+    assert groups.shares(7, [1, 1, 1]) == [2, 2, 3]
+    assert sum(groups.shares(1000, [3, 0, 77, 1])) == 1000
+
+
+def chunk_offsets(data: bytes) -> list[int]:
+    offsets, at = [], data.find(frames.CHUNK_MAGIC)
+    while at >= 0:
+        offsets.append(at)
+        at = data.find(frames.CHUNK_MAGIC, at + 1)
+    return offsets
+
+
+def test_one_by_one(side: Path, tmp_path: Path) -> None:
+    pack([side], tmp_path / "out.pha", LOSSLESS)
+    expected = tree(side)
+    for scanned in (False, True):
+        with photoarc.open(tmp_path / "out.pha", scan=scanned) as archive:
+            members = [member for member in archive if member.kind is Kind.FILE]
+            assert not archive.damaged
+            assert {member.display_name.removeprefix("in/") for member in members} == set(expected)
+            for member in random.Random(1).sample(members, len(members)):
+                assert archive.read(member) == expected[member.display_name.removeprefix("in/")]
+                assert blake3(archive.read(member.name)).digest() == member.digest
+            assert [len(group.names) for group in identical(archive)] == [2]
+            with pytest.raises(MemberError, match="not a picture"):
+                archive.image("in/album/01.xmp")
+    done = unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(only=("*.json",), workers=1))
+    assert (done.files, done.failures) == (13, ())
+    assert tree(tmp_path / "to" / "in") == {name: data for name, data in expected.items() if name.endswith(".json")}
+
+
+def test_the_workers_do_not_matter(tmp_path: Path) -> None:
+    many_files.write(tmp_path / "in", 400, 4)
+    (tmp_path / "in" / "film.mp4").write_bytes(os.urandom(20_000_000))
+    for number in range(3):
+        (tmp_path / "in" / f"{number}.jpg").write_bytes(os.urandom(1_000_000))
+    for workers in (1, 3):
+        pack([tmp_path / "in"], tmp_path / f"{workers}.pha", PackOptions(LOSSLESS.coding, workers=workers))
+    assert (tmp_path / "1.pha").read_bytes() == (tmp_path / "3.pha").read_bytes()
+    assert unpack(tmp_path / "3.pha", tmp_path / "to", UnpackOptions(workers=2)).failures == ()
+    assert tree(tmp_path / "to" / "in") == tree(tmp_path / "in")
+
+
+def test_the_lossy_modes_group_too_and_count_what_they_keep(side: Path, tmp_path: Path) -> None:
+    done = pack([side], tmp_path / "out.pha", PackOptions(CodingOptions(Mode.FAST), workers=1))
+    assert dict(done.kept_reasons)["not a photograph format"] == 28
+    assert (by_name(tmp_path / "out.pha")["01.xmp"]).codec_id == codecs.SOLID
+
+
+def source(name: bytes, size_bytes: int) -> SourceFile:
+    return SourceFile(name, name, Kind.FILE, 0o644, 0, size_bytes)
+
+
+def test_batches_are_of_one_kind_and_bounded() -> None:
+    files = [source(b"%04d%b" % (number, ending), 1000) for number in range(1500) for ending in (b".xmp", b".JSON")]
+    others = [source(b"a.jpg", 500), source(b"b.mov", 70_000), SourceFile(b"c", b"c", Kind.DIRECTORY, 0o755, 0, 0)]
+    found = coding.plan([*files, *others])
+    assert found[:3] == others
+    batches = [batch for batch in found[3:] if isinstance(batch, coding.Batch)]
+    assert sorted(file.name for batch in batches for file in batch.files) == sorted(file.name for file in files)
+    for batch in batches:
+        assert sum(file.size_bytes for file in batch.files) <= coding.BATCH_BYTES
+    assert sum(len({file.name[4:].lower() for file in batch.files}) > 1 for batch in batches) == 1  # where one kind ends
+    long_names = coding.plan([source(b"x" * 60_000 + b"%d" % number, 1) for number in range(20)])
+    assert [len(batch.files) for batch in long_names if isinstance(batch, coding.Batch)] == [8, 8, 4]
+    many = coding.plan([source(b"%d" % number, 0) for number in range(10_000)])
+    assert max(len(batch.files) for batch in many if isinstance(batch, coding.Batch)) <= frames.MAX_SHARD_MEMBERS
+
+
+def test_a_group_only_where_it_is_smaller() -> None:
+    options = CodingOptions(Mode.LOSSLESS)
+    one = pipeline.encode_small([Small("a.txt", b"some text " * 50)], options)
+    assert ([file.codec_id for file in one.files], one.payload) == ([codecs.LZMA], b"")
+    noise = [Small("", os.urandom(10_000)) for _ in range(5)]
+    assert {file.codec_id for file in pipeline.encode_small(noise, options).files} == {codecs.STORE}
+    assert pipeline.encode_small([], options).files == ()
+    rng = random.Random(0)
+    texts = [Small("", many_files.xmp(rng, number)) for number in range(5)]
+    together = pipeline.encode_small(texts, options)
+    alone = [pipeline.encode_file("", text.data, options) for text in texts]
+    assert len(together.payload) < sum(len(file.payload) for file in alone)
+    assert solid.decode_group(together.payload, [len(text.data) for text in texts]) == [text.data for text in texts]
+
+
+def test_a_coder_that_errs_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = lambda payload, sizes: [bytes(size) for size in sizes]  # noqa: E731
+    monkeypatch.setattr(solid, "decode_group", wrong)
+    together = pipeline.encode_small([Small("", b"a" * 100), Small("", b"b" * 100)], CodingOptions(Mode.LOSSLESS))
+    assert {file.codec_id for file in together.files} == {codecs.LZMA}
+
+
+def test_files_that_vanish_or_grow_cost_themselves_only(side: Path, tmp_path: Path) -> None:
+    def meddle(options: CodingOptions, item: SourceFile | coding.Batch) -> coding.Coded | coding.CodedBatch:
+        if isinstance(item, coding.Batch):
+            (side / "album" / "02.xmp").unlink(missing_ok=True)
+            (side / "album" / "03.xmp").unlink(missing_ok=True)  # has a twin that stays
+            (side / "album" / "04.xmp").write_bytes(bytes(100_000))
+        return coding.code_source(options, item)
+
+    expected = tree(side)
+    done = pack([side], tmp_path / "out.pha", LOSSLESS, code=meddle)
+    failed = {"in/album/02.xmp", "in/album/04.xmp", "in/album/03.xmp", "in/album/copy.xmp"}
+    lost = {failure.name for failure in done.failures}
+    assert {"in/album/02.xmp", "in/album/04.xmp"} < lost < failed  # of the twins the one that came second stays
+    with photoarc.open(tmp_path / "out.pha") as archive:
+        assert archive.read("in/album/copy.xmp") == expected["album/copy.xmp"]
+        assert archive.read("in/album/05.xmp") == expected["album/05.xmp"]
+    assert check(tmp_path / "out.pha", 1).failures == ()
+
+
+def test_a_crash_of_the_coder_keeps_every_file(side: Path, tmp_path: Path) -> None:
+    def fall_over(options: CodingOptions, item: SourceFile | coding.Batch) -> coding.Coded | coding.CodedBatch:
+        if isinstance(item, coding.Batch):
+            raise RuntimeError("a bug")
+        return coding.code_source(options, item)
+
+    done = pack([side], tmp_path / "out.pha", LOSSLESS, code=fall_over)
+    assert done.failures == ()
+    assert len(done.warnings) == 27
+    assert "coding it failed (RuntimeError: a bug); it was kept bit-exact" in done.warnings[0]
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert tree(tmp_path / "to" / "in") == tree(side)
+
+    def miss_the_model(options: CodingOptions, item: SourceFile | coding.Batch) -> coding.Coded | coding.CodedBatch:
+        raise ModelMissing(1, "not found")
+
+    with pytest.raises(ModelMissing):
+        pack([side], tmp_path / "other.pha", LOSSLESS, code=miss_the_model)
+
+
+def grouped(files: Sequence[tuple[bytes, bytes]]) -> tuple[list[Member], bytes, bytes]:
+    payload = solid.encode_group([data for _, data in files])
+    shares = groups.shares(len(payload), [len(data) for _, data in files])
+    members = [
+        dataclasses.replace(stored(name, data), codec_id=codecs.SOLID, parts=0, payload_bytes=share, grouped=True)
+        for (name, data), share in zip(files, shares, strict=True)
+    ]
+    return members, payload, blake3(b"".join(data for _, data in files)).digest()
+
+
+TEXTS = [(b"g/%d.txt" % number, b"the note number %d " % number * (number + 3)) for number in range(4)]
+MORE = [(b"h/%d.txt" % number, b"another note, %d " % number * 9) for number in range(3)]
+FILES = {b"a.bin": b"first", **dict(TEXTS), b"b.bin": b"between", **dict(MORE), b"c.bin": b"last"}
+
+
+def small_archive(path: Path) -> Path:
+    with ArchiveWriter(path, archive_id=ARCHIVE_ID) as writer:
+        writer.add(stored(b"a.bin", b"first"), [b"first"])
+        writer.add_group(*grouped(TEXTS))
+        writer.add(stored(b"b.bin", b"between"), [b"between"])
+        writer.add_group(*grouped(MORE))
+        writer.add(stored(b"c.bin", b"last"), [b"last"])
+    return path
+
+
+def survivors(path: Path, *, scanned: bool) -> tuple[set[bytes], bool]:
+    """Names that come back, each with its bytes, and whether anything was said."""
+    intact, said = set(), False
+    try:
+        with photoarc.open(path, scan=scanned) as archive:
+            said = bool(archive.damaged)
+            for member in archive:
+                try:
+                    assert archive.read(member) == FILES[member.name]
+                    intact.add(member.name)
+                except MemberError:
+                    said = True
+    except PhotoarcError:
+        said = True
+    return intact, said
+
+
+def test_every_flip_costs_one_group_at_most(tmp_path: Path) -> None:
+    good = small_archive(tmp_path / "a.pha").read_bytes()
+    losses = [{b"a.bin"}, set(dict(TEXTS)), {b"b.bin"}, set(dict(MORE)), {b"c.bin"}, set[bytes]()]
+    seen = []
+    for at in range(len(good)):
+        data = bytearray(good)
+        data[at] ^= 0x41
+        (tmp_path / "a.pha").write_bytes(data)
+        indexed, complained = survivors(tmp_path / "a.pha", scanned=False)
+        found, _ = survivors(tmp_path / "a.pha", scanned=True)
+        assert set(FILES) - (indexed | found) in losses, at
+        assert complained or indexed == set(FILES), at
+        seen.append(set(FILES) - found)
+    assert all(loss in seen for loss in losses)
+
+
+def test_every_cut(tmp_path: Path) -> None:
+    good = small_archive(tmp_path / "a.pha").read_bytes()
+    best: set[bytes] = set()
+    for length in range(len(good)):
+        (tmp_path / "a.pha").write_bytes(good[:length])
+        found, _ = survivors(tmp_path / "a.pha", scanned=True)
+        assert best <= found or not found
+        best = found
+    assert best == set(FILES)
+
+
+def test_lost_members_are_named(tmp_path: Path) -> None:
+    path = small_archive(tmp_path / "a.pha")
+    data = bytearray(path.read_bytes())
+    payload = grouped(TEXTS)[1]
+    data[data.index(payload) + 20] ^= 1
+    path.write_bytes(data[:-128])  # no index either
+    with photoarc.open(path, scan=True) as archive:
+        assert [error.name for error in archive.damaged] == [name.decode() for name, _ in TEXTS]
+        assert "payload is damaged" in str(archive.damaged[0])
+        assert archive.names() == ["a.bin", "b.bin", *(name.decode() for name, _ in MORE), "c.bin"]
+
+
+def test_records_in_a_group() -> None:
+    members, payload, digest = grouped(TEXTS)
+    assert parse_member(pack_member(members[0])) == members[0]
+    record = groups.pack_group(members, digest)
+    assert [member.digest for member in frames.parse_group(record).members] == [NO_DIGEST] * 4
+    assert [member for member, _ in groups.open_group(record, payload)] == members
+    with pytest.raises(FormatError, match="parts of its own"):
+        parse_member(pack_member(dataclasses.replace(members[0], parts=1)))
+    with pytest.raises(FormatError, match="parts of its own"):
+        parse_member(pack_member(dataclasses.replace(folder(b"f"), grouped=True)))
+    for cut in range(len(record)):
+        with pytest.raises(FormatError):
+            frames.parse_group(record[:cut])
+    for wrong in (payload[:-1], payload + b"x", b"", bytes([255]) + payload[1:], payload[:9] + bytes([payload[9] ^ 1]) + payload[10:]):
+        with pytest.raises(FormatError):
+            groups.open_group(record, wrong)
+
+
+def test_groups_that_lie(tmp_path: Path) -> None:
+    members, payload, digest = grouped(TEXTS)
+    size_bytes = sum(member.size_bytes for member in members)
+    good = GroupRecord(tuple(members), size_bytes, digest)
+    for lie in (
+        dataclasses.replace(good, size_bytes=size_bytes + 1),
+        dataclasses.replace(good, digest=bytes(32)),
+        dataclasses.replace(good, members=tuple(dataclasses.replace(member, grouped=False) for member in members)),
+        dataclasses.replace(good, members=(dataclasses.replace(members[0], size_bytes=2**64 - 1), *members[1:])),
+    ):
+        with pytest.raises((FormatError, LimitExceeded)):
+            groups.open_group(frames.pack_group(lie), payload)
+    with pytest.raises(LimitExceeded, match="the limits are"):
+        frames.parse_group(frames.pack_group(dataclasses.replace(good, size_bytes=frames.MAX_GROUP_BYTES + 1)))
+
+
+def test_a_bomb_takes_no_memory() -> None:
+    """A group that declares little and holds much, and one that declares much and holds little."""
+    huge = solid.encode_group([bytes(64 << 20)])
+    member = dataclasses.replace(stored(b"a", b"1234"), codec_id=codecs.SOLID, parts=0, grouped=True)
+    records = [
+        frames.pack_group(GroupRecord((member,), 4, bytes(32))),
+        frames.pack_group(
+            GroupRecord((dataclasses.replace(member, size_bytes=frames.MAX_GROUP_BYTES),), frames.MAX_GROUP_BYTES, bytes(32))
+        ),
+        frames.pack_group(GroupRecord((member,), 4, bytes(32)))[:44] + frames.deflate(bytes(64 << 20)),
+    ]
+    tracemalloc.start()
+    for record in records:
+        for payload in (huge, huge[:100]):
+            with pytest.raises((FormatError, LimitExceeded)):
+                groups.open_group(record, payload)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 4 * frames.MAX_GROUP_BYTES
+
+
+def test_an_index_that_says_something_else_than_the_group(tmp_path: Path) -> None:
+    members, payload, digest = grouped(TEXTS)
+    group = b"".join(make_chunk(ARCHIVE_ID, ChunkType.GROUP, 0, groups.pack_group(members, digest), payload))
+    plain = stored(b"z", b"z")
+    other = b"".join(make_chunk(ARCHIVE_ID, ChunkType.MEMBER, 1, pack_member(plain), b"z"))
+
+    def forged(entries: list[tuple[int, Member]]) -> Path:
+        joined = b"".join(frames.pack_entry(offset, pack_member(member)) for offset, member in entries)
+        record = frames.pack_index_record(frames.IndexRecord(0, len(entries), len(joined)))
+        index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 2, record, frames.deflate(joined)))
+        head = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)) + group + other
+        footer = frames.Footer(ARCHIVE_ID, 1, len(head), len(entries), len(head) + len(index) + 128, 0, blake3(index).digest())
+        (tmp_path / "a.pha").write_bytes(head + index + frames.pack_footer(footer))
+        return tmp_path / "a.pha"
+
+    after = 48 + len(group)
+    with photoarc.open(forged([(48, member) for member in members] + [(after, plain)])) as archive:
+        assert len(archive) == 5
+        assert check(tmp_path / "a.pha", 1).failures == ()
+    renamed = dataclasses.replace(members[0], name=b"elsewhere")
+    bigger = dataclasses.replace(members[1], size_bytes=1)
+    with photoarc.open(forged([(48, renamed), (48, bigger), (48, members[2]), (after, plain)])) as archive:
+        for name in (b"elsewhere", bigger.name):
+            with pytest.raises(PayloadCorrupt, match="another record than the index"):
+                archive.read(name)
+        assert archive.read(members[2]) == TEXTS[2][1]
+    with (
+        photoarc.open(forged([(after, members[0])])) as archive,
+        pytest.raises(PayloadCorrupt, match="a group of small files was expected"),
+    ):
+        archive.read(members[0])
+    for overlap in (
+        [(48, members[0]), (56, members[1])],
+        [(48, members[0]), (48, plain)],
+        [(48, plain), (48, members[0])],
+        [(after, plain), (48, members[0])],
+        [(48, members[0]), (after, plain), (48, members[1])],
+    ):
+        with pytest.raises(IndexCorrupt, match="overlaps"):
+            photoarc.open(forged(overlap))
+
+
+def test_the_writer_refuses_a_name_twice(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "a.pha", archive_id=ARCHIVE_ID) as writer:
+        writer.add_group(*grouped(TEXTS))
+        with pytest.raises(photoarc.UsageError, match="every name once"):
+            writer.add_group(*grouped(TEXTS[:1]))
+
+
+def test_reading_every_member_of_many_groups_decodes_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coding, "BATCH_BYTES", 20_000)
+    many_files.write(tmp_path / "in", 120, 0)
+    pack([tmp_path / "in"], tmp_path / "out.pha", LOSSLESS)
+    decoded = []
+    decode = solid.decode_group
+    monkeypatch.setattr(solid, "decode_group", lambda payload, sizes: decoded.append(len(sizes)) or decode(payload, sizes))
+    with photoarc.open(tmp_path / "out.pha") as archive:
+        for member in archive:
+            archive.test(member)
+    assert len(decoded) > 6
+    assert sum(decoded) == 120
+
+
+def test_small_files_are_read_within_their_limit(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(bytes(100))
+    found, _ = scan([tmp_path / "a.txt"])
+    (tmp_path / "a.txt").write_bytes(bytes(coding.MAX_SMALL_BYTES + 1))
+    coded = coding.code_source(LOSSLESS.coding, coding.Batch(tuple(found)))
+    assert isinstance(coded, coding.CodedBatch)
+    assert "grew" in str(coded.files[0])
+    assert sources.read_whole(found[0])[1].size_bytes == coding.MAX_SMALL_BYTES + 1

@@ -1,0 +1,122 @@
+"""docs/reference_png.py, which is docs/format.md section 7.7 as plain code, and photoarc agree on every byte."""
+
+from __future__ import annotations
+
+import random
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pictures
+import pyjpegxl
+import pytest
+from test_png_codec import ALPHA, PHOTO, png_file
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+import reference_png as reference
+
+from photoarc.codecs import deflate, huffman, matches, png, retrace
+from photoarc.codecs.matches import Parameters
+
+FILES = {
+    "rgb, small chunks": png_file(PHOTO[:50], 2, idat=100),
+    "grey": png_file(PHOTO[:50, :, :1], 0),
+    "grey and alpha": png_file(PHOTO[:50, :, :2], 4),
+    "alpha, bytes behind the end": png_file(ALPHA[:30], 6, tail=b"trailing bytes"),
+    "level 4, filtered": png_file(PHOTO[:30], 2, 4, strategy=zlib.Z_FILTERED),
+    "level 9, filtered, memory 9": png_file(PHOTO[:30], 2, 9, 9, strategy=zlib.Z_FILTERED),
+    "level 5, memory 6": png_file(PHOTO[:30], 2, 5, 6),
+    "level 7": png_file(PHOTO[:30], 2, 7),
+    "level 8": png_file(PHOTO[:30], 2, 8),
+    "fixed codes": png_file(PHOTO[:50], 2, strategy=zlib.Z_FIXED),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name: str) -> None:
+    payload = png.encode(FILES[name])
+    samples = pyjpegxl.decode_to_numpy(reference.split(payload)[2])[1]
+    assert reference.decode(payload, samples.tobytes()) == FILES[name]
+
+
+def repetitive(rng: random.Random, size_bytes: int) -> bytes:
+    """Runs, copies from near and far with a few changes, noise: long chains, long and short matches, distances around every limit."""
+    out = bytearray(rng.randbytes(40))
+    while len(out) < size_bytes:
+        kind = rng.randrange(5)
+        if kind == 0:
+            out += bytes([rng.randrange(4)]) * rng.randrange(1, 300)
+        elif kind == 1:
+            out += bytes(rng.choices(b"abc", k=rng.randrange(1, 60)))
+        elif kind == 2:
+            out += rng.randbytes(rng.randrange(1, 200))
+        else:
+            distance = min(rng.choice((rng.randrange(1, 40), rng.randrange(1, 4200), rng.randrange(32400, 32600))), len(out))
+            start = len(out) - distance
+            piece = bytearray(out[start : start + rng.choice((3, 4, 5, 6, 31, 32, 33, 100, 257, 258, 259, 300))])
+            if kind == 4:
+                piece[rng.randrange(len(piece))] ^= 1
+            out += piece
+    return bytes(out[:size_bytes])
+
+
+@pytest.mark.parametrize("level", [4, 5, 6, 7, 8, 9])
+def test_tokens(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without exceptions. Cutting the data in stretches, as photoarc does to bound memory, changes nothing."""
+    monkeypatch.setattr(matches, "_FREE_STEPS", 1 << 30)
+    rng = random.Random(level)
+    data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 6_000))  # the window is 32,768
+    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5)
+    expected = reference.tokens(data, parameters.level, parameters.memory, parameters.filtered, parameters.far, {})
+    none = np.empty(0, np.uint16)
+    for stretch_bytes in (1 << 20, 5000):
+        monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
+        found = retrace.replay(np.frombuffer(data, np.uint8), parameters, retrace.Exceptions(none.astype(np.uint32), none, none))
+        assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
+
+
+def test_the_end_of_the_window() -> None:
+    """Strings that come again at each distance around the limit, as nearest candidates and as second ones."""
+    rng = random.Random(1)
+    data = bytearray(rng.choices(range(16), k=36_000))  # their hashes are none of those of the marks
+    for second in (False, True):
+        for k in range(8):
+            mark = bytes([200 + k, 210 + second, 220, 230, 231, 232])
+            at = 100 + 20 * k + 1000 * second
+            for where in (at, at + 32_502 + k):
+                data[where : where + 6] = mark
+            if second:
+                data[at + 300 : at + 304] = mark[:4]
+    none = np.empty(0, np.uint16)
+    numbers = retrace.Exceptions(none.astype(np.uint32), none, none)
+    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9), numbers)
+    tokens = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
+    assert tokens == reference.tokens(bytes(data), 6, 9, False, False, {})
+    assert [distance for _, distance in tokens if distance > 32_495] == [*range(32_502, 32_507), *range(32_502, 32_506)]
+
+
+def test_headers() -> None:
+    rng = random.Random(7)
+    for _ in range(60):
+        skew = rng.choice((1, 2, 8, 40))
+        literals = [int(rng.random() ** skew * 3000) for _ in range(286)]
+        literals[256] = 1
+        distances = [int(rng.random() ** skew * 300) for _ in range(30)] if rng.random() < 0.8 else [0] * 30
+        if rng.random() < 0.2:  # Fibonacci's: deeper than 15 bits
+            fibonacci = [1, 1]
+            while len(fibonacci) < 25:
+                fibonacci.append(fibonacci[-1] + fibonacci[-2])
+            literals = fibonacci + [0] * 231 + [1] + [0] * 29
+        bits = reference.header(literals, distances)
+        value, count = huffman.zlib_header(literals, distances)
+        assert bits == f"{value:0{count}b}"[::-1]
+        trees = deflate.read_header(value)[1]
+        assert reference.read_header(bits) == (trees[0].tolist(), trees[1].tolist())
+
+
+def test_rows() -> None:
+    types = bytes(k % 5 for k in range(40))
+    samples = pictures.photo(24, 40)
+    rows = png._filter(samples, np.frombuffer(types, np.uint8))
+    assert reference.filtered(samples.tobytes(), 40, 72, 3, types) == rows.tobytes()
