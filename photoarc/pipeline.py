@@ -2,7 +2,7 @@
 
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
     |no                          |no: also smaller than bit-exact,      --yes-->  lossy (asked band by band, before each is synthesised)
-    |                            |    JPEG files by `min_gain`?
+    |                            |    what was lossy before by `min_gain`?
     v                            v
 bit-exact: jpegxl, composite (JPEG files), png (PNG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 
@@ -23,8 +23,8 @@ from blake3 import blake3
 from photoarc import codecs
 from photoarc.codecs import general, solid, store
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
-from photoarc.pictures import NO_PHOTOGRAPH
-from photoarc.records import PhotoInfo, SourceFormat
+from photoarc.pictures import NO_PHOTOGRAPH, heif
+from photoarc.records import PhotoInfo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,12 +58,14 @@ class CodingOptions:
 
     `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
     lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
+    `recode`: HEIC, AVIF and lossy WebP count as photographs, too.
     """
 
     mode: Mode = Mode.FAST
     quality: float = 70.0
     strip_gps: bool = False
     min_gain_percent: float = MIN_GAIN_PERCENT
+    recode: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
     encoded, shared = [], []
     for number, file in enumerate(files):
         data = file.data
-        if starts_like_picture(data):
+        if starts_like_picture(data) or (options.recode and heif.kind(data[:12])):
             encoded.append(encode_file(file.name, data, options))
             continue
         note = BY_CHOICE if options.mode is Mode.LOSSLESS else NO_PHOTOGRAPH
@@ -135,7 +137,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     from photoarc.pictures import gps, metadata
     from photoarc.pictures.image import photograph
 
-    photo = photograph(data)
+    photo = photograph(data, recode=options.recode)
     if isinstance(photo, str):
         return _bit_exact(data, digest, photo)
     if options.strip_gps:
@@ -149,7 +151,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 
         codec_id = codecs.LEARNED
 
-    min_gain_percent = options.min_gain_percent if photo.source_format is SourceFormat.JPEG else 0.0
+    min_gain_percent = options.min_gain_percent if photo.was_lossy else 0.0
     share = 1 - min_gain_percent / 100
 
     @cache
