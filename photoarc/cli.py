@@ -61,10 +61,13 @@ def pack(
             min=0,
             max=99,
             metavar="PERCENT",
-            help="Code a JPEG lossily once more only if that is smaller than bit-exact by this much. [default: 10]",
+            help="Code what was lossy (JPEG) lossily once more only if that is smaller than bit-exact by this much. [default: 10]",
             show_default=False,
         ),
     ] = None,
+    recode: Annotated[
+        bool, typer.Option("--recode", help="Also HEIC (extra [heic]), AVIF and lossy WebP lossily; HEIC and AVIF are unpacked as JPEG.")
+    ] = False,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
@@ -94,11 +97,13 @@ def pack(
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         gain_percent = MIN_GAIN_PERCENT if min_gain is None else min_gain
-        coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, effort)
+        coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort)
         options = packing.PackOptions(coding, jobs or 0, excludes, force)
         failures: Sequence[Failure]
         if strip and mode == "lossless":
             raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")
+        if recode and mode == "lossless":
+            raise UsageError("--recode changes files, and --mode lossless keeps every bit of them; choose one")
         if min_gain is not None and mode == "lossless":
             raise UsageError("--min-gain is about lossy photographs, and --mode lossless has none; choose one")
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)

@@ -2,7 +2,7 @@
 
 photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->  lossy
     |no                          |no: also smaller than bit-exact,      --yes-->  lossy (asked band by band, before each is synthesised)
-    |                            |    JPEG files by `min_gain`?
+    |                            |    what was lossy before by `min_gain`?
     v                            v
 bit-exact: jpegxl, composite (JPEG files), png (PNG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 
@@ -23,8 +23,8 @@ from blake3 import blake3
 from photoarc import bitexact, codecs
 from photoarc.codecs import solid
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
-from photoarc.pictures import NO_PHOTOGRAPH, raster
-from photoarc.records import PhotoInfo, SourceFormat
+from photoarc.pictures import raster
+from photoarc.records import PhotoInfo
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,14 +57,15 @@ class CodingOptions:
     """What the user asked for; quality runs from 0 to 100, 70 gives about 38 dB on the Kodak set.
 
     `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
-    lossily before is coded so again only for a payload that is smaller by this than the bit-exact one. `effort` 0..9 concerns
-    bit-exact files (photoarc.bitexact).
+    lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
+    `recode`: HEIC, AVIF and lossy WebP count as photographs, too. `effort` 0..9 concerns bit-exact files (photoarc.bitexact).
     """
 
     mode: Mode = Mode.FAST
     quality: float = 70.0
     strip_gps: bool = False
     min_gain_percent: float = MIN_GAIN_PERCENT
+    recode: bool = False
     effort: int = bitexact.DEFAULT_EFFORT
 
 
@@ -104,17 +105,13 @@ def starts_like_picture(head: bytes) -> bool:
 
 
 def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedTogether:
-    """Code small files in one stream if that is smaller than each alone; pictures among them are coded alone."""
+    """Code small files in one stream if that is smaller than each alone; what a codec for pictures takes stays alone."""
     encoded, shared = [], []
     for number, file in enumerate(files):
-        data = file.data
-        if starts_like_picture(data):
-            encoded.append(encode_file(file.name, data, options))
-            continue
-        note = BY_CHOICE if options.mode is Mode.LOSSLESS else NO_PHOTOGRAPH
-        alone = _bit_exact(data, blake3(data).digest(), options.effort, note)
-        encoded.append(alone)
-        if file.may_share and (alone.codec_id == codecs.LZMA or len(data) <= LEAST_ALONE_BYTES):
+        one = encode_file(file.name, file.data, options)
+        encoded.append(one)
+        tiny = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
+        if file.may_share and (one.codec_id == codecs.LZMA or tiny):
             shared.append(number)
     contents = [files[number].data for number in shared]
     payload = solid.encode_group(contents)
@@ -137,7 +134,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     from photoarc.pictures import gps, metadata
     from photoarc.pictures.image import photograph
 
-    photo = photograph(data)
+    photo = photograph(data, recode=options.recode)
     if isinstance(photo, str):
         return _bit_exact(data, digest, options.effort, photo)
     if options.strip_gps:
@@ -151,7 +148,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 
         codec_id = codecs.LEARNED
 
-    min_gain_percent = options.min_gain_percent if photo.source_format is SourceFormat.JPEG else 0.0
+    min_gain_percent = options.min_gain_percent if photo.was_lossy else 0.0
     share = 1 - min_gain_percent / 100
 
     @cache

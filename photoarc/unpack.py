@@ -21,7 +21,7 @@ from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display, safe_parts
 from photoarc.progress import Callback, Failure, Progress, failure, silent
-from photoarc.records import Kind, Member
+from photoarc.records import Kind, Member, SourceFormat
 from photoarc.selection import select
 
 if TYPE_CHECKING:
@@ -228,18 +228,28 @@ def _crew_size(members: Iterable[Member], most: int) -> int:
 
 
 def _targets(members: Sequence[Member], as_format: str | None) -> dict[bytes, bytes | MemberError]:
-    """Name to write for each member's name: another ending for photographs with --as, an error where that name is taken."""
-    if as_format is None:
-        return {member.name: member.name for member in members}
-    taken = {member.name for member in members if not member.lossy or _with_ending(member.name, as_format) == member.name}
+    """Name to write for each member's name: another ending for photographs that are written in another format.
+
+    An error where that name is taken.
+    """
+    wanted = {member.name: _target(member, as_format) for member in members}
+    taken = {name for name, target in wanted.items() if target == name}
     targets: dict[bytes, bytes | MemberError] = {name: name for name in taken}
     for member in members:
         if member.name not in targets:
-            target = _with_ending(member.name, as_format)
-            clash = CannotWrite(member.display_name, f"as {as_format} it would be called {display(target)}, the name of another file")
+            target = wanted[member.name]
+            clash = CannotWrite(member.display_name, f"it would be called {display(target)}, the name of another file; see --as")
             targets[member.name] = clash if target in taken else target
             taken.add(target)
     return targets
+
+
+def _target(member: Member, as_format: str | None) -> bytes:
+    if member.photo is None:
+        return member.name
+    if as_format is None and member.photo.source_format in (SourceFormat.AVIF, SourceFormat.HEIC):
+        as_format = "jpeg"
+    return member.name if as_format is None else _with_ending(member.name, as_format)
 
 
 def _with_ending(name: bytes, as_format: str) -> bytes:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bdrate, bubbles, codecs, complexity, crops, curves, lpips, papers, readme, rows, run, tables
+from bench import bdrate, bitexact, bubbles, codecs, complexity, crops, curves, lpips, papers, readme, rows, run, tables
 from photoarc.folderbench import metrics
 
 
@@ -313,7 +313,7 @@ def test_the_crop_sheet_finds_a_setting_for_a_rate(monkeypatch):
 
 
 RESULTS = rows.RESULTS / photoarc.__version__
-SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith("-times"))
+SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith(("-times", "-exact")))
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -328,6 +328,11 @@ def test_tables_and_figures_are_made_from_the_rows(name):
     for what, source in sources.items():
         figure = RESULTS / f"{name}-{what}.svg"
         assert rows.fingerprint(source) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
+
+
+def test_the_byte_exact_archives_are_those_measured():
+    for path in RESULTS.glob("*-exact.tsv"):
+        assert path.with_suffix(".md").read_text() == bitexact.text(bitexact.load(path)), f"stale; python -m bench.bitexact {path.stem}"
 
 
 def test_the_folders_are_those_measured():

@@ -20,14 +20,23 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, jpeg, metadata, png, webp
+from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, metadata, png, webp
 from photoarc.pictures.metadata import Item
 from photoarc.records import SourceFormat
 
 MAX_PIXELS = 500_000_000
 MIN_SIDE_PX, MIN_PIXELS = 64, 16_384  # below, a payload's fixed costs outweigh what lossy coding saves
 JPEG_QUALITY = 95  # of JPEGs written for pictures that were no JPEG
-_SOURCES = {SourceFormat.JPEG: "jpeg", SourceFormat.PNG: "png", SourceFormat.WEBP: "webp", SourceFormat.BMP: "bmp"}
+WEBP_QUALITY = 95  # of WebPs written for pictures that were lossy WebPs
+_SOURCES = {
+    SourceFormat.JPEG: "jpeg",
+    SourceFormat.PNG: "png",
+    SourceFormat.WEBP: "webp",
+    SourceFormat.BMP: "bmp",
+    SourceFormat.AVIF: "avif",
+    SourceFormat.HEIC: "heic",
+}
+_TARGETS = ("jpeg", "png", "webp", "bmp")
 
 Pixels = NDArray[np.uint8]
 
@@ -37,7 +46,8 @@ class Photograph:
     """One decoded photograph.
 
     `pixels`: (H, W, 3) RGB or (H, W, 1) grey, uint8, orientation not applied. `alpha`: (H, W) uint8 or None. `metadata` (see
-    photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; empty for other formats) are opaque to everyone but `write`.
+    photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; the quality of a lossy WebP; else empty) are opaque to everyone but
+    `write`.
     """
 
     pixels: Pixels
@@ -46,18 +56,28 @@ class Photograph:
     metadata: bytes
     writer: bytes
 
+    @property
+    def was_lossy(self) -> bool:
+        """Whether the source had lost something before."""
+        return self.source_format in (SourceFormat.JPEG, SourceFormat.AVIF, SourceFormat.HEIC) or bool(self.writer)
 
-def photograph(data: bytes) -> Photograph | str:
-    """The photograph in a file, or the reason in a few words why the file is kept bit-exact. Never raises on bad input."""
+
+def photograph(data: bytes, *, recode: bool = False) -> Photograph | str:
+    """The photograph in a file, or the reason in a few words why the file is kept bit-exact. Never raises on bad input.
+
+    `recode`: HEIC, AVIF and lossy WebP files are taken, too.
+    """
     try:
         if data[:3] == b"\xff\xd8\xff":
             return _from_jpeg(data)
         if data[:8] == png.SIGNATURE:
             return _from_png(data)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _from_webp(data)
+            return _from_webp(data, recode)
         if data[:2] == b"BM":
             return _from_bmp(data)
+        if recode and heif.kind(data[:12]):
+            return _from_heif(data)
         return NO_PHOTOGRAPH
     except PayloadError as error:
         return str(error)
@@ -111,13 +131,66 @@ def _from_png(data: bytes) -> Photograph:
     return Photograph(pixels, alpha, SourceFormat.PNG, metadata.pack(parts.metadata), b"")
 
 
-def _from_webp(data: bytes) -> Photograph:
-    parts = webp.split(data)
+def _from_webp(data: bytes, lossy_too: bool) -> Photograph:
+    parts = webp.split(data, lossy_too=lossy_too)
     _check_size(parts.width_px, parts.height_px)
     with WebPImagePlugin.WebPImageFile(io.BytesIO(parts.picture)) as picture:
         pixels, alpha = _planes(picture)
     _check_photographic(pixels)
-    return Photograph(pixels, alpha, SourceFormat.WEBP, metadata.pack(parts.metadata), b"")
+    return Photograph(pixels, alpha, SourceFormat.WEBP, metadata.pack(parts.metadata), bytes([WEBP_QUALITY] * parts.lossy))
+
+
+def _from_heif(data: bytes) -> Photograph:
+    """HEIC or AVIF, orientation not applied. Its metadata must be found in the file byte for byte: decoders like to mend them."""
+    parts = heif.split(data)
+    _check_size(parts.width_px, parts.height_px)
+    pixels, held = (_decode_avif if parts.kind == "avif" else _decode_heic)(data, parts)
+    if pixels.shape[:2] != (parts.height_px, parts.width_px):
+        raise PayloadError("a picture of another size than its container says")
+    if (bool(held.exif), bool(held.xmp), bool(held.icc)) != (parts.has_exif, parts.has_xmp, parts.has_icc):
+        raise PayloadError("metadata that the decoder does not find")
+    if not all(body in data for body in (held.exif, held.xmp, held.icc)):
+        raise PayloadError("metadata that the decoder changes")
+    if (heif.exif_orientation(held.exif) if held.exif else 1) != parts.orientation:
+        raise PayloadError("a rotation that its EXIF does not name")
+    _check_photographic(pixels)
+    metadata.to_jpeg(held)  # what is written back must have room for it
+    source = SourceFormat.AVIF if parts.kind == "avif" else SourceFormat.HEIC
+    return Photograph(pixels, None, source, metadata.pack(metadata.to_webp(held)), b"")
+
+
+def _decode_avif(data: bytes, parts: heif.Heif) -> tuple[Pixels, metadata.Common]:
+    try:
+        from PIL import AvifImagePlugin
+    except ImportError:
+        raise PayloadError("AVIF: this Pillow is too old to read it") from None
+    with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as picture:
+        if picture.size != (parts.width_px, parts.height_px):  # before memory is taken
+            raise PayloadError("a picture of another size than its container says")
+        info = picture.info
+        pixels, alpha = _planes(picture)
+    if alpha is not None:
+        raise PayloadError("transparency")
+    exif = info.get("exif", b"").removeprefix(b"Exif\0\0")
+    return pixels, metadata.Common(exif, info.get("xmp", b""), info.get("icc_profile", b"") or b"")
+
+
+def _decode_heic(data: bytes, parts: heif.Heif) -> tuple[Pixels, metadata.Common]:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise PayloadError("HEIC: pillow-heif is not installed (pip install 'photoarc[heic]')") from None
+    picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, remove_stride=True)
+    turned = parts.turns % 2
+    if picture.size != ((parts.height_px, parts.width_px) if turned else (parts.width_px, parts.height_px)):
+        raise PayloadError("a picture of another size than its container says")
+    if picture.mode not in ("RGB", "L"):
+        raise PayloadError(f"pixels of kind {picture.mode}")
+    info = picture.info
+    applied = np.asarray(picture).reshape(picture.size[1], picture.size[0], -1)
+    pixels = np.ascontiguousarray(np.rot90(applied, -parts.turns))  # libheif turns what it decodes; EXIF says so as well
+    exif = (info.get("exif") or b"").removeprefix(b"Exif\0\0")
+    return pixels, metadata.Common(exif, info.get("xmp") or b"", info.get("icc_profile") or b"")
 
 
 def _from_bmp(data: bytes) -> Photograph:
@@ -149,7 +222,7 @@ def _planes(picture: Image.Image) -> tuple[Pixels, Pixels | None]:
 
 
 def write(photo: Photograph, as_format: str | None = None) -> bytes:
-    """File bytes in the source's format, or as "png", "jpeg", "webp" or "bmp", with the metadata put back.
+    """File bytes in the source's format (AVIF, HEIC: as JPEG), or as "png", "jpeg", "webp" or "bmp", with the metadata put back.
 
     JPEG sources are written with their own quantisation tables, sampling and scan order (4:4:4 where Pillow cannot write the
     sampling), so that coefficients snap to the source's own steps. Measured on 74 JPEGs: 57.0 dB from the source's pixels at 0.97
@@ -157,8 +230,8 @@ def write(photo: Photograph, as_format: str | None = None) -> bytes:
     of the metadata has no place there. Raises PayloadError if the format cannot hold the picture or its metadata.
     """
     source = _SOURCES[photo.source_format]
-    target = as_format or source
-    if target not in _SOURCES.values():
+    target = as_format or (source if source in _TARGETS else "jpeg")
+    if target not in _TARGETS:
         raise PayloadError(f"cannot write a picture as {target!r}; choose png, jpeg or webp")
     items = metadata.unpack(photo.metadata)
     if target != source:
@@ -166,7 +239,7 @@ def write(photo: Photograph, as_format: str | None = None) -> bytes:
     if target == "png":
         return png.encode(photo.pixels, photo.alpha, items)
     if target == "webp":
-        return _write_webp(photo, items)
+        return _write_webp(photo, items, photo.writer if source == "webp" else b"")
     if photo.alpha is not None:
         raise PayloadError(f"a picture with transparency cannot be written as {target}; choose png or webp")
     if target == "bmp":
@@ -246,12 +319,16 @@ def _write_jpeg(pixels: Pixels, items: list[Item], settings: jpeg.Settings) -> b
     return jpeg.join(segments, coded.getvalue(), settings.density)
 
 
-def _write_webp(photo: Photograph, items: list[Item]) -> bytes:
-    """Lossless WebP. Method 0: 0.03-0.07 s and 616 kB for a 768x512 photograph, method 4: 0.33 s and 571 kB."""
+def _write_webp(photo: Photograph, items: list[Item], quality: bytes) -> bytes:
+    """Lossless WebP, or lossy of the one byte in `quality`.
+
+    Lossless, method 0: 0.03-0.07 s and 616 kB for a 768x512 photograph, method 4: 0.33 s and 571 kB.
+    """
     held = metadata.from_webp(items)
     coded = io.BytesIO()
+    how = {"lossless": True, "method": 0, "quality": 0} if not quality else {"quality": min(quality[0], 100)}
     try:
-        as_pil(photo).save(coded, "WEBP", lossless=True, method=0, quality=0, exif=held.exif, icc_profile=held.icc, xmp=held.xmp)
+        as_pil(photo).save(coded, "WEBP", **how, exif=held.exif, icc_profile=held.icc, xmp=held.xmp)
     except (OSError, ValueError) as error:
         raise PayloadError(f"cannot write the picture as WebP: {error}") from error
     return coded.getvalue()

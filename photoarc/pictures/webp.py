@@ -1,7 +1,8 @@
 """WebP files as RIFF chunks: metadata apart from the picture.
 
-Source: RFC 9649 sections 2.3-2.7. Only still, lossless (VP8L) pictures are taken; whatever else raises `PayloadError` with the
-reason in a few words. (Writing needs nothing here: Pillow puts EXIF, XMP and ICC beside a picture that it codes.)
+Source: RFC 9649 sections 2.3-2.7. Only still pictures are taken, lossless ones (VP8L) or, if asked for, lossy ones (VP8) without alpha;
+whatever else raises `PayloadError` with the reason in a few words. (Writing needs nothing here: Pillow puts EXIF, XMP and ICC beside a
+picture that it codes.)
 """
 
 from __future__ import annotations
@@ -16,43 +17,56 @@ _METADATA = (b"ICCP", b"EXIF", b"XMP ")
 
 @dataclass(frozen=True, slots=True)
 class WebP:
-    """A lossless WebP file taken apart; `picture` is a WebP file of nothing but the VP8L chunk."""
+    """A WebP file taken apart; `picture` is a WebP file of nothing but the VP8L or VP8 chunk."""
 
     width_px: int
     height_px: int
     metadata: tuple[Item, ...]
     picture: bytes
+    lossy: bool = False
 
 
-def split(data: bytes) -> WebP:
+def split(data: bytes, *, lossy_too: bool = False) -> WebP:
     """Take a WebP file apart. Raises PayloadError with the reason if it is broken or of a kind that is kept bit-exact."""
     size = 8 + int.from_bytes(data[4:8], "little")
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         raise PayloadError("broken WebP: no RIFF header")
     if size != len(data):
         raise PayloadError("truncated WebP" if size > len(data) else "data after the end of the picture")
-    at, metadata, coded = 12, [], b""
+    at, metadata, coded, coding = 12, [], b"", b""
     while at < len(data):
         kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + length > len(data):
             raise PayloadError("truncated WebP")
         body = data[at + 8 : at + 8 + length]
-        if kind == b"VP8L":
+        if kind == b"VP8L" or (kind == b"VP8 " and lossy_too):
             if coded:
                 raise PayloadError("broken WebP: two pictures")
-            coded = body
+            coded, coding = body, kind
         elif kind in _METADATA:
             metadata.append(Item(kind, body))
         elif kind in (b"ANIM", b"ANMF"):
             raise PayloadError("animation")
-        elif kind == b"VP8 ":
-            raise PayloadError("lossy WebP")
+        elif kind in (b"VP8 ", b"ALPH"):
+            raise PayloadError("lossy WebP" + " with transparency" * (kind == b"ALPH"))
         elif kind != b"VP8X":
             raise PayloadError("WebP with unknown chunks")
         at += 8 + length + (length & 1)
+    padding = b"\0" * (len(coded) & 1)
+    riff = b"RIFF" + (12 + len(coded) + len(padding)).to_bytes(4, "little") + b"WEBP" + coding + len(coded).to_bytes(4, "little")
+    width, height = _size_vp8(coded) if coding == b"VP8 " else _size_vp8l(coded)
+    return WebP(width, height, tuple(metadata), riff + coded + padding, coding == b"VP8 ")
+
+
+def _size_vp8l(coded: bytes) -> tuple[int, int]:
     if len(coded) < 5 or coded[0] != 0x2F:
         raise PayloadError("broken WebP: no picture in it")
     bits = int.from_bytes(coded[1:5], "little")  # width - 1: 14 bits, height - 1: 14 bits, alpha used, version
-    padding = b"\0" * (len(coded) & 1)
-    riff = b"RIFF" + (12 + len(coded) + len(padding)).to_bytes(4, "little") + b"WEBPVP8L" + len(coded).to_bytes(4, "little")
-    return WebP((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, tuple(metadata), riff + coded + padding)
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+
+
+def _size_vp8(coded: bytes) -> tuple[int, int]:
+    """RFC 6386 section 9.1: a key frame's tag, start code, then two bytes each, of which two bits scale."""
+    if len(coded) < 10 or coded[0] & 1 or coded[3:6] != b"\x9d\x01\x2a":
+        raise PayloadError("broken WebP: no picture in it")
+    return int.from_bytes(coded[6:8], "little") & 0x3FFF, int.from_bytes(coded[8:10], "little") & 0x3FFF
