@@ -23,7 +23,7 @@ from blake3 import blake3
 from photoarc import codecs
 from photoarc.codecs import general, solid, store
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
-from photoarc.pictures import NO_PHOTOGRAPH, heif
+from photoarc.pictures import NO_PHOTOGRAPH, heif, jxl
 from photoarc.records import PhotoInfo
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class CodingOptions:
 
     `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
     lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
-    `recode`: HEIC, AVIF and lossy WebP count as photographs, too.
+    `recode`: HEIC, AVIF, JPEG XL and lossy WebP count as photographs, too.
     """
 
     mode: Mode = Mode.FAST
@@ -108,7 +108,7 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
     encoded, shared = [], []
     for number, file in enumerate(files):
         data = file.data
-        if starts_like_picture(data) or (options.recode and heif.kind(data[:12])):
+        if starts_like_picture(data) or (options.recode and (heif.kind(data[:12]) or jxl.starts(data[:12]))):
             encoded.append(encode_file(file.name, data, options))
             continue
         note = BY_CHOICE if options.mode is Mode.LOSSLESS else NO_PHOTOGRAPH

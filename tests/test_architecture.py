@@ -155,3 +155,19 @@ def test_listing_and_testing_stored_members_loads_nothing_heavy(tmp_path: Path) 
     names, loaded = done.stdout.splitlines()
     assert names.startswith("in in/0.bin")
     assert loaded == ""
+
+
+LIST_COMMAND = """
+import sys
+from photoarc.__main__ import main
+try:
+    main()
+finally:
+    print({"numpy", "onnxruntime", "PIL", "rich"} & set(sys.modules))
+"""
+
+
+def test_listing_on_the_command_line_loads_nothing_heavy(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pha", sample())
+    done = subprocess.run([sys.executable, "-c", LIST_COMMAND, "list", str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
