@@ -56,6 +56,7 @@ ONLY_IN = {
     "onnx": set[str](),
     "onnxruntime": {"models/session.py"},
     "PIL": {"pictures/image.py"},
+    "pillow_heif": {"pictures/image.py"},
     "struct": {"records.py", "frames.py", "codecs/*"},
     "training": set[str](),
     "bench": set[str](),
