@@ -13,7 +13,7 @@ import zlib
 from collections import defaultdict
 from pathlib import Path
 
-HEAD = struct.Struct("<BBBBBIIII")
+HEAD = struct.Struct("<BBBBBBBBIIIII")
 LEVELS = {
     4: (4, 4, 16, 16),
     5: (8, 16, 32, 32),
@@ -33,9 +33,9 @@ Token = tuple[int, int]  # length and distance; a literal is (1, 0)
 def split(payload: bytes) -> tuple[tuple[int, ...], bytes, bytes]:
     """Head, description, JPEG XL file."""
     head = HEAD.unpack_from(payload)
-    packed = payload[HEAD.size : HEAD.size + head[8]]
+    packed = payload[HEAD.size : HEAD.size + head[12]]
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << packed[0], "lc": packed[1] & 15, "lp": packed[1] >> 4, "pb": packed[2]}]
-    return head, lzma.decompress(packed[3:], lzma.FORMAT_RAW, filters=filters), payload[HEAD.size + head[8] :]
+    return head, lzma.decompress(packed[3:], lzma.FORMAT_RAW, filters=filters), payload[HEAD.size + head[12] :]
 
 
 # Filtered rows (W3C PNG section 9)
@@ -320,7 +320,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 def decode(payload: bytes, samples: bytes) -> bytes:
     """The PNG file of a payload and its decoded samples."""
-    (version, level, memory, flags, channels, width, height, length, _), description, _ = split(payload)
+    (version, level, memory, flags, channels, _, _, _, crc, width, height, length, _), description, _ = split(payload)
     assert version == 1
     assert len(description) == length
     at = 0
@@ -346,6 +346,7 @@ def decode(payload: bytes, samples: bytes) -> bytes:
     data = filtered(samples, height, width * channels, channels, types)
     every = tokens(data, level, memory, bool(flags & 1), bool(flags & 2), exceptions)
     stream = zlib_header + deflated(data, every, list(zip(kinds, counts, headers, strict=True))) + zlib.adler32(data).to_bytes(4, "big")
+    assert zlib.crc32(stream) == crc
     out = [before]
     for size in sizes:
         out.append(chunk(b"IDAT", stream[:size]))

@@ -66,7 +66,8 @@ def pack(
         ),
     ] = None,
     recode: Annotated[
-        bool, typer.Option("--recode", help="Also HEIC (extra [heic]), AVIF and lossy WebP lossily; HEIC and AVIF are unpacked as JPEG.")
+        bool,
+        typer.Option("--recode", help="Also HEIC (extra [heic]), AVIF, JPEG XL, lossy WebP lossily; the first three are unpacked as JPEG."),
     ] = False,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,

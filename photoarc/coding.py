@@ -20,7 +20,7 @@ from photoarc.scan import SourceFile
 from photoarc.sources import Stamp, read_whole
 
 # Not for groups: what the learned codec or slow ones may take is spread over the workers file by file.
-PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp", b".heic", b".heif", b".avif")
+PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp", b".heic", b".heif", b".avif", b".jxl")
 MAX_SMALL_BYTES = 64 << 10
 # Of the files of a batch together. 2,000 sidecars took 0.5 % less in groups of 4 MiB; but one damaged byte costs a whole group.
 BATCH_BYTES = 1 << 20

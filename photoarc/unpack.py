@@ -247,7 +247,7 @@ def _targets(members: Sequence[Member], as_format: str | None) -> dict[bytes, by
 def _target(member: Member, as_format: str | None) -> bytes:
     if member.photo is None:
         return member.name
-    if as_format is None and member.photo.source_format in (SourceFormat.AVIF, SourceFormat.HEIC):
+    if as_format is None and member.photo.source_format in (SourceFormat.AVIF, SourceFormat.HEIC, SourceFormat.JXL):
         as_format = "jpeg"
     return member.name if as_format is None else _with_ending(member.name, as_format)
 

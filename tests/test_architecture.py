@@ -57,6 +57,7 @@ ONLY_IN = {
     "onnx": set[str](),
     "onnxruntime": {"models/session.py"},
     "PIL": {"pictures/image.py"},
+    "pillow_heif": {"pictures/image.py"},
     "struct": {"records.py", "frames.py", "codecs/*"},
     "training": set[str](),
     "bench": set[str](),
@@ -156,3 +157,19 @@ def test_listing_and_testing_stored_members_loads_nothing_heavy(tmp_path: Path) 
     names, loaded = done.stdout.splitlines()
     assert names.startswith("in in/0.bin")
     assert loaded == ""
+
+
+LIST_COMMAND = """
+import sys
+from photoarc.__main__ import main
+try:
+    main()
+finally:
+    print({"numpy", "onnxruntime", "PIL", "rich"} & set(sys.modules))
+"""
+
+
+def test_listing_on_the_command_line_loads_nothing_heavy(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pha", sample())
+    done = subprocess.run([sys.executable, "-c", LIST_COMMAND, "list", str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import signal
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -427,3 +429,76 @@ def test_small_files_are_read_within_their_limit(tmp_path: Path) -> None:
     assert isinstance(coded, coding.CodedBatch)
     assert "grew" in str(coded.files[0])
     assert sources.read_whole(found[0])[1].size_bytes == coding.MAX_SMALL_BYTES + 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
+def test_odd_names(tmp_path: Path) -> None:
+    root = os.fsencode(tmp_path / "in")
+    os.mkdir(root)
+    names = [
+        "Küste.xmp".encode(),
+        "海.xmp".encode(),
+        b"\xff\xfe.xmp",
+        b"a\nb.xmp",
+        b"-rf.xmp",
+        b" .xmp",
+        b"x" * 251 + b".xmp",
+        b".xmp",
+        b"none",
+    ]
+    contents = {name: b"about %d bytes of text " % number * 9 for number, name in enumerate(names)}
+    for name, data in contents.items():
+        with open(os.path.join(root, name), "wb") as file:
+            file.write(data)
+    pack([tmp_path / "in"], tmp_path / "out.pha", LOSSLESS)
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    for scanned in (False, True):
+        with photoarc.open(tmp_path / "out.pha", scan=scanned) as archive:
+            assert {member.name[3:]: archive.read(member) for member in archive if member.grouped} == contents
+    for name, data in contents.items():
+        with open(os.path.join(os.fsencode(tmp_path / "to" / "in"), name), "rb") as file:
+            assert file.read() == data
+
+
+@pytest.mark.parametrize("mode", [Mode.LOSSLESS, Mode.FAST])
+def test_twins_of_pictures_in_a_batch(tmp_path: Path, mode: Mode) -> None:
+    """Thumbnails with an ending of their own: the first is coded alone, its twin stands in the group and leads to it."""
+    (tmp_path / "in").mkdir()
+    picture = pictures.jpeg(pictures.photo(200, 150), quality=97)
+    for name, data in {"a.thm": picture, "b.thm": picture, "c.txt": b"text " * 99, "d.txt": b"more " * 99}.items():
+        (tmp_path / "in" / name).write_bytes(data)
+    done = pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(mode, 60), workers=1))
+    assert (done.duplicates, done.photographs.files) == (1, 2 if mode is Mode.FAST else 0)
+    for scanned in (False, True):
+        with photoarc.open(tmp_path / "out.pha", scan=scanned) as archive:
+            twin = archive.info("in/b.thm")
+            assert (twin.grouped, twin.duplicate, twin.photo) == (True, True, archive.info("in/a.thm").photo)
+            assert archive.read(twin) == archive.read("in/a.thm")
+            assert (archive.read(twin) == picture) is (mode is Mode.LOSSLESS)
+            assert archive.image("in/b.thm").size == (200, 150)
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert (tmp_path / "to/in/b.thm").read_bytes() == (tmp_path / "to/in/a.thm").read_bytes()
+    data = bytearray((tmp_path / "out.pha").read_bytes())
+    with photoarc.open(tmp_path / "out.pha") as archive:
+        payload = archive.payload(archive.info("in/a.thm"))
+    data[data.index(payload) + len(payload) // 2] ^= 1
+    (tmp_path / "out.pha").write_bytes(data[:-128])
+    with photoarc.open(tmp_path / "out.pha", scan=True) as archive:
+        assert [error.name for error in archive.damaged] == ["in/a.thm", "in/b.thm"]
+        assert archive.read("in/c.txt") == b"text " * 99
+
+
+def die_on_batches(options: CodingOptions, item: SourceFile | coding.Batch) -> coding.Coded | coding.CodedBatch:
+    if isinstance(item, coding.Batch):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return coding.code_source(options, item)
+
+
+def test_a_worker_that_is_killed_costs_nothing_but_compression(side: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        (side / f"{number}.jpg").write_bytes(os.urandom(900_000))
+    done = pack([side], tmp_path / "out.pha", PackOptions(LOSSLESS.coding, workers=2), code=die_on_batches)
+    assert done.failures == ()
+    assert "SIGKILL" in done.warnings[0]
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert tree(tmp_path / "to" / "in") == tree(side)

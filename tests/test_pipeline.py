@@ -101,6 +101,16 @@ def test_a_jpeg_is_coded_again_only_for_a_gain():
     assert png.photo is not None  # nothing was lost before
 
 
+@pytest.mark.parametrize("options", [CodingOptions(), CodingOptions(min_gain_percent=0)])
+def test_a_flat_jpeg_is_smaller_bit_exact_and_kept_so(options):
+    ramp = np.repeat(np.arange(800, dtype=np.uint8)[None, :, None] // 4, 600, 0).repeat(3, 2)
+    for pixels in (np.full((600, 800, 3), (10, 60, 200), np.uint8), ramp):
+        data = pictures.jpeg(pixels, quality=90)
+        encoded = encode_file("", data, options)
+        assert encoded.photo is None
+        assert len(encoded.payload) < 0.2 * len(data)
+
+
 def test_the_default_gain_is_the_documented_one():
     assert CodingOptions().min_gain_percent == 10
 

@@ -134,13 +134,37 @@ def test_damage_gives_a_payload_error_or_a_file_of_the_right_size(at, mask, cut)
 def test_a_damaged_description_is_refused(at, noise):
     """Behind the LZMA, where a flip in the payload hardly reaches."""
     head = png._HEAD.unpack_from(PAYLOAD)
-    end = png._HEAD.size + head[8]
-    plain = bytearray(png.raw_lzma.decompress(PAYLOAD[png._HEAD.size : end], head[7]))
+    end = png._HEAD.size + head[12]
+    plain = bytearray(png.raw_lzma.decompress(PAYLOAD[png._HEAD.size : end], head[11]))
     at %= len(plain)
     plain[at : at + len(noise)] = noise
     packed = png.raw_lzma.compress(bytes(plain))
-    payload = png._HEAD.pack(*head[:7], len(plain), len(packed)) + packed + PAYLOAD[end:]
+    payload = png._HEAD.pack(*head[:11], len(plain), len(packed)) + packed + PAYLOAD[end:]
     try:
         assert len(png.decode(payload, len(SMALL))) == len(SMALL)
     except PayloadError:
         return
+
+
+def test_zlib_is_asked_first_and_can_be_done_without(monkeypatch):
+    rows = b"".join(b"\0" + row.tobytes() for row in pictures.photo(90, 70, noise=0))
+    head = pictures.chunk(b"IHDR", struct.pack(">IIBBBBB", 90, 70, 8, 2, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + head + pictures.chunk(b"IDAT", zlib.compress(rows, 9)) + pictures.chunk(b"IEND", b"")
+    payload = png.encode(data)
+    assert png._HEAD.unpack_from(payload)[5:8] == (9, 8, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(png.retrace, "replay", None)  # would fail if it were called
+        assert png.decode(payload, len(data)) == data
+    with monkeypatch.context() as patch:
+        patch.setattr(png.zlib_settings, "body", lambda *_: b"of another zlib")
+        assert png.decode(payload, len(data)) == data
+
+
+def test_settings_of_zlib_are_found():
+    raw = np.frombuffer(pictures.photo(120, 90).tobytes(), np.uint8)
+    for asked in ((6, 8, 0), (9, 9, 1), (1, 8, 0)):
+        packer = zlib.compressobj(asked[0], zlib.DEFLATED, 15, *asked[1:])
+        stream = packer.compress(raw.tobytes()) + packer.flush()
+        assert stream[2:] == png.zlib_settings.body(raw, *png.zlib_settings.find(raw, stream))
+    assert png.zlib_settings.find(raw, stream[:-1] + b"x") == png.zlib_settings.UNKNOWN
+    assert png.zlib_settings.body(raw, *png.zlib_settings.UNKNOWN) == b""

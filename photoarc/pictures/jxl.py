@@ -1,0 +1,136 @@
+"""JPEG XL files as boxes and the start of their codestream: whether a file is one still picture with nothing beside it but EXIF and XMP.
+
+Source: ISO/IEC 18181-1 annexes B and D (codestream headers), 18181-2 (boxes). Pixels and metadata come from libjxl, which turns the
+picture as the codestream says; EXIF's orientation means nothing in JPEG XL, so it must not say anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from photoarc.errors import PayloadError
+from photoarc.pictures import heif
+from photoarc.pictures.metadata import Common
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_CONTAINER, _CODESTREAM = b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"
+_BOXES = (b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp", b"Exif", b"xml ")
+_WHY = {
+    b"jbrd": "a JPEG file that JPEG XL gives back exactly",
+    b"brob": "compressed metadata",
+    b"jhgm": "a gain map",
+    b"jumb": "content credentials",
+}
+_HEAD_BYTES = 64
+
+
+def starts(head: bytes) -> bool:
+    """Whether the first 12 bytes are those of a JPEG XL file."""
+    return head[:2] == _CODESTREAM or head[:12] == _CONTAINER
+
+
+@dataclass(frozen=True, slots=True)
+class Jxl:
+    """What libjxl says of a file: size as it is shown, 1 or 3 channels of 8 bits."""
+
+    width_px: int
+    height_px: int
+    channels: int
+    metadata: Common
+
+
+def split(data: bytes) -> Jxl:
+    """Header and metadata. Raises PayloadError with the reason if the file is broken or of a kind that is kept bit-exact."""
+    import pyjpegxl
+
+    check(data)
+    pyjpegxl.set_num_threads(1)
+    told = pyjpegxl.probe(data)
+    if told.bits_per_sample != 8:
+        raise PayloadError("not 8 bits a sample")
+    if told.has_alpha or told.num_color_channels not in (1, 3):
+        raise PayloadError("transparency or more colours")
+    icc, exif, xmp = told.icc or b"", told.exif or b"", told.xmp or b""
+    if icc[4:8] != b"jxl ":  # made by libjxl for a colour space that it names; it decodes into that one
+        raise PayloadError("a colour profile of its own")
+    if exif[:4] not in (b"", bytes(4)) or not (exif in data and xmp in data):
+        raise PayloadError("metadata that the decoder changes")
+    if exif and heif.exif_orientation(exif[4:]) != 1:
+        raise PayloadError("an orientation in EXIF, which means nothing in JPEG XL")
+    return Jxl(told.width, told.height, told.num_color_channels, Common(exif[4:], xmp, icc))
+
+
+def decode(data: bytes, parts: Jxl) -> NDArray[np.uint8]:
+    """(H, W, 1 or 3) uint8, its own orientation applied."""
+    import numpy as np
+    import pyjpegxl
+
+    pixels = pyjpegxl.decode_to_numpy(data)[1]
+    if pixels.dtype != np.uint8 or pixels.shape != (parts.height_px, parts.width_px, parts.channels):
+        raise PayloadError("pixels of another kind than its header says")
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+def check(data: bytes) -> None:
+    """Raises PayloadError with the reason if the file is broken or of a kind that is kept bit-exact."""
+    if data[:2] == _CODESTREAM:
+        _check_head(data[:_HEAD_BYTES])
+        return
+    at, head = 0, b""
+    while at < len(data):
+        size, name, start = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
+        if size == 1:
+            size, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+        end = len(data) if size == 0 else at + size
+        if end < start or end > len(data):
+            raise PayloadError("truncated JPEG XL")
+        if name not in _BOXES:
+            raise PayloadError(_WHY.get(name, f"a box {name.decode('ascii', 'replace')}"))
+        if name in (b"jxlc", b"jxlp") and not head:
+            head = data[start + 4 * (name == b"jxlp") : min(end, start + 4 + _HEAD_BYTES)]
+        at = end
+    _check_head(head)
+
+
+class _Bits:
+    """Bits of a codestream, the lowest of each byte first. Raises PayloadError behind the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.value, self.left = int.from_bytes(data, "little"), 8 * len(data)
+
+    def take(self, count: int) -> int:
+        """An unsigned number."""
+        self.left -= count
+        if self.left < 0:
+            raise PayloadError("truncated JPEG XL")
+        found = self.value & ((1 << count) - 1)
+        self.value >>= count
+        return found
+
+
+def _check_head(head: bytes) -> None:
+    """SizeHeader and the first fields of ImageMetadata."""
+    if head[:2] != _CODESTREAM:
+        raise PayloadError("broken JPEG XL")
+    bits = _Bits(head[2:])
+    small = bits.take(1)
+
+    def side() -> None:
+        bits.take(5 if small else (9, 13, 18, 30)[bits.take(2)])
+
+    side()
+    if bits.take(3) == 0:  # no fixed ratio of the sides
+        side()
+    if bits.take(1) or not bits.take(1):  # all defaults, or no extra fields
+        return
+    bits.take(3)  # orientation: the decoder applies it
+    if bits.take(1):
+        raise PayloadError("a picture with a size of its own for showing")
+    if bits.take(1):
+        raise PayloadError("a preview beside the picture")
+    if bits.take(1):
+        raise PayloadError("animation")
