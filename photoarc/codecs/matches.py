@@ -33,9 +33,9 @@ _POSITION_BITS = 22
 _MASK = np.uint64((1 << _POSITION_BITS) - 1)
 MAX_BYTES = 1 << _POSITION_BITS  # of one stretch
 _LONGEST_RUNG = 32
-# Long equal strings are compared candidate by candidate: 0.1-0.3 steps a byte in photographs, 18-35 in flat graphics, which would take
+# Long equal strings are compared candidate by candidate: 0.1-8 steps a byte in photographs, 18-35 in flat graphics, which would take
 # a minute a megabyte each way and are refused.
-_MOST_STEPS, _FREE_STEPS = 4, 500_000
+_MOST_STEPS, _FREE_STEPS = 10, 500_000
 
 Integers = NDArray[np.int32]
 
