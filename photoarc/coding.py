@@ -93,15 +93,17 @@ def _code_batch(options: CodingOptions, batch: Batch) -> CodedBatch:
     found: list[tuple[bytes, Stamp] | UnreadableSource] = []
     for file in batch.files:
         try:
-            found.append(read_whole(file, MAX_SMALL_BYTES))
+            found.append(read_whole(file))
         except UnreadableSource as error:
             found.append(error)
-    small, left_bytes = [], BATCH_ATTRIBUTES_BYTES
+    small, left_bytes, attributes_left_bytes = [], BATCH_BYTES, BATCH_ATTRIBUTES_BYTES
     for file, read in zip(batch.files, found, strict=True):
         if not isinstance(read, UnreadableSource):
             data, stamp = read
-            left_bytes -= sum(len(name) + len(value) for name, value in stamp.attributes or ())
-            small.append(pipeline.Small(display(file.name), data, left_bytes >= 0))
+            left_bytes -= len(data)  # files may have grown since the scan
+            attributes_left_bytes -= sum(len(name) + len(value) for name, value in stamp.attributes or ())
+            fits = len(data) <= MAX_SMALL_BYTES and min(left_bytes, attributes_left_bytes) >= 0
+            small.append(pipeline.Small(display(file.name), data, fits))
     together = pipeline.encode_small(small, options)
     encoded = iter(together.files)
     files = tuple(read if isinstance(read, UnreadableSource) else Coded(next(encoded), read[1]) for read in found)

@@ -66,7 +66,7 @@ def test_tokens(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without exceptions. Cutting the data in stretches, as photoarc does to bound memory, changes nothing."""
     monkeypatch.setattr(matches, "_FREE_STEPS", 1 << 30)
     rng = random.Random(level)
-    data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 6_000))  # the window is 32,768
+    data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 3_000))  # the window is 32,768
     parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5)
     expected = reference.tokens(data, parameters.level, parameters.memory, parameters.filtered, parameters.far, {})
     none = np.empty(0, np.uint16)

@@ -4,8 +4,8 @@
     payload  LZMA( chunks, sizes, filters, blocks, exceptions )    JPEG XL( pixels )
 
 The DEFLATE stream comes back from the pixels as zlib would have made it, token by token, except where it is stored that it did not
-(photoarc.codecs.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the zlib here
-makes the very stream of the data, it is asked first: that takes a tenth of the time, and a CRC tells whether it did.
+(photoarc.codecs.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the
+zlib here makes the very stream of the data, it is asked first: that takes a tenth of the time, and a CRC tells whether it did.
 Files of other writers than zlib, of 16 or fewer than 8 bits, with palettes or interlaced are refused. docs/format.md section 7.7.
 """
 
