@@ -52,7 +52,10 @@ def pack(
     effort: Annotated[
         int,
         typer.Option(
-            min=0, max=9, metavar="0..9", help="For bit-exact JPEG and PNG files: 0..2 fast, 7..9 smallest (wants photoarc[lepton])."
+            min=0,
+            max=9,
+            metavar="0..9",
+            help="How hard bit-exact pictures are squeezed: 0..2 fast, 7..9 smallest (wants photoarc[lepton]).",
         ),
     ] = 5,
     min_gain: Annotated[

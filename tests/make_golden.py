@@ -1,11 +1,15 @@
 """Write the golden archives of a release: `python tests/make_golden.py VERSION`, once; test_golden.py reads them for ever after.
 
-A small folder of every kind of file that a codec takes, in each mode. `lossless.pha` holds the sources themselves, so lossy pictures can
-be compared with them; `digests.json` has the BLAKE3 of every file that has to come back bit for bit.
+Without VERSION: those of the coming release, tests/golden/unreleased, over again: format and model may still change until then.
+
+A small folder of every kind of file that a codec takes, in each mode, and as small as can be (with Lepton). `lossless.pha` holds the
+sources themselves, so lossy pictures can be compared with them; `digests.json` has the BLAKE3 of every file that comes back bit for bit.
 """
 
+import io
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +24,7 @@ from photoarc.pipeline import CodingOptions, Mode
 from photoarc.records import Kind
 
 GOLDEN = Path(__file__).parent / "golden"
+UNRELEASED = "unreleased"
 MTIME_NS = 1_700_000_000_123_456_789
 FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 8
 
@@ -37,6 +42,7 @@ def draw(folder: Path) -> None:
         "album/alpha.webp": pictures.webp(
             np.dstack([pictures.photo(208, 176, seed=5, noise=1), pictures.photo(208, 176, seed=7, noise=1)[:, :, 0]])
         ),
+        "album/scan.tif": tiff(pictures.photo(208, 176, seed=8, noise=1)),
         "album/old.bmp": pictures.bmp(pictures.photo(208, 176, seed=6, noise=1)),
         "album/screenshot.png": pictures.png(pictures.screenshot(160, 120)),
         "album/photo.xmp": pictures.XMP * 4,
@@ -54,18 +60,28 @@ def draw(folder: Path) -> None:
         os.utime(path, ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
 
 
+def tiff(pixels: np.ndarray) -> bytes:
+    """TIFF file, not compressed."""
+    file = io.BytesIO()
+    pictures.image(pixels).save(file, "TIFF")
+    return file.getvalue()
+
+
 def make(version: str) -> None:
     """Raises FileExistsError: a release's archives are never written again."""
     place = GOLDEN / version
+    if version == UNRELEASED:
+        shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     digests = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "photos"
         folder.mkdir()
         draw(folder)
-        for mode in Mode:
-            path = place / f"{mode}.pha"
-            pack.pack([folder], path, pack.PackOptions(coding=CodingOptions(mode)))
+        asked = {mode.value: CodingOptions(mode) for mode in Mode} | {"smallest": CodingOptions(Mode.LOSSLESS, effort=9)}
+        for name, coding in asked.items():
+            path = place / f"{name}.pha"
+            pack.pack([folder], path, pack.PackOptions(coding))
             with photoarc.open(path) as archive:
                 digests[path.name] = {
                     member.display_name: blake3((Path(scratch) / member.display_name).read_bytes()).hexdigest()
@@ -76,4 +92,4 @@ def make(version: str) -> None:
 
 
 if __name__ == "__main__":
-    make(sys.argv[1])
+    make(*sys.argv[1:] or (UNRELEASED,))

@@ -80,7 +80,9 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     filters, pixels = rows[:, 0], _pixels(file)
     if not np.array_equal(_filter(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    parameters, exceptions = retrace.differences(raw, stream, thorough)
+    level, memory, strategy = settings = zlib_settings.find(raw, file.stream)
+    known = Parameters(level, memory, bool(strategy)) if level in LEVELS else None
+    parameters, exceptions = retrace.differences(raw, stream, known, thorough=thorough)
     pyjpegxl.set_num_threads(1)
     speed = pyjpegxl.EncoderSpeed.Tortoise if thorough else pyjpegxl.EncoderSpeed.Squirrel
     try:
@@ -97,7 +99,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
         parameters.memory,
         flags,
         file.channels,
-        *zlib_settings.find(raw, file.stream),
+        *settings,
         zlib.crc32(file.stream),
         file.width_px,
         file.height_px,

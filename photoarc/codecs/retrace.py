@@ -27,6 +27,7 @@ _BOTH = (False, True)
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
 # Level 8 searches chains 4 times as long, also on the way back: it must explain this share of the tokens more. Level 9 takes 16 times
 # as long and explains 1 token in 300 more (kodim16): left out.
+_FAST_LEVEL = 7
 _LEVELS = {7: 0.0, 5: 0.0, 4: 0.0, 8: 0.01}
 
 
@@ -52,18 +53,26 @@ def _predictions(
         yield at, lengths.tolist(), distances.tolist(), after.tolist()
 
 
-def differences(data: NDArray[np.uint8], stream: Stream, thorough: bool = False) -> tuple[Parameters, Exceptions]:
-    """What `replay` needs. `stream` has no stored blocks and stands for `data`. `thorough`: slow parameters for any gain.
+def differences(
+    data: NDArray[np.uint8], stream: Stream, known: Parameters | None = None, *, thorough: bool = False
+) -> tuple[Parameters, Exceptions]:
+    """What `replay` needs. `stream` has no stored blocks and stands for `data`.
+
+    `known`: parameters that explain all but a few tokens; levels above 7 are taken slowly, if `thorough`, or guessed.
 
     Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
-    parameters = _guess(data, stream, starts, thorough)
-    try:
-        numbers = _unexplained(data, stream, starts, parameters, 0, len(data))
-    except PayloadError:  # takes too long elsewhere
-        parameters = Parameters(min(parameters.level, 6), parameters.memory, parameters.filtered, parameters.far)
-        numbers = _unexplained(data, stream, starts, parameters, 0, len(data))
+    best = known if known is not None and (thorough or known.level <= _FAST_LEVEL) else _guess(data, stream, starts, thorough)
+    levels = [best.level, *(level for level in ((8, 7, 6) if thorough else (6,)) if level < best.level)]
+    for level in levels:
+        parameters = Parameters(level, best.memory, best.filtered, best.far)
+        try:
+            numbers = _unexplained(data, stream, starts, parameters, 0, len(data))
+            break
+        except PayloadError:  # takes too long somewhere
+            if level == levels[-1]:
+                raise
     return parameters, Exceptions(np.array(numbers, np.uint32), stream.lengths[numbers], stream.distances[numbers])
 
 
