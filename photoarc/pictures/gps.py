@@ -96,7 +96,10 @@ class _Tiff:
         while start < self.end_of_directory(at):
             tag, target = self.number(start, 2), self.number(start + 8, 4)
             if tag == _GPS_IFD:
+                count = self.number(at, 2)
                 self.blank_directory(target)
+                if self.number(at, 2) != count:  # it lay on this directory, which is gone now
+                    raise IndexError(at)
                 end = self.end_of_directory(at) + 4  # the offset of the next directory moves up with the entries
                 self.number(end - 4, 4)
                 self.data[start:end] = self.data[start + 12 : end] + bytes(12)
