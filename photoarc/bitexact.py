@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from photoarc import codecs
 from photoarc.codecs import general, store
 from photoarc.errors import PayloadError
-from photoarc.pictures import raster
+from photoarc.pictures import PNG_SIGNATURE, raster
 
 DEFAULT_EFFORT = 5
-_PNG = b"\x89PNG\r\n\x1a\n"  # not imported: `list` is to load no NumPy
 TAKES_PNG, THOROUGH = 3, 7  # from this effort on
 
 
@@ -28,7 +27,7 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):
             return found
-    if data[:8] == _PNG and effort >= TAKES_PNG:
+    if data.startswith(PNG_SIGNATURE) and effort >= TAKES_PNG:
         from photoarc.codecs import png
 
         try:
@@ -49,6 +48,15 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
     except PayloadError:
         pass
     return codecs.STORE, store.encode(data)
+
+
+def misses_lepton(effort: int) -> bool:
+    """Whether this effort asks for a codec that is not installed."""
+    if effort < THOROUGH:
+        return False
+    from photoarc.codecs import lepton  # slow to load
+
+    return not lepton.available()
 
 
 def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:

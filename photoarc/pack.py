@@ -20,7 +20,6 @@ from pathlib import Path
 
 from photoarc import bitexact, codecs, groups, pipeline, workers
 from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
-from photoarc.codecs import lepton
 from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
@@ -96,7 +95,7 @@ def pack(
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
         for outcome in outcomes:
             _write(writer, outcome, repeats, tally)
-    if coding.effort >= bitexact.THOROUGH and not lepton.available():
+    if bitexact.misses_lepton(coding.effort):
         tally.warnings.append("Lepton is not installed: JPEG files were kept as JPEG XL alone; pip install 'photoarc[lepton]'")
     kept = tally.kinds[Kind.FILE] - tally.lossy.files
     if coding.strip_gps and kept:

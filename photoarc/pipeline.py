@@ -24,7 +24,7 @@ from blake3 import blake3
 from photoarc import bitexact, codecs
 from photoarc.codecs import solid
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
-from photoarc.pictures import raster
+from photoarc.pictures import PNG_SIGNATURE, raster
 from photoarc.records import PhotoInfo
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ MIN_GAIN_PERCENT = 10.0
 # A file above this that does not compress gains next to nothing in a group, and would be lost with it.
 LEAST_ALONE_BYTES = 4096
 _CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and of a group (docs/format.md sections 3.1, 4.7)
-_PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", *raster.STARTS)
+_PICTURE_STARTS = (b"\xff\xd8\xff", PNG_SIGNATURE, *raster.STARTS)
 
 
 class Mode(StrEnum):

@@ -18,7 +18,7 @@ from struct import Struct, error
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import deflate, raw_lzma, retrace, zlib_settings
+from photoarc.codecs import deflate, raw_lzma, retrace, samples, zlib_settings
 from photoarc.codecs.deflate import Block, Writer
 from photoarc.codecs.matches import LEVELS, Parameters
 from photoarc.codecs.retrace import Exceptions
@@ -62,8 +62,6 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
 
 
 def _encode(data: bytes, thorough: bool) -> bytes:
-    import pyjpegxl
-
     file = _split(data)
     raw_bytes = file.height_px * (1 + file.width_px * file.channels)
     inflater = zlib.decompressobj()
@@ -83,12 +81,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     level, memory, strategy = settings = zlib_settings.find(raw, file.stream)
     known = Parameters(level, memory, bool(strategy)) if level in LEVELS else None
     parameters, exceptions = retrace.differences(raw, stream, known, thorough=thorough)
-    pyjpegxl.set_num_threads(1)
-    speed = pyjpegxl.EncoderSpeed.Tortoise if thorough else pyjpegxl.EncoderSpeed.Squirrel
-    try:
-        coded = bytes(pyjpegxl.encode_from_numpy(pixels, lossless=True, speed=speed))
-    except Exception as refusal:
-        raise PayloadError(f"JPEG XL refuses these pixels: {refusal}") from refusal
+    coded = samples.encode(pixels, samples.SLOW if thorough else samples.USUAL)
     headers = _unforeseen_headers(raw, stream)
     description = _describe(file, filters, stream.blocks, headers, exceptions)
     packed = raw_lzma.compress(description)
@@ -123,8 +116,6 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 
 
 def _decode(payload: bytes, size_bytes: int, *, ask_zlib: bool) -> bytes:
-    import pyjpegxl
-
     version, level, memory, flags, channels, *settings, crc, width_px, height_px, description_bytes, packed_bytes = _HEAD.unpack_from(
         payload
     )
@@ -136,18 +127,7 @@ def _decode(payload: bytes, size_bytes: int, *, ask_zlib: bool) -> bytes:
     pixels_at = _HEAD.size + packed_bytes
     description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
     before, behind, zlib_header, sizes, filters, blocks, exceptions = _understand(description, height_px)
-    pyjpegxl.set_num_threads(1)
-    try:
-        found = pyjpegxl.probe(payload[pixels_at:])
-        if (found.width, found.height) != (width_px, height_px):
-            raise PayloadError("the pixels are those of another picture", PayloadCorrupt)
-        pixels = pyjpegxl.decode_to_numpy(payload[pixels_at:])[1]
-    except PayloadError:
-        raise
-    except Exception as refusal:
-        raise PayloadError(f"JPEG XL: {refusal}", PayloadCorrupt) from refusal
-    if pixels.shape != (height_px, width_px, channels) or pixels.dtype != np.uint8:
-        raise PayloadError("the pixels are those of another picture", PayloadCorrupt)
+    pixels = samples.decode(payload[pixels_at:], (height_px, width_px, channels), 1)
     raw = _filter(np.asarray(pixels, np.uint8), filters).ravel()
     stream = zlib_header + zlib_settings.body(raw, *settings) if ask_zlib else b""
     if zlib.crc32(stream) != crc:

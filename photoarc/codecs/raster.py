@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import Struct, error
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pyjpegxl
 from numpy.typing import NDArray
 
-from photoarc.codecs import raw_lzma
+from photoarc.codecs import raw_lzma, samples
+from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.raster import Raster, find
 
@@ -28,13 +28,7 @@ _BIG_ENDIAN, _BLUE_FIRST = 1, 2
 # version, channels, bytes a sample, flags, offset, width, height, bytes a row, rows a band, bytes of the description, in the payload
 _HEAD = Struct("<BBBBQIIIIQQ")
 _LENGTH = Struct("<I")
-_SPEEDS = (  # by effort
-    *(pyjpegxl.EncoderSpeed.Thunder,) * 3,
-    *(pyjpegxl.EncoderSpeed.Squirrel,) * 4,
-    *(pyjpegxl.EncoderSpeed.Tortoise,) * 3,
-)
-
-Samples = NDArray[np.unsignedinteger[Any]]  # of 8 or 16 bits
+_SPEEDS = (samples.FAST,) * 3 + (samples.USUAL,) * 4 + (samples.SLOW,) * 3  # by effort
 
 
 def encode(data: bytes, effort: int = 5) -> bytes:
@@ -53,13 +47,8 @@ def encode(data: bytes, effort: int = 5) -> bytes:
         raster.row_bytes, band_rows, len(description), len(packed),
     )  # fmt: skip
     pieces = [head, packed]
-    pyjpegxl.set_num_threads(1)
     for top in range(0, raster.height_px, band_rows):
-        samples = _samples(rows[top : top + band_rows, : raster.used_bytes], raster)
-        try:
-            coded = bytes(pyjpegxl.encode_from_numpy(samples, lossless=True, speed=_SPEEDS[effort]))
-        except Exception as refusal:
-            raise PayloadError(f"JPEG XL refuses these samples: {refusal}") from refusal
+        coded = samples.encode(_samples(rows[top : top + band_rows, : raster.used_bytes], raster), _SPEEDS[effort])
         pieces += [_LENGTH.pack(len(coded)), coded]
     payload = b"".join(pieces)
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
@@ -99,7 +88,8 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     top = 0
     for coded in _streams(payload, at):
         count = min(band_rows, height - top)
-        rows[top : top + count, : raster.used_bytes] = _bytes(_band(coded, count, raster), raster)
+        band = samples.decode(coded, (count, width, channels), sample_bytes)
+        rows[top : top + count, : raster.used_bytes] = _bytes(band, raster)
         top += count
     if top != height:
         raise PayloadError(f"bands of {top} rows, expected {height}", PayloadCorrupt)
@@ -115,36 +105,23 @@ def _streams(payload: bytes, at: int) -> Iterator[bytes]:
         yield payload[at - size : at]
 
 
-def _band(coded: bytes, rows: int, raster: Raster) -> Samples:
-    """Samples (rows, width, channels) of one band; its size is compared before it is decoded."""
-    pyjpegxl.set_num_threads(1)
-    try:
-        found = pyjpegxl.probe(coded)
-        if (found.width, found.height) != (raster.width_px, rows):
-            raise PayloadError("the samples are those of another picture", PayloadCorrupt)
-        samples = cast(Samples, pyjpegxl.decode_to_numpy(coded)[1])
-    except PayloadError:
-        raise
-    except Exception as refusal:
-        raise PayloadError(f"JPEG XL: {refusal}", PayloadCorrupt) from refusal
-    if samples.shape != (rows, raster.width_px, raster.channels) or samples.dtype.itemsize != raster.sample_bytes:
-        raise PayloadError("the samples are those of another picture", PayloadCorrupt)
-    return samples
+def _kind(raster: Raster) -> np.dtype[np.unsignedinteger[Any]]:
+    """Samples as they lie in the file."""
+    return np.dtype(f"{'>' if raster.big_endian else '<'}u{raster.sample_bytes}")
 
 
 def _samples(rows: NDArray[np.uint8], raster: Raster) -> Samples:
     """(H, width x channels x bytes) as they lie in the file -> (H, W, C), red first."""
-    kind = np.dtype(np.uint8 if raster.sample_bytes == 1 else ">u2" if raster.big_endian else "<u2")
-    samples = np.ascontiguousarray(rows).view(kind).reshape(len(rows), raster.width_px, raster.channels)
-    return cast(Samples, np.ascontiguousarray(_turned(samples, raster), dtype=kind.newbyteorder("=")))
+    kind = _kind(raster)
+    here = np.ascontiguousarray(rows).view(kind).reshape(len(rows), raster.width_px, raster.channels)
+    return np.ascontiguousarray(_turned(here, raster), dtype=kind.newbyteorder("="))
 
 
-def _bytes(samples: Samples, raster: Raster) -> NDArray[np.uint8]:
+def _bytes(band: Samples, raster: Raster) -> NDArray[np.uint8]:
     """Inverse of _samples."""
-    kind = np.dtype(np.uint8 if raster.sample_bytes == 1 else ">u2" if raster.big_endian else "<u2")
-    return np.ascontiguousarray(_turned(samples, raster), dtype=kind).view(np.uint8).reshape(len(samples), -1)
+    return np.ascontiguousarray(_turned(band, raster), dtype=_kind(raster)).view(np.uint8).reshape(len(band), -1)
 
 
-def _turned(samples: Samples, raster: Raster) -> Samples:
+def _turned(band: Samples, raster: Raster) -> Samples:
     """Blue and red exchanged where the file has blue first."""
-    return samples[:, :, [2, 1, 0, 3][: raster.channels]] if raster.blue_first else samples
+    return band[:, :, [2, 1, 0, 3][: raster.channels]] if raster.blue_first else band

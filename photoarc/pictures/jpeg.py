@@ -103,6 +103,13 @@ def claimed_pixels(data: bytes) -> int:
     return max((int.from_bytes(f[1], "big") * int.from_bytes(f[2], "big") for f in _FRAME.finditer(data)), default=0)
 
 
+def check_claims(data: bytes) -> None:
+    """Raises PayloadError if a JPEG file claims more pixels than it can hold."""
+    pixels = claimed_pixels(data)
+    if not plausible(pixels, len(data)):
+        raise PayloadError(f"the JPEG claims {pixels:,} pixels in {len(data)} bytes")
+
+
 def plausible(pixels: int, size_bytes: int) -> bool:
     """Whether a JPEG file of so many bytes can hold so many pixels; one that cannot never reaches a decoder."""
     return pixels <= _SMALL_PIXELS + size_bytes * _PIXELS_PER_BYTE

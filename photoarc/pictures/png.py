@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
+from photoarc.pictures import PNG_SIGNATURE
 from photoarc.pictures.metadata import AFTER, BEFORE, Item
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = PNG_SIGNATURE
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # colour type -> channels, alpha included
 _COLOUR_TYPE = {channels: kind for kind, channels in CHANNELS.items()}
 # "Unsafe to copy" chunks that stay true for re-coded pixels; other unsafe ones may describe the exact picture data.
