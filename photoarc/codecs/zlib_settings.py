@@ -19,10 +19,9 @@ def find(data: NDArray[np.uint8], made: bytes) -> tuple[int, int, int]:
 
     The first two bytes are not compared: libpng writes a smaller window there for small pictures, but does not use it.
     """
-    raw = data.tobytes()
     for level, memory, strategy in product(_LEVELS[made[1] >> 6], _MEMORY, _STRATEGIES):
         packer = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
-        start = packer.compress(raw[:_PREFIX_BYTES])
+        start = packer.compress(data[:_PREFIX_BYTES].data)
         if made[2:].startswith(start[2:]) and body(data, level, memory, strategy) == made[2:]:
             return level, memory, strategy
     return UNKNOWN
@@ -33,4 +32,4 @@ def body(data: NDArray[np.uint8], level: int, memory: int, strategy: int) -> byt
     if not level:
         return b""
     packer = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
-    return (packer.compress(data.tobytes()) + packer.flush())[2:]
+    return (packer.compress(data.data) + packer.flush())[2:]
