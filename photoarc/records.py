@@ -55,6 +55,9 @@ class SourceFormat(IntEnum):
     JXL = 7
 
 
+AS_JPEG = (SourceFormat.AVIF, SourceFormat.HEIC, SourceFormat.JXL)  # what these are written back as
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoInfo:
     """What `list` says about a photograph that was coded lossily (section 4.3).

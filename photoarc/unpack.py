@@ -21,7 +21,7 @@ from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display, safe_parts
 from photoarc.progress import Callback, Failure, Progress, failure, silent
-from photoarc.records import Kind, Member, SourceFormat
+from photoarc.records import AS_JPEG, Kind, Member
 from photoarc.selection import select
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _targets(members: Sequence[Member], as_format: str | None) -> dict[bytes, by
 def _target(member: Member, as_format: str | None) -> bytes:
     if member.photo is None:
         return member.name
-    if as_format is None and member.photo.source_format in (SourceFormat.AVIF, SourceFormat.HEIC, SourceFormat.JXL):
+    if as_format is None and member.photo.source_format in AS_JPEG:
         as_format = "jpeg"
     return member.name if as_format is None else _with_ending(member.name, as_format)
 

@@ -22,7 +22,7 @@ from PIL import Image, PngImagePlugin, WebPImagePlugin
 from photoarc.errors import LimitExceeded, PayloadError
 from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, metadata, png, webp
 from photoarc.pictures.metadata import Item
-from photoarc.records import SourceFormat
+from photoarc.records import AS_JPEG, SourceFormat
 
 MAX_PIXELS = 500_000_000
 MIN_SIDE_PX, MIN_PIXELS = 64, 16_384  # below, a payload's fixed costs outweigh what lossy coding saves
@@ -37,7 +37,6 @@ _SOURCES = {
     SourceFormat.HEIC: "heic",
     SourceFormat.JXL: "jxl",
 }
-AS_JPEG = (SourceFormat.AVIF, SourceFormat.HEIC, SourceFormat.JXL)  # what these are written as
 _TARGETS = ("jpeg", "png", "webp", "bmp")
 
 Pixels = NDArray[np.uint8]
