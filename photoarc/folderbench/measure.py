@@ -12,10 +12,12 @@ import filecmp
 import math
 import os
 import platform
+import shlex
 import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +92,8 @@ class Result:
 class Bench:
     """Everything that `photoarc bench` found out; `missing` and `failed` are (tool, what to do or what happened).
 
-    `load` is the mean number of running processes in the minute before, None where the system does not tell.
+    `load` is the mean number of running processes in the minute before, None where the system does not tell. `commands` are (tool, how it
+    packs, how it unpacks), `day` is when they ran.
     """
 
     folder: Folder
@@ -101,6 +104,11 @@ class Bench:
     results: tuple[Result, ...]
     missing: tuple[tuple[str, str], ...]
     failed: tuple[tuple[str, str], ...]
+    commands: tuple[tuple[str, str, str], ...]
+    day: str
+
+
+PHOTOARC = (sys.executable, "-P", "-m", "photoarc")
 
 
 def tools(options: BenchOptions) -> list[Tool]:
@@ -126,9 +134,8 @@ def tools(options: BenchOptions) -> list[Tool]:
         for quality in options.qualities if mode != "lossless" else (None,):
             name = f"photoarc {mode}" + (f" q{quality:g}" if quality is not None else "")
             asked = ("--quality", f"{quality:g}") if quality is not None else ()
-            program = (sys.executable, "-P", "-m", "photoarc")
-            unpack = (*program, "unpack", "-q", "{archive}", "{dest}")
-            ours.append(Tool(name, ".pha", (*program, "pack", "-q", "--mode", mode, *asked, "{name}", "{archive}"), unpack))
+            unpack = (*PHOTOARC, "unpack", "-q", "{archive}", "{dest}")
+            ours.append(Tool(name, ".pha", (*PHOTOARC, "pack", "-q", "--mode", mode, *asked, "{name}", "{archive}"), unpack))
     return peers + ours
 
 
@@ -185,7 +192,16 @@ def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
                         checks[tool.name] = ((work / f"archive{tool.ending}").stat().st_size, _compare(source, root))
                 shutil.rmtree(work)
     results = tuple(_result(tool.name, runs[tool.name], *checks[tool.name]) for tool in usable if tool.name not in failed)
-    return Bench(about, machine(), usable_cores(), load, options.rounds, results, missing, tuple(failed.items()))
+    commands = tuple((tool.name, typed(tool.pack, tool, source.name), typed(tool.unpack, tool, source.name)) for tool in usable)
+    day = time.strftime("%Y-%m-%d")
+    return Bench(about, machine(), usable_cores(), load, options.rounds, results, missing, tuple(failed.items()), commands, day)
+
+
+def typed(command: Sequence[str], tool: Tool, name: str) -> str:
+    """A command as one would type it beside the folder of that name."""
+    own = command[: len(PHOTOARC)] == PHOTOARC
+    words = ("photoarc", *command[len(PHOTOARC) :]) if own else command
+    return shlex.join(word.format(archive=f"{name}{tool.ending}", name=name, parent=".", dest="back") for word in words)
 
 
 def _temporary(wanted: Path | None, source: Path) -> tempfile.TemporaryDirectory[str]:
