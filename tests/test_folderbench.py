@@ -20,7 +20,7 @@ from PIL import ImageFont
 from typer.testing import CliRunner, Result
 
 from photoarc import cli
-from photoarc.folderbench import childprocess, labels, page
+from photoarc.folderbench import childprocess, labels, page, tools
 from photoarc.folderbench import measure as folderbench
 from photoarc.folderbench import plots as benchplots
 from photoarc.folderbench import report as benchreport
@@ -57,15 +57,15 @@ def test_a_folder_through_all_that_is_installed(folder: Path, tmp_path: Path) ->
     assert result.exit_code == 0, result.stderr
     value = json.loads(result.stdout)
     assert (value["folder"]["files"], value["folder"]["photographs"], value["folder"]["pixels"]) == (2, 1, 208 * 176)
-    tools = {tool["tool"]: tool for tool in value["results"]}
-    assert {"tar", "photoarc fast q70", "photoarc lossless"} <= set(tools)
+    by_tool = {tool["tool"]: tool for tool in value["results"]}
+    assert {"tar", "photoarc fast q70", "photoarc lossless"} <= set(by_tool)
     assert not value["failed"]
-    for name, tool in tools.items():
+    for name, tool in by_tool.items():
         lossy = name == "photoarc fast q70"
         assert (tool["exact"], tool["changed"], tool["lost"]) == ((1, 1, 0) if lossy else (2, 0, 0)), name
         assert (tool["mean_psnr_db"] is not None) == lossy
         assert tool["rate"] == pytest.approx(tool["archive_bytes"] / value["folder"]["size_bytes"], rel=1e-4)
-    assert 25 < tools["photoarc fast q70"]["mean_psnr_db"] < 60
+    assert 25 < by_tool["photoarc fast q70"]["mean_psnr_db"] < 60
     assert "photoarc lossless" in (tmp_path / "report.html").read_text()
     assert list(folder.rglob("*.pha")) == []
 
@@ -74,15 +74,15 @@ def test_missing_programs_are_named_with_what_to_do(folder: Path, monkeypatch: p
     monkeypatch.setattr(shutil, "which", lambda program: None)
     found = folderbench.bench(folder, folderbench.BenchOptions(("lossless",), rounds=1), lambda _: None)
     assert [result.tool for result in found.results] == ["photoarc lossless"]
-    assert [tool for tool, _ in found.missing] == ["tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz"]
+    assert [name for name, _ in found.missing] == ["tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz"]
     system = "brew install sevenzip" if sys.platform == "darwin" else "apt install 7zip"
     assert f"7-Zip: not installed ({system}, or from 7-zip.org)" in benchreport.lines(found)
 
 
 def test_a_tool_that_fails_is_left_out_with_its_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = folderbench.Tool("broken", ".x", (sys.executable, "-c", "import sys; sys.exit('no room')"), ())
-    forgets = folderbench.Tool("forgets", ".x", ("touch", "{archive}"), ("mkdir", "{dest}/{name}"))
-    monkeypatch.setattr(folderbench, "tools", lambda options: [broken, forgets])
+    broken = tools.Tool("broken", ".x", (sys.executable, "-c", "import sys; sys.exit('no room')"), ())
+    forgets = tools.Tool("forgets", ".x", ("touch", "{archive}"), ("mkdir", "{dest}/{name}"))
+    monkeypatch.setattr(tools, "tools", lambda modes, qualities: [broken, forgets])
     found = folderbench.bench(folder, folderbench.BenchOptions(rounds=1), lambda _: None)
     assert found.failed == (("broken", "pack ended with code 1: no room"),)
     assert [(result.tool, result.lost) for result in found.results] == [("forgets", 2)]
@@ -196,9 +196,10 @@ def test_the_page_says_what_is_best_and_what_is_missing() -> None:
 
 
 def test_the_commands_are_those_that_one_would_type() -> None:
-    commands = {tool.name: folderbench.typed(tool.pack, tool, "my photos") for tool in folderbench.tools(folderbench.BenchOptions())}
-    assert commands["tar + xz"] == "tar --use-compress-program 'xz -T0' -cf 'my photos.tar.xz' -C . 'my photos'"
-    assert commands["photoarc fast q70"] == "photoarc pack -q --mode fast --quality 70 'my photos' 'my photos.pha'"
+    commands = {tool.name: tools.typed(tool, "my photos") for tool in tools.tools(("fast",), (70,))}
+    assert commands["tar + xz"][0] == "tar --use-compress-program 'xz -T0' -cf 'my photos.tar.xz' -C . 'my photos'"
+    pack, unpack = "photoarc pack -q --mode fast --quality 70 'my photos' 'my photos.pha'", "photoarc unpack -q 'my photos.pha' back"
+    assert commands["photoarc fast q70"] == (pack, unpack)
 
 
 @pytest.mark.parametrize("seed", range(5))
