@@ -96,9 +96,14 @@ def plots() -> Any:
 
     plt.rcParams |= {
         "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#E4E4E4",
-        "svg.hashsalt": "photoarc", "figure.constrained_layout.use": True, "figure.facecolor": "white",
+        "svg.hashsalt": "photoarc", "figure.constrained_layout.use": True,
     }  # fmt: skip
     return plt
+
+
+def measured(means: dict[str, Measured]) -> list[str]:
+    """The metrics of FILES that our rows know."""
+    return [metric for metric in FILES if any(found.curve(metric) for found in means.values())]
 
 
 def rd(means: dict[str, Measured], name: str, metric: str) -> Figure:
@@ -220,8 +225,7 @@ def main() -> None:
     parser.add_argument("--png", type=Path, metavar="FOLDER", help="PNG files into a folder instead of SVG beside the rows")
     arguments = parser.parse_args()
     means = tables.load(arguments.set)
-    measured = [metric for metric in FILES if any(found.curve(metric) for found in means.values())]
-    drawn = {FILES[metric]: (rd(means, arguments.set, metric), f"{arguments.set}.tsv") for metric in measured}
+    drawn = {FILES[metric]: (rd(means, arguments.set, metric), f"{arguments.set}.tsv") for metric in measured(means)}
     drawn["speed"] = speed(means, arguments.set), f"{arguments.set}.tsv"
     if whole := bubbles.read(arguments.set):
         drawn["bubbles"] = bubbles.figure(whole, plots()), f"{arguments.set}-folder.json"

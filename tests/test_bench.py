@@ -20,7 +20,23 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bdrate, bitexact, bubbles, butteraugli, codecs, complexity, crops, curves, lpips, papers, readme, rows, run, tables
+from bench import (
+    bdrate,
+    bitexact,
+    bubbles,
+    butteraugli,
+    codecs,
+    complexity,
+    crops,
+    curves,
+    figures,
+    lpips,
+    papers,
+    readme,
+    rows,
+    run,
+    tables,
+)
 from photoarc.folderbench import metrics
 
 
@@ -364,9 +380,7 @@ SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endsw
 def test_tables_and_figures_are_made_from_the_rows(name):
     assert (RESULTS / f"{name}.md").read_text() == tables.text(name), f"stale; python -m bench.tables {name}"
     assert (RESULTS / f"{name}-papers.md").read_text() == papers.text(name), f"stale; python -m bench.papers {name}"
-    sources = dict.fromkeys(("psnr", "ms-ssim", "speed"), f"{name}.tsv")
-    if any(found.curve("lpips") for found in tables.load(name).values()):
-        sources["lpips"] = f"{name}.tsv"
+    sources = dict.fromkeys(["speed", *(figures.FILES[metric] for metric in figures.measured(tables.load(name)))], f"{name}.tsv")
     if bubbles.read(name):
         sources["bubbles"] = f"{name}-folder.json"
     for what, source in sources.items():
@@ -377,6 +391,24 @@ def test_tables_and_figures_are_made_from_the_rows(name):
 def test_the_byte_exact_archives_are_those_measured():
     for path in RESULTS.glob("*-exact.tsv"):
         assert path.with_suffix(".md").read_text() == bitexact.text(bitexact.load(path)), f"stale; python -m bench.bitexact {path.stem}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_names_in_figures_lie_in_the_figure_and_on_no_other(name):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    means = tables.load(name)
+    for figure in [*(figures.rd(means, name, metric) for metric in figures.measured(means)), figures.speed(means, name)]:
+        figure.canvas.draw()
+        named = [text for axis in figure.axes for text in axis.texts if text.get_text()]
+        assert len(named) >= len(figure.axes) * len(figures.HERE)
+        found = [(text.get_text(), text.get_window_extent()) for text in named]
+        for k, (words, box) in enumerate(found):
+            assert figure.bbox.x0 <= box.x0, words
+            assert box.x1 <= figure.bbox.x1, words
+            assert figure.bbox.y0 <= box.y0, words
+            assert box.y1 <= figure.bbox.y1, words
+            assert not [other for other, there in found[:k] if box.overlaps(there)], words
+        plt.close(figure)
 
 
 def test_byte_exact_archives_of_a_folder(tmp_path, monkeypatch):
