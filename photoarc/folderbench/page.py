@@ -127,10 +127,12 @@ def _sizes(found: Bench) -> str:
     """Two bodies: every bit back, and not; the smallest archive first."""
     over = '<tr><th></th><th colspan="2">size</th><th colspan="3">pack</th><th colspan="3">unpack</th><th></th></tr>'
     bodies = ""
-    for title, every_bit in (("Every bit back, smallest first", True), ("Photographs changed, smallest first", False)):
+    changed = "Photographs changed, or files lost" if any(result.lost for result in found.results) else "Photographs changed"
+    for title, every_bit in (("Every bit back", True), (changed, False)):
         rows = [_row(result, _size_cells(result, found)) for result in _smallest_first(found.results, every_bit=every_bit)]
         if rows:
-            bodies += f'<tbody><tr class="title"><th colspan="{len(SIZE_HEAD) + 1}"><span>{title}</span></th></tr>{"".join(rows)}</tbody>'
+            over_rows = f'<tr class="title"><th colspan="{len(SIZE_HEAD) + 1}"><span>{title}, smallest first</span></th></tr>'
+            bodies += f"<tbody>{over_rows}{''.join(rows)}</tbody>"
     return _table(SIZE_HEAD, bodies, over)
 
 

@@ -192,4 +192,4 @@ def _line(kind: str, start: labels.Point, end: labels.Point) -> str:
 
 
 def _svg(height: int, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {WIDTH_PX} {height}" font-size="{FONT_PX}" role="img">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH_PX} {height}" font-size="{FONT_PX}">{"".join(parts)}</svg>'
