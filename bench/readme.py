@@ -33,8 +33,8 @@ def results() -> str:
         if codec in means
     ]
     low, high = tables.HIGH_DB
-    head = (f"{SET.title()}, {_pictures(means)} pictures", "rate, equal PSNR", f"{low:g} to {high:g} dB", "equal MS-SSIM", "equal Butteraugli")
-    table = tables.table((*head, "encode, s/MP", "decode, s/MP"), body)
+    head = (f"{SET.title()}, {_pictures(means)} pictures", "rate, equal PSNR", f"{low:g} to {high:g} dB")
+    table = tables.table((*head, "equal MS-SSIM", "equal Butteraugli", "encode, s/MP", "decode, s/MP"), body)
     folder = f"bench/results/{photoarc.__version__}"
     return (
         f"Bytes against JPEG at equal quality (BD-rate; less is better), and CPU seconds a megapixel on one thread:\n\n{table}\n\n"
