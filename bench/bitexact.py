@@ -1,23 +1,21 @@
 """Byte-exact archives of a folder, part by part and kind by kind: `python -m bench.bitexact folder --measure DIR`.
 
 Writes results/<version>/<name>-exact.tsv (columns: bench/README.md) and .md. A part is a folder directly below DIR, a kind what the
-first bytes say. Every tool gets the files of one part and kind alone; photoarc's are unpacked again and compared. Seconds are those of
-whole processes, one round.
+first bytes say. Every tool gets the files of one part and kind alone; what it packed is unpacked again and compared. Seconds are those
+of whole processes, one round.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import filecmp
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -25,8 +23,12 @@ import photoarc
 from bench import rows, tables
 from photoarc.codecs import jpegxl
 from photoarc.errors import PayloadError
+from photoarc.folderbench import tools
+from photoarc.folderbench.measure import compare
+from photoarc.folderbench.tools import Tool
 
 EFFORTS = (5, 9)
+JPEG_XL = "JPEG XL, file by file"
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP",
 }  # fmt: skip
@@ -35,7 +37,10 @@ _BOXES = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """One tool on the files of one part and kind; `codecs` says how photoarc kept how many, `same` how many came back bit for bit."""
+    """One tool on the files of one part and kind; `codecs` says how photoarc kept how many, `same` how many came back bit for bit.
+
+    JPEG XL makes no archive: the sum of its files, nothing is unpacked.
+    """
 
     part: str
     kind: str
@@ -68,22 +73,11 @@ def grouped(folder: Path) -> dict[tuple[str, str], list[Path]]:
     return dict(sorted(found.items()))
 
 
-def peers(here: Path) -> dict[str, Callable[[], int]]:
-    """Tools by name; each packs `here`/files and returns its bytes."""
-
-    def packed(command: str, archive: str) -> Callable[[], int]:
-        def run() -> int:
-            subprocess.run(command, shell=True, check=True, cwd=here, stdout=subprocess.DEVNULL)
-            return (here / archive).stat().st_size
-
-        return run
-
-    return {
-        "7z -mx9": packed("7zz a -mx9 -bso0 -bsp0 a.7z files", "a.7z"),
-        "tar + xz -9": packed("tar -cf - files | xz -9 -T0 > a.xz", "a.xz"),
-        "tar + zstd -19": packed("tar -cf - files | zstd -19 -T0 -q > a.zst", "a.zst"),
-        "JPEG XL, file by file": lambda: sum(_jpeg_xl(path) for path in (here / "files").rglob("*") if path.is_file()),
-    }
+def archivers() -> list[Tool]:
+    """Every effort of photoarc, then its peers as hard as they try."""
+    ours = [tools.photoarc(f"photoarc --effort {effort}", "--mode", "lossless", "--effort", str(effort)) for effort in EFFORTS]
+    xz, zstd = tools.tar_with("xz -9", "xz -9 -T0", "xz", ".tar.xz"), tools.tar_with("zstd -19", "zstd -19 -T0", "zstd", ".tar.zst")
+    return [*ours, tools.sevenzip("7z -mx9", "-mx9"), xz, zstd]
 
 
 def _jpeg_xl(path: Path) -> int:
@@ -95,45 +89,48 @@ def _jpeg_xl(path: Path) -> int:
         return len(data)
 
 
-def ours(here: Path, effort: int) -> tuple[int, float, float, int, str]:
-    """Archive bytes, seconds to pack and to unpack, files that came back bit for bit, files by codec."""
-    program = [sys.executable, "-m", "photoarc"]
-    archive, out = here / "a.pha", here / "out"
-    started = time.monotonic()
-    subprocess.run([*program, "pack", "-q", "--mode", "lossless", "--effort", str(effort), here / "files", archive], check=True)
-    packed = time.monotonic()
-    subprocess.run([*program, "unpack", "-q", archive, out], check=True)
-    unpacked = time.monotonic()
-    same = sum(filecmp.cmp(path, out / path.relative_to(here), shallow=False) for path in (here / "files").rglob("*") if path.is_file())
-    listing = subprocess.run([*program, "list", "--json", archive], check=True, capture_output=True, text=True).stdout
+def _codecs(archive: Path) -> str:
+    """How many files photoarc kept by which codec."""
+    command = [*tools.PHOTOARC, "list", "--json", archive]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     members = [member for member in json.loads(listing)["members"] if member["kind"] == "file"]
-    codecs = Counter("duplicate" if member["duplicate"] else member["codec"] for member in members)
-    size = archive.stat().st_size
-    archive.unlink()
-    shutil.rmtree(out)
-    return size, packed - started, unpacked - packed, same, ", ".join(f"{count} {name}" for name, count in codecs.most_common())
+    found = Counter("duplicate" if member["duplicate"] else member["codec"] for member in members)
+    return ", ".join(f"{count} {name}" for name, count in found.most_common())
 
 
 def measure(folder: Path) -> list[Exact]:
-    """All tools on all parts and kinds of the folder."""
+    """All tools on all parts and kinds of the folder. Raises RuntimeError for a tool that fails, with its reason."""
     result = []
     for (part, kind), paths in grouped(folder).items():
         size = sum(path.stat().st_size for path in paths)
         with tempfile.TemporaryDirectory() as scratch:
-            here = Path(scratch)
+            source, work = Path(scratch, "files"), Path(scratch, "work")
             for path in paths:
-                copy = here / "files" / path.relative_to(folder)
+                copy = source / path.relative_to(folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
             about = (part, kind, len(paths), size)
-            for effort in EFFORTS:
-                total, pack_s, unpack_s, same, codecs = ours(here, effort)
-                result.append(Exact(*about, f"photoarc --effort {effort}", total, pack_s, unpack_s, same, codecs))
-            for name, run in peers(here).items():
-                started = time.monotonic()
-                total = run()
-                result.append(Exact(*about, name, total, time.monotonic() - started, 0.0, 0, ""))
-        print(part, kind, len(paths), size, *(f"{row.tool}: {row.archive_bytes}" for row in result[-len(EFFORTS) - 4 :]), flush=True)
+            for tool in archivers():
+                (work / "back").mkdir(parents=True)
+                packed, unpacked, why = tools.once(tool, source, work)
+                if why:
+                    raise RuntimeError(f"{tool.name}: {why}")
+                archive = work / f"archive{tool.ending}"
+                same = compare(source, work / "back" / source.name).exact
+                codecs = _codecs(archive) if tool.name.startswith("photoarc") else ""
+                result.append(Exact(*about, tool.name, archive.stat().st_size, packed.seconds, unpacked.seconds, same, codecs))
+                shutil.rmtree(work)
+            started = time.monotonic()
+            total = sum(_jpeg_xl(path) for path in paths)
+            result.append(Exact(*about, JPEG_XL, total, time.monotonic() - started, 0.0, 0, ""))
+        print(
+            part,
+            kind,
+            len(paths),
+            size,
+            *(f"{row.tool}: {row.archive_bytes}" for row in result if (row.part, row.kind) == about[:2]),
+            flush=True,
+        )
     return result
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import photoarc
 from bench import rows
 from photoarc.folderbench import metrics
-from photoarc.folderbench.plots import number
+from photoarc.folderbench.plots import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,7 @@ def _lossy(axis: Axes, what: str, found: Sequence[tuple[Bubble, float]], area: f
         axis.scatter(x, y, [b.seconds * area for b, _ in points], color=colour, edgecolors="#333", linewidths=0.6, zorder=2)
         above = mode == "photoarc fast"
         for bubble, db in points:
-            label = f"{bubble.name.removeprefix('photoarc ')}, {number(bubble.seconds)} s"
+            label = f"{bubble.name.removeprefix('photoarc ')}, {seconds(bubble.seconds)} s"
             gap = (bubble.seconds * area) ** 0.5 / 2 + 4
             axis.annotate(
                 label, (bubble.bpp, db), (0, gap if above else -gap), textcoords="offset points", ha="right" if above else "left",
@@ -91,7 +91,7 @@ def _lossy(axis: Axes, what: str, found: Sequence[tuple[Bubble, float]], area: f
     middle, span = (min(values) + max(values)) / 2, max(LEAST_DB, 1.5 * (max(values) - min(values)))  # room for the labels
     axis.set_ylim(middle - span / 2, middle + span / 2)
     rates = [bubble.bpp for bubble, _ in found]
-    low, high = min(rates) / 2.5, max(rates) * 2.2
+    low, high = min(rates) / 2.5, max(rates) * 2.6
     axis.set_xscale("log")
     axis.set_xticks([tick for tick in TICKS if low <= tick <= high], [f"{tick:g}" for tick in TICKS if low <= tick <= high])
     axis.minorticks_off()
@@ -110,7 +110,7 @@ def _exact(axis: Axes, found: Sequence[Bubble], area: float) -> None:
         axis.scatter(bubble.bpp, row, bubble.seconds * area, color=colour, edgecolors="#333", linewidths=0.6, zorder=2)
         gap = (bubble.seconds * area) ** 0.5 / 2 + 4
         axis.annotate(
-            f"{number(bubble.seconds)} s", (bubble.bpp, row), (-gap, 0), textcoords="offset points", ha="right", va="center", fontsize=8
+            f"{seconds(bubble.seconds)} s", (bubble.bpp, row), (-gap, 0), textcoords="offset points", ha="right", va="center", fontsize=8
         )
     axis.set_axisbelow(True)
     axis.set_yticks(range(len(ordered)), [bubble.name for bubble in ordered])

@@ -209,7 +209,7 @@ def _jpegxl_decode(data: bytes) -> Pixels:
 # --- general compressors on the raw pixels --------------------------------------------------------------------------------------
 
 
-def _ppm(pixels: Pixels) -> bytes:
+def ppm(pixels: Pixels) -> bytes:
     height, width, _ = pixels.shape
     return b"P6\n%d %d\n255\n" % (width, height) + pixels.tobytes()
 
@@ -221,7 +221,7 @@ def _from_ppm(data: bytes) -> Pixels:
 
 
 def _xz_encode(pixels: Pixels, _: float) -> bytes:
-    return lzma.compress(_ppm(pixels), preset=9)
+    return lzma.compress(ppm(pixels), preset=9)
 
 
 def _xz_decode(data: bytes) -> Pixels:
@@ -230,7 +230,7 @@ def _xz_decode(data: bytes) -> Pixels:
 
 def _7z_encode(pixels: Pixels, _: float) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "photo.ppm").write_bytes(_ppm(pixels))
+        Path(folder, "photo.ppm").write_bytes(ppm(pixels))
         command = ["7zz", "a", "-mx=9", "-mmt=1", "-bso0", "-bsp0", "photo.7z", "photo.ppm"]
         subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL)
         return Path(folder, "photo.7z").read_bytes()

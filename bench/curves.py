@@ -16,7 +16,7 @@ from bench.bdrate import Curve
 from photoarc.folderbench import metrics
 
 REFERENCE = Path(__file__).parent / "reference"
-METRICS = ("psnr", "ms_ssim", "lpips")
+METRICS = ("psnr", "ms_ssim", "lpips", "butteraugli_3norm", "butteraugli_max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Point:
     ms_ssim: float | None
     ssim: float | None = None
     lpips: float | None = None
+    butteraugli_3norm: float | None = None
+    butteraugli_max: float | None = None
     bytes: int = 0
     pictures: int = 0
 
@@ -36,8 +38,10 @@ class Point:
         """A metric as a number that rises with quality by about the same step for the same factor of rate."""
         if metric == "psnr":
             return self.psnr_db
-        similarity = self.ms_ssim if metric == "ms_ssim" else None if self.lpips is None else 1 - self.lpips
-        return None if similarity is None else metrics.decibels(similarity)
+        if metric == "ms_ssim":
+            return None if self.ms_ssim is None else metrics.decibels(self.ms_ssim)
+        apart: float | None = getattr(self, metric)
+        return None if apart is None else metrics.decibels(1 - apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Measured:
     points: tuple[Point, ...]
 
     def curve(self, metric: str) -> Curve | None:
-        """(bpp, dB) in one of METRICS, MS-SSIM and LPIPS as -10 log10 of what is missing; None if fewer than two points know it."""
+        """(bpp, dB) in one of METRICS, all but PSNR as -10 log10 of what parts the pictures; None if fewer than two points know it."""
         found = ((point.bpp, point.decibels(metric)) for point in self.points)
         pairs = [(bpp, db) for bpp, db in found if db is not None]
         if len(pairs) < 2:
@@ -74,13 +78,14 @@ def means(found: Iterable[rows.Row]) -> dict[str, Measured]:
 
 
 def _mean(quality: float, group: Sequence[rows.Row]) -> Point:
+    optional = zip(*((r.lpips, r.butteraugli_3norm, r.butteraugli_max) for r in group), strict=True)
     return Point(
         quality,
         statistics.fmean(r.bpp for r in group),
         statistics.fmean(r.psnr_db for r in group),
         statistics.fmean(r.ms_ssim for r in group),
         statistics.fmean(r.ssim for r in group),
-        None if math.isnan(lpips := statistics.fmean(r.lpips for r in group)) else lpips,
+        *(None if math.isnan(mean := statistics.fmean(column)) else mean for column in optional),
         sum(r.bytes for r in group),
         len(group),
     )

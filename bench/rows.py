@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import platform
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Rate, quality and CPU time of one picture; every field is a column."""
+    """Rate, quality and CPU time of one picture; every field is a column, and files written before one with a default came lack it."""
 
     codec: str
     quality: float
@@ -39,6 +40,8 @@ class Row:
     lpips: float
     enc_cpu_s: float
     dec_cpu_s: float
+    butteraugli_max: float = math.nan
+    butteraugli_3norm: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,10 @@ Record = TypeVar("Record", Row, Time)
 
 _FORMATS = {
     "quality": "{:g}", "bpp": "{:.5f}", "psnr_db": "{:.4f}", "ssim": "{:.6f}", "ms_ssim": "{:.6f}", "lpips": "{:.6f}",
+    "butteraugli_max": "{:.5f}", "butteraugli_3norm": "{:.5f}",
     "enc_cpu_s": "{:.4f}", "dec_cpu_s": "{:.4f}", "enc_s": "{:.4f}", "dec_s": "{:.4f}",
 }  # fmt: skip
+QUALITIES = ("psnr_db", "ssim", "ms_ssim", "lpips", "butteraugli_max", "butteraugli_3norm")
 _TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
 
 
@@ -75,11 +80,11 @@ def write(path: Path, records: Iterable[Record], kind: type[Record]) -> None:
 
 
 def read(path: Path, kind: type[Record]) -> list[Record]:
-    """Inverse of write. Raises FileNotFoundError."""
+    """Inverse of write; a column that is not there keeps its default. Raises FileNotFoundError."""
     types = {field.name: _TYPES[str(field.type)] for field in fields(kind)}
     with path.open(newline="") as file:
         table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [kind(**{name: types[name](line[name]) for name in types}) for line in table]
+        return [kind(**{name: make(line[name]) for name, make in types.items() if name in line}) for line in table]
 
 
 def measured(name: str) -> list[Row]:
@@ -111,6 +116,21 @@ def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     rank = {codec.name: at for at, codec in enumerate(CODECS)}
     rows = [row for row in old if row.codec not in replaced] + new
     return sorted(rows, key=lambda row: (rank.get(row.codec, len(rank)), row.quality, row.image))
+
+
+def remeasured(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    """Old rows with the qualities of new ones as far as these know them; rate and seconds stay as they were measured.
+
+    Raises ValueError for a new row without an old one, or whose picture is coded in other bytes now.
+    """
+    out = {(row.codec, row.quality, row.image): row for row in old}
+    for row in new:
+        before = out.get(key := (row.codec, row.quality, row.image))
+        if before is None or before.bytes != row.bytes:
+            was = "is not measured yet" if before is None else f"took {before.bytes} bytes, now {row.bytes}"
+            raise ValueError(f"{row.codec} at {row.quality:g}, {row.image}: {was}; a run without --metrics measures it anew")
+        out[key] = replace(before, **{name: value for name in QUALITIES if not math.isnan(value := getattr(row, name))})
+    return list(out.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
     python -m bench.run PICTURES --set kodak                                    all codecs: rate and quality, on every core
     python -m bench.run PICTURES --set kodak --codecs photoarc-fast,jpeg        only these; other rows of the file stay
     python -m bench.run PICTURES --set kodak --times                            wall times, one process, codecs in turn
+    python -m bench.run PICTURES --set kodak --metrics                          only the quality columns, for a metric that came later
     python -m bench.run PICTURES --set kodak --quick                            some pictures and settings, to bench/results/quick/
 
 Every encoded picture is decoded, compared with its original and, by a lossless codec, must come back exactly.
@@ -28,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 import photoarc
-from bench import codecs, lpips, rows
+from bench import butteraugli, codecs, lpips, rows
 from bench.codecs import Codec, Pixels
 from photoarc.folderbench import metrics
 
@@ -68,6 +69,11 @@ def _lpips(path: Path, decoded: Pixels) -> float:
     return lpips.distance(_features(path), lpips.features(decoded))
 
 
+def _butteraugli(original: Pixels, decoded: Pixels) -> tuple[float, float]:
+    """Largest difference and 3-norm; nan where the program is missing."""
+    return butteraugli.distance(original, decoded) if butteraugli.available() else (math.nan, math.nan)
+
+
 @cache
 def _warm(name: str) -> None:
     """First use loads libraries and models: not counted."""
@@ -103,6 +109,7 @@ def measure(path: Path, name: str, settings: Sequence[float]) -> list[rows.Row]:
             rows.Row(
                 name, setting, path.stem, width, height, size, len(payload), size * 8 / (width * height),
                 quality.psnr_db, quality.ssim, quality.ms_ssim, _lpips(path, decoded), encoded - start, end - encoded,
+                *_butteraugli(original.pixels, decoded),
             )
         )  # fmt: skip
     return out
@@ -148,10 +155,11 @@ def _summary(found: Sequence[rows.Row]) -> None:
     groups: dict[tuple[str, float], list[rows.Row]] = defaultdict(list)
     for row in found:
         groups[row.codec, row.quality].append(row)
-    print(f"{'codec':18} {'quality':>8} {'bpp':>8} {'PSNR dB':>8} {'MS-SSIM':>8} {'LPIPS':>8}")
+    print(f"{'codec':18} {'quality':>8} {'bpp':>8} {'PSNR dB':>8} {'MS-SSIM':>8} {'LPIPS':>8} {'Butteraugli':>11}")
     for (codec, quality), group in groups.items():
-        means = [statistics.fmean(values) for values in zip(*((r.bpp, r.psnr_db, r.ms_ssim, r.lpips) for r in group), strict=True)]
-        print(f"{codec:18} {quality:8g} {means[0]:8.4f} {means[1]:8.3f} {means[2]:8.5f} {means[3]:8.5f}")
+        columns = zip(*((r.bpp, r.psnr_db, r.ms_ssim, r.lpips, r.butteraugli_3norm) for r in group), strict=True)
+        bpp, psnr, similarity, apart, visible = map(statistics.fmean, columns)
+        print(f"{codec:18} {quality:8g} {bpp:8.4f} {psnr:8.3f} {similarity:8.5f} {apart:8.5f} {visible:11.4f}")
 
 
 def main() -> None:
@@ -159,7 +167,9 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, help="folder with the pictures of the set")
     parser.add_argument("--set", required=True, help="name of the set, which names the result files")
     parser.add_argument("--codecs", default="", help="comma-separated names; default: all")
-    parser.add_argument("--times", action="store_true", help="wall times instead of rate and quality")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--times", action="store_true", help="wall times instead of rate and quality")
+    what.add_argument("--metrics", action="store_true", help="only the quality columns of rows that are there, seconds stay")
     parser.add_argument("--quick", action="store_true", help="every sixth picture, every second setting, to bench/results/quick/")
     parser.add_argument("--workers", type=int, default=2, help="processes for rate and quality; default 2")
     arguments = parser.parse_args()
@@ -177,6 +187,8 @@ def main() -> None:
         paths = paths[::QUICK_STEP]
     if not arguments.times and not lpips.available():
         print("LPIPS is left out: python -m bench.lpips builds its network", file=sys.stderr)
+    if not arguments.times and not butteraugli.available():
+        print(f"Butteraugli is left out: {butteraugli.HINT}", file=sys.stderr)
     load_before, started = os.getloadavg()[0], time.monotonic()
     if arguments.times:
         paths = paths[::TIMES_STEP]
@@ -185,12 +197,13 @@ def main() -> None:
         path = folder / f"{arguments.set}.tsv"
         found = rates(paths, wanted, arguments.quick, arguments.workers)
         old = rows.read(path, rows.Row) if path.exists() else []
-        rows.write(path, rows.merged(old, found), rows.Row)
+        rows.write(path, rows.remeasured(old, found) if arguments.metrics else rows.merged(old, found), rows.Row)
         _summary(rows.merged([], found))
     seconds = round(time.monotonic() - started)
     workers = 1 if arguments.times else arguments.workers
-    done = rows.Run(len(wanted), len(paths), workers, round(load_before, 2), seconds)
-    rows.describe(folder / f"{arguments.set}.json", wanted, "times" if arguments.times else "rates", done)
+    if not arguments.metrics:
+        done = rows.Run(len(wanted), len(paths), workers, round(load_before, 2), seconds)
+        rows.describe(folder / f"{arguments.set}.json", wanted, "times" if arguments.times else "rates", done)
     print(f"{seconds} s")
 
 

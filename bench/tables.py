@@ -51,23 +51,25 @@ def lossy(means: dict[str, Measured]) -> dict[str, Measured]:
 
 
 def rd(means: dict[str, Measured], name: str) -> str:
-    """Every codec and setting."""
+    """Every codec and setting; a metric that no row knows has no column."""
+    optional = {"lpips": "LPIPS", "butteraugli_3norm": "Butteraugli 3-norm", "butteraugli_max": "Butteraugli max"}
+    points = [(c.name, p) for c in lossy(means).values() for p in c.points]
+    known = [metric for metric in optional if any(getattr(p, metric) is not None for _, p in points)]
     body = [
         (
-            c.name,
+            codec,
             f"{p.quality:g}",
             f"{p.bpp:.4f}",
             f"{p.psnr_db:.2f}",
             f"{p.ssim:.4f}",
             f"{p.ms_ssim:.4f}",
             f"{metrics.decibels(p.ms_ssim):.2f}",
-            "" if p.lpips is None else f"{p.lpips:.4f}",
+            *("" if (value := getattr(p, metric)) is None else f"{value:.4f}" for metric in known),
         )
-        for c in lossy(means).values()
-        for p in c.points
+        for codec, p in points
         if p.psnr_db is not None and p.ms_ssim is not None and p.ssim is not None
     ]
-    return table(("codec", "setting", "bpp", "PSNR dB", "SSIM", "MS-SSIM", "MS-SSIM dB", "LPIPS"), body)
+    return table(("codec", "setting", "bpp", "PSNR dB", "SSIM", "MS-SSIM", "MS-SSIM dB", *(optional[metric] for metric in known)), body)
 
 
 def bd_published(means: dict[str, Measured], name: str) -> str:
@@ -96,6 +98,8 @@ def bd_here(means: dict[str, Measured], name: str) -> str:
         ("PSNR, 37 to 44 dB", "psnr", *HIGH_DB),
         ("MS-SSIM", "ms_ssim", -np.inf, np.inf),
         ("LPIPS (AlexNet)", "lpips", -np.inf, np.inf),
+        ("Butteraugli, 3-norm", "butteraugli_3norm", -np.inf, np.inf),
+        ("Butteraugli, largest difference", "butteraugli_max", -np.inf, np.inf),
     ):
         if not any(c.curve(metric) for c in ours):
             continue

@@ -293,6 +293,7 @@ def bench(
     """Pack and unpack a folder with photoarc and other archivers, and compare size, time, memory and what comes back."""
     with exit_codes("interrupted", as_json):
         from photoarc.folderbench import measure as folderbench
+        from photoarc.folderbench import page
         from photoarc.folderbench import report as benchreport
 
         if html:
@@ -303,7 +304,7 @@ def bench(
         found = folderbench.bench(folder, options, (lambda _: None) if quiet or as_json else say)
         show(benchreport.value(found), benchreport.lines(found), as_json, quiet=False)
         if html:
-            folderbench.save(html, benchreport.page(found))
+            folderbench.save(html, page.page(found))
 
 
 def _version(wanted: bool) -> None:

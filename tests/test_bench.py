@@ -8,6 +8,7 @@ import math
 import pickle
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,23 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bdrate, bitexact, bubbles, codecs, complexity, crops, curves, lpips, papers, readme, rows, run, tables
+from bench import (
+    bdrate,
+    bitexact,
+    bubbles,
+    butteraugli,
+    codecs,
+    complexity,
+    crops,
+    curves,
+    figures,
+    lpips,
+    papers,
+    readme,
+    rows,
+    run,
+    tables,
+)
 from photoarc.folderbench import metrics
 
 
@@ -156,21 +173,64 @@ def test_codecs_come_back(name):
 
 
 def test_rows_survive_their_file(tmp_path):
-    a = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.1, 0.01, 0.002)
-    b = rows.Row("png", 0, "a", 768, 512, 9000, 9000, 0.2, math.inf, 1, 1, 0, 0.1, 0.002)
+    a = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.1, 0.01, 0.002, 6.5, 2.25)
+    b = rows.Row("png", 0, "a", 768, 512, 9000, 9000, 0.2, math.inf, 1, 1, 0, 0.1, 0.002, 0, 0)
     rows.write(tmp_path / "x.tsv", [a, b], rows.Row)
     assert rows.read(tmp_path / "x.tsv", rows.Row) == [a, b]
     new = rows.Row("jpeg", 80, "a", 768, 512, 1100, 1100, 0.02, 32.0, 0.9, 0.95, 0.1, 0.01, 0.002)
     assert rows.merged([a, b], [new]) == [new, b]
+    lines = (tmp_path / "x.tsv").read_text().splitlines()
+    (tmp_path / "old.tsv").write_text("".join("\t".join(line.split("\t")[:-2]) + "\n" for line in lines))
+    old = rows.read(tmp_path / "old.tsv", rows.Row)  # before the columns of Butteraugli came
+    assert [math.isnan(row.butteraugli_max) for row in old] == [True, True]
+    assert [replace(row, butteraugli_max=6.5, butteraugli_3norm=2.25) for row in old[:1]] == [a]
 
 
-def test_curves_of_rows_with_and_without_lpips():
+def test_a_metric_that_came_later_leaves_bytes_and_seconds_alone():
+    old = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.1, 0.01, 0.002)
+    other = replace(old, image="b", butteraugli_max=6.5, butteraugli_3norm=2.25)
+    now = replace(old, enc_cpu_s=9, lpips=math.nan, butteraugli_max=4.5, butteraugli_3norm=1.25)
+    assert rows.remeasured([old, other], [now]) == [replace(old, butteraugli_max=4.5, butteraugli_3norm=1.25), other]
+    with pytest.raises(ValueError, match="jpeg at 75, a: took 1000 bytes, now 1001"):
+        rows.remeasured([old], [replace(now, bytes=1001)])
+    with pytest.raises(ValueError, match="is not measured yet"):
+        rows.remeasured([old], [replace(now, quality=80)])
+
+
+def test_butteraugli_of_pictures_that_part_more_and_more():
+    if not butteraugli.available():
+        pytest.skip(butteraugli.HINT)
+    p = picture()
+    noise = np.random.default_rng(1).normal(0, 1, p.shape)
+    assert butteraugli.distance(p, p) == (0, 0)
+    found = [butteraugli.distance(p, np.clip(p + s * noise, 0, 255).astype(np.uint8)) for s in (2, 8, 32)]
+    assert found == sorted(found)
+    assert all(0 < norm < worst for worst, norm in found)
+
+
+def test_butteraugli_is_read_from_what_its_program_says(tmp_path, monkeypatch):
+    program = tmp_path / butteraugli.PROGRAM
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not butteraugli.available()
+    program.write_text("#!/bin/sh\necho 6.1739935875\necho '3-norm: 1.821853'\n")
+    program.chmod(0o755)
+    assert butteraugli.available()
+    assert butteraugli.distance(picture(), picture()) == (6.1739935875, 1.821853)
+    program.write_text("#!/bin/sh\necho usage\n")
+    with pytest.raises(ValueError, match="says 'usage"):
+        butteraugli.distance(picture(), picture())
+
+
+def test_curves_of_rows_with_and_without_a_metric():
     def row(quality, bpp, value):
         return rows.Row("jpeg", quality, "a", 768, 512, 1000, 1000, bpp, 31.25, 0.9, 0.95, value, 0.01, 0.002)
 
     found = curves.means([row(50, 0.5, 0.1), row(90, 1.5, 0.01)])["jpeg"]
     assert found.curve("lpips") == ((0.5, 1.5), (pytest.approx(10), pytest.approx(20)))
     assert curves.means([row(50, 0.5, math.nan), row(90, 1.5, 0.01)])["jpeg"].curve("lpips") is None
+    assert found.curve("butteraugli_3norm") is None
+    visible = [replace(row(50, 0.5, 0.1), butteraugli_3norm=2.0), replace(row(90, 1.5, 0.01), butteraugli_3norm=0.5)]
+    assert curves.means(visible)["jpeg"].curve("butteraugli_3norm")[1] == (pytest.approx(-3.0103), pytest.approx(3.0103))
 
 
 def test_a_run_is_noted_beside_the_rows(tmp_path):
@@ -320,9 +380,7 @@ SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endsw
 def test_tables_and_figures_are_made_from_the_rows(name):
     assert (RESULTS / f"{name}.md").read_text() == tables.text(name), f"stale; python -m bench.tables {name}"
     assert (RESULTS / f"{name}-papers.md").read_text() == papers.text(name), f"stale; python -m bench.papers {name}"
-    sources = dict.fromkeys(("psnr", "ms-ssim", "speed"), f"{name}.tsv")
-    if any(found.curve("lpips") for found in tables.load(name).values()):
-        sources["lpips"] = f"{name}.tsv"
+    sources = dict.fromkeys(["speed", *(figures.FILES[metric] for metric in figures.measured(tables.load(name)))], f"{name}.tsv")
     if bubbles.read(name):
         sources["bubbles"] = f"{name}-folder.json"
     for what, source in sources.items():
@@ -333,6 +391,39 @@ def test_tables_and_figures_are_made_from_the_rows(name):
 def test_the_byte_exact_archives_are_those_measured():
     for path in RESULTS.glob("*-exact.tsv"):
         assert path.with_suffix(".md").read_text() == bitexact.text(bitexact.load(path)), f"stale; python -m bench.bitexact {path.stem}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_names_in_figures_lie_in_the_figure_and_on_no_other(name):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    means = tables.load(name)
+    for figure in [*(figures.rd(means, name, metric) for metric in figures.measured(means)), figures.speed(means, name)]:
+        figure.canvas.draw()
+        named = [text for axis in figure.axes for text in axis.texts if text.get_text()]
+        assert len(named) >= len(figure.axes) * len(figures.HERE)
+        found = [(text.get_text(), text.get_window_extent()) for text in named]
+        for k, (words, box) in enumerate(found):
+            assert figure.bbox.x0 <= box.x0, words
+            assert box.x1 <= figure.bbox.x1, words
+            assert figure.bbox.y0 <= box.y0, words
+            assert box.y1 <= figure.bbox.y1, words
+            assert not [other for other, there in found[:k] if box.overlaps(there)], words
+        plt.close(figure)
+
+
+def test_byte_exact_archives_of_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(bitexact, "EFFORTS", (1,))
+    some = [tool for tool in bitexact.archivers() if tool.installed()]
+    monkeypatch.setattr(bitexact, "archivers", lambda: some)
+    (tmp_path / "notes" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "deep/b.txt"):
+        (tmp_path / "notes" / name).write_text("two words\n" * 500)
+    found = bitexact.measure(tmp_path)
+    assert [(row.part, row.kind, row.files, row.size_bytes) for row in found] == [("notes", "other", 2, 10_000)] * len(found)
+    assert [row.tool for row in found] == [*(tool.name for tool in some), bitexact.JPEG_XL]
+    assert [row.same for row in found] == [2] * len(some) + [0]
+    assert found[0].codecs == "1 lzma, 1 duplicate"
+    assert found[-1].archive_bytes == 10_000
 
 
 def test_the_folders_are_those_measured():

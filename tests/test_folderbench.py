@@ -9,19 +9,22 @@ import re
 import shutil
 import sys
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations
 from pathlib import Path
+from random import Random
+from xml.etree import ElementTree
 
 import pictures
 import pytest
+from PIL import ImageFont
 from typer.testing import CliRunner, Result
 
 from photoarc import cli
-from photoarc.folderbench import childprocess
+from photoarc.folderbench import childprocess, labels, page, tools
 from photoarc.folderbench import measure as folderbench
 from photoarc.folderbench import plots as benchplots
 from photoarc.folderbench import report as benchreport
-from photoarc.folderbench.plots import Group, Mark
+from photoarc.folderbench.labels import Box
 
 
 def run(*arguments: object) -> Result:
@@ -44,9 +47,9 @@ def measured() -> folderbench.Bench:
     tar = folderbench.Result("tar", 10_000_000, 0.5, 0.25, 3_000_000, 2_000_000, 12, 0, 0, None, None, None)
     ours = folderbench.Result("photoarc fast q70", 2_000_000, 20.0, 10.0, 400_000_000, None, 2, 10, 0, 40.125, 38.0, 0.99)
     about = folderbench.Folder("<photos>", 12, 10_000_000, 10, 40_000_000)
-    return folderbench.Bench(
-        about, "a machine", 2, 0.1, 3, (tar, ours), (("zip", "apt install zip"),), (("7-Zip", "pack ended with code 2"),)
-    )
+    missing, failed = (("zip", "apt install zip"),), (("7-Zip", "pack ended with code 2"),)
+    commands = (("tar", "tar -cf photos.tar -C . photos", "tar -xf photos.tar -C back"),)
+    return folderbench.Bench(about, "a machine", 2, 0.1, 3, (tar, ours), missing, failed, commands, "2026-01-31")
 
 
 def test_a_folder_through_all_that_is_installed(folder: Path, tmp_path: Path) -> None:
@@ -54,18 +57,16 @@ def test_a_folder_through_all_that_is_installed(folder: Path, tmp_path: Path) ->
     assert result.exit_code == 0, result.stderr
     value = json.loads(result.stdout)
     assert (value["folder"]["files"], value["folder"]["photographs"], value["folder"]["pixels"]) == (2, 1, 208 * 176)
-    tools = {tool["tool"]: tool for tool in value["results"]}
-    assert {"tar", "photoarc fast q70", "photoarc lossless"} <= set(tools)
+    by_tool = {tool["tool"]: tool for tool in value["results"]}
+    assert {"tar", "photoarc fast q70", "photoarc lossless"} <= set(by_tool)
     assert not value["failed"]
-    for name, tool in tools.items():
+    for name, tool in by_tool.items():
         lossy = name == "photoarc fast q70"
         assert (tool["exact"], tool["changed"], tool["lost"]) == ((1, 1, 0) if lossy else (2, 0, 0)), name
         assert (tool["mean_psnr_db"] is not None) == lossy
         assert tool["rate"] == pytest.approx(tool["archive_bytes"] / value["folder"]["size_bytes"], rel=1e-4)
-    assert 25 < tools["photoarc fast q70"]["mean_psnr_db"] < 60
-    page = (tmp_path / "report.html").read_text()
-    assert "photoarc lossless" in page
-    assert not re.search(r"(src|href)=|@import|url\(", page)  # nothing is loaded from elsewhere
+    assert 25 < by_tool["photoarc fast q70"]["mean_psnr_db"] < 60
+    assert "photoarc lossless" in (tmp_path / "report.html").read_text()
     assert list(folder.rglob("*.pha")) == []
 
 
@@ -73,15 +74,15 @@ def test_missing_programs_are_named_with_what_to_do(folder: Path, monkeypatch: p
     monkeypatch.setattr(shutil, "which", lambda program: None)
     found = folderbench.bench(folder, folderbench.BenchOptions(("lossless",), rounds=1), lambda _: None)
     assert [result.tool for result in found.results] == ["photoarc lossless"]
-    assert [tool for tool, _ in found.missing] == ["tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz"]
+    assert [name for name, _ in found.missing] == ["tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz"]
     system = "brew install sevenzip" if sys.platform == "darwin" else "apt install 7zip"
     assert f"7-Zip: not installed ({system}, or from 7-zip.org)" in benchreport.lines(found)
 
 
 def test_a_tool_that_fails_is_left_out_with_its_reason(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = folderbench.Tool("broken", ".x", (sys.executable, "-c", "import sys; sys.exit('no room')"), ())
-    forgets = folderbench.Tool("forgets", ".x", ("touch", "{archive}"), ("mkdir", "{dest}/{name}"))
-    monkeypatch.setattr(folderbench, "tools", lambda options: [broken, forgets])
+    broken = tools.Tool("broken", ".x", (sys.executable, "-c", "import sys; sys.exit('no room')"), ())
+    forgets = tools.Tool("forgets", ".x", ("touch", "{archive}"), ("mkdir", "{dest}/{name}"))
+    monkeypatch.setattr(tools, "tools", lambda modes, qualities: [broken, forgets])
     found = folderbench.bench(folder, folderbench.BenchOptions(rounds=1), lambda _: None)
     assert found.failed == (("broken", "pack ended with code 1: no room"),)
     assert [(result.tool, result.lost) for result in found.results] == [("forgets", 2)]
@@ -120,27 +121,119 @@ def test_the_table() -> None:
     assert any("the machine was busy" in line for line in benchreport.lines(replace(measured(), load=5.0)))
 
 
-def test_the_page_shows_names_as_text() -> None:
-    page = benchreport.page(measured())
-    assert "&lt;photos&gt;" in page
-    assert "<photos>" not in page
-    assert page.count("<figure>") == 6
+def boxes(svg: str) -> dict[str, Box]:
+    """The texts of an SVG and where they stand, in a font wider than most."""
+    font = ImageFont.load_default(benchplots.FONT_PX)
+    found = {}
+    for k, text in enumerate(ElementTree.fromstring(svg).iter("text")):
+        words = text.text or ""
+        x, y, width = float(text.attrib["x"]), float(text.attrib["y"]), 1.1 * font.getlength(words)
+        left = x - {"start": 0, "middle": width / 2, "end": width}[text.attrib["text-anchor"]]
+        found[f"{words} ({k})"] = Box(left, y - 10, left + width, y + 3)
+    return found
 
 
-def test_labels_of_points_do_not_overlap() -> None:
-    marks = [Mark(f"tool {k}", Group.PEER, 5.0 + 0.001 * k, 1.0 + k) for k in range(12)]
-    svg = benchplots.points(marks, "seconds", "MB")
-    heights = sorted(float(y) for y in re.findall(r'y="([\d.]+)" text-anchor="start">tool', svg))
-    assert len(heights) == 12
-    assert min(b - a for a, b in pairwise(heights)) > benchplots.TEXT_PX - 0.1
-    assert heights[-1] <= benchplots.HEIGHT_PX
-    assert benchplots.spread([5, 6, 100], 10, 0, 60) == [5, 15, 60]
+def assert_readable(svg: str) -> None:
+    """Every text lies within the SVG and on no other."""
+    width, height = map(float, ElementTree.fromstring(svg).attrib["viewBox"].split()[2:])
+    found = boxes(svg)
+    for name, box in found.items():
+        assert box.left >= 0, name
+        assert box.top >= 0, name
+        assert box.right <= width, name
+        assert box.bottom <= height, name
+    for (one, a), (other, b) in combinations(found.items(), 2):
+        assert not a.meets(b), f"{one} lies on {other}"
+
+
+def crowded() -> folderbench.Bench:
+    """Five archivers of about the same size and twelve qualities of two modes."""
+    names = ("tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz", "photoarc lossless")
+    peers = [
+        folderbench.Result(name, 15_400_000 - 9_000 * k, 0.03 * 3**k, 0.03 + 0.1 * k, 3_000_000, None, 25, 0, 0, None, None, None)
+        for k, name in enumerate(names)
+    ]
+    ours = [
+        folderbench.Result(
+            f"photoarc {mode} q{q}", 20_000 * q + extra, 4.5 + q / 90, 3.0 + q / 90, 300_000_000, 1, 1, 24, 0, 28 + q / 8, 25 + q / 8, 0.99
+        )
+        for mode, extra in (("fast", 0), ("lzma", 90_000))
+        for q in (20, 30, 40, 60, 80, 90)
+    ]
+    return replace(measured(), folder=replace(measured().folder, size_bytes=15_395_255), results=(*peers, *ours))
+
+
+@pytest.mark.parametrize("found", [measured(), crowded()], ids=["two tools", "eighteen tools"])
+def test_the_page_has_all_its_parts_and_every_label_can_be_read(found: folderbench.Bench) -> None:
+    text = page.page(found)
+    assert re.findall(r'<section id="(\w+)">', text) == ["summary", "folder", "sizes", "quality", "plots", "words", "commands"]
+    charts = re.findall(r"<figure>.*?(<svg.*?</svg>)</figure>", text)
+    assert len(charts) == (6 if len(found.results) > 2 else 5)  # quality is drawn when there is something to compare
+    for svg in charts:
+        assert_readable(svg)
+    for result in found.results:
+        assert text.count(f"</svg> {result.tool}</th>") == (2 if result.changed else 1)
+    assert not re.search(r"(src|href)=|@import|url\(|https?:|<script", text)  # nothing is loaded from elsewhere, nothing runs
+    assert "prefers-color-scheme: dark" in text
+    assert "width=device-width" in text
+
+
+def test_the_page_says_what_is_best_and_what_is_missing() -> None:
+    text = page.page(crowded()).replace("\u00a0", " ")
+    best = "<b>photoarc lossless</b> (15.4 MB, 99.7 % of the folder; 7.29 s to pack, 0.53 s to unpack)"
+    assert f"Smallest with every bit back: {best}. Of other archivers: <b>tar + xz</b> (15.4 MB" in text
+    assert "Smallest with changed photographs: <b>photoarc fast q20</b> (400 kB, 2.6 % of the folder" in text
+    assert "24 photographs changed, PSNR 30.5 dB in the mean, 27.5 dB at worst" in text
+    assert "Nearest to the original with changed photographs: <b>photoarc fast q90</b>" in text
+    order = re.findall(r"</svg> ([^<]*)</th>", text)[:6]
+    assert order == ["photoarc lossless", "tar + xz", "tar + zstd -19", "7-Zip", "zip", "tar"]  # smallest first
+    warning = re.findall(r'<div class="warning">(.*?)</div>', text)
+    assert warning == ["<p>7-Zip is left out: pack ended with code 2</p><p>zip is not installed and left out: apt install zip</p>"]
+    assert "the machine was busy" in page.page(replace(measured(), load=5.0))
+    assert "&lt;photos&gt;" in text
+    assert "<photos>" not in text
+    assert "<code>tar -cf photos.tar -C . photos</code>" in text
+
+
+def test_the_commands_are_those_that_one_would_type() -> None:
+    commands = {tool.name: tools.typed(tool, "my photos") for tool in tools.tools(("fast",), (70,))}
+    assert commands["tar + xz"][0] == "tar --use-compress-program 'xz -T0' -cf 'my photos.tar.xz' -C . 'my photos'"
+    pack, unpack = "photoarc pack -q --mode fast --quality 70 'my photos' 'my photos.pha'", "photoarc unpack -q 'my photos.pha' back"
+    assert commands["photoarc fast q70"] == (pack, unpack)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_labels_of_points_overlap_neither_each_other_nor_points(seed: int) -> None:
+    random = Random(seed)
+    area = Box(0, 0, 400, 300)
+    points = [(min(395, max(5, random.gauss(200, 90))), min(295, max(5, random.gauss(150, 60)))) for _ in range(18)]
+    placed = labels.place(points, [(70, 16)] * len(points), area, 7)
+    found = [box for box in placed if box]
+    assert len(found) >= 16
+    assert not any(a.meets(b) for a, b in combinations(found, 2))
+    for box in found:
+        assert area.left <= box.left < box.right <= area.right
+        assert area.top <= box.top < box.bottom <= area.bottom
+        assert not any(math.dist(point, box.nearest(point)) < 7 for point in points)
+    lines = [(k, line) for k, (point, box) in enumerate(zip(points, placed, strict=True)) if box and (line := labels.tied(point, box))]
+    assert not any(box.crossed(*line) for k, line in lines for at, box in enumerate(placed) if box and at != k)
+
+
+def test_a_point_alone_has_its_label_beside_it() -> None:
+    (box,) = labels.place([(100, 50)], [(70, 16)], Box(0, 0, 400, 300), 7)
+    assert box == Box(110, 42, 180, 58)
+    (left,) = labels.place([(390, 50)], [(70, 16)], Box(0, 0, 400, 300), 7)
+    assert left == Box(310, 42, 380, 58)
+    assert labels.place([(5, 5)], [(70, 16)], Box(0, 0, 60, 60), 7) == [None]
 
 
 def test_ticks_are_round_numbers() -> None:
-    assert benchplots._steps(23) == [0, 5, 10, 15, 20]
-    assert [round(tick, 6) for tick in benchplots._powers(0.03, 4)] == [0.05, 0.1, 0.2, 0.5, 1, 2]
+    assert benchplots.steps(0, 23) == [0, 5, 10, 15, 20]
+    assert benchplots.steps(84.2, 101.3) == [85, 90, 95, 100]
+    assert [round(tick, 6) for tick in benchplots.powers(0.03, 4)] == [0.05, 0.1, 0.2, 0.5, 1, 2]
     assert [benchplots.number(value) for value in (0.0704, 2, 135.4, 12345)] == ["0.0704", "2.00", "135", "12,345"]
+    assert [benchplots.seconds(value) for value in (0.06, 1.974, 28.46, 1234.5)] == ["0.06", "1.97", "28.5", "1,234"]
+    assert benchplots.spread([5, 6, 100], 10, 0, 60) == [5, 15, 60]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells about children")

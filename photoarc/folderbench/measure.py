@@ -14,14 +14,14 @@ import os
 import platform
 import shutil
 import statistics
-import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from photoarc.errors import UsageError
-from photoarc.folderbench import childprocess, metrics
+from photoarc.folderbench import metrics, tools
 from photoarc.folderbench.childprocess import Finished
 from photoarc.pictures.image import photograph
 from photoarc.pipeline import Mode
@@ -29,18 +29,6 @@ from photoarc.workers import usable_cores
 
 MODES = tuple(Mode)
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """An archiver. `{archive}`, `{name}` (the folder, seen from its parent), `{parent}` and `{dest}` are filled in."""
-
-    name: str
-    ending: str
-    pack: tuple[str, ...]
-    unpack: tuple[str, ...]
-    programs: tuple[str, ...] = ()  # all must be installed
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +78,8 @@ class Result:
 class Bench:
     """Everything that `photoarc bench` found out; `missing` and `failed` are (tool, what to do or what happened).
 
-    `load` is the mean number of running processes in the minute before, None where the system does not tell.
+    `load` is the mean number of running processes in the minute before, None where the system does not tell. `commands` are (tool, how it
+    packs, how it unpacks), `day` is when they ran.
     """
 
     folder: Folder
@@ -101,46 +90,8 @@ class Bench:
     results: tuple[Result, ...]
     missing: tuple[tuple[str, str], ...]
     failed: tuple[tuple[str, str], ...]
-
-
-def tools(options: BenchOptions) -> list[Tool]:
-    """The peers, then photoarc in each mode and, where it matters, quality."""
-    sevenzip = next((program for program in ("7zz", "7z", "7za") if shutil.which(program)), "7zz")
-    quiet = ("-y", "-bso0", "-bsp0", "-snl")  # links as links, as tar keeps them
-    unpack_tar = ("tar", "-xf", "{archive}", "-C", "{dest}")
-    peers = [
-        Tool("tar", ".tar", ("tar", "-cf", "{archive}", "-C", "{parent}", "{name}"), unpack_tar, ("tar",), _install("tar", "gnu-tar")),
-        Tool(
-            "zip", ".zip", ("zip", "-q", "-r", "-y", "{archive}", "{name}"), ("unzip", "-q", "{archive}", "-d", "{dest}"),
-            ("zip", "unzip"), _install("zip unzip"),
-        ),
-        Tool(
-            "7-Zip", ".7z", (sevenzip, "a", *quiet, "{archive}", "{name}"), (sevenzip, "x", *quiet, "-o{dest}", "{archive}"),
-            (sevenzip,), _install("7zip", "sevenzip") + ", or from 7-zip.org",
-        ),
-        _tar_with("zstd -19", "zstd -19 -T0", "zstd", ".tar.zst"),
-        _tar_with("xz", "xz -T0", "xz", ".tar.xz"),
-    ]  # fmt: skip
-    ours = []
-    for mode in options.modes:
-        for quality in options.qualities if mode != "lossless" else (None,):
-            name = f"photoarc {mode}" + (f" q{quality:g}" if quality is not None else "")
-            asked = ("--quality", f"{quality:g}") if quality is not None else ()
-            program = (sys.executable, "-P", "-m", "photoarc")
-            unpack = (*program, "unpack", "-q", "{archive}", "{dest}")
-            ours.append(Tool(name, ".pha", (*program, "pack", "-q", "--mode", mode, *asked, "{name}", "{archive}"), unpack))
-    return peers + ours
-
-
-def _tar_with(name: str, command: str, program: str, ending: str) -> Tool:
-    pack = ("tar", "--use-compress-program", command, "-cf", "{archive}", "-C", "{parent}", "{name}")
-    unpack = ("tar", "--use-compress-program", program, "-xf", "{archive}", "-C", "{dest}")
-    return Tool(f"tar + {name}", ending, pack, unpack, ("tar", program), _install({"xz": "xz-utils"}.get(program, program), program))
-
-
-def _install(package: str, brew: str = "") -> str:
-    """What to type for a Debian package, or what Homebrew calls it."""
-    return f"brew install {brew or package}" if sys.platform == "darwin" else f"apt install {package}"
+    commands: tuple[tuple[str, str, str], ...]
+    day: str
 
 
 def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
@@ -160,11 +111,11 @@ def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
     say(f"reading {source}")
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     about = _look(source, str(folder))
-    chosen = tools(options)
-    usable = [tool for tool in chosen if all(shutil.which(program) for program in tool.programs)]
+    chosen = tools.tools(options.modes, options.qualities)
+    usable = [tool for tool in chosen if tool.installed()]
     missing = tuple((tool.name, tool.hint) for tool in chosen if tool not in usable)
     runs: dict[str, list[tuple[Finished, Finished]]] = {tool.name: [] for tool in usable}
-    checks: dict[str, tuple[int, _Comparison]] = {}
+    checks: dict[str, tuple[int, Comparison]] = {}
     failed: dict[str, str] = {}
     with _temporary(options.temporary, source) as temporary:
         for turn in range(options.rounds):
@@ -174,7 +125,7 @@ def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
                 say(f"round {turn + 1} of {options.rounds}: {tool.name}")
                 work = Path(temporary) / "work"
                 (work / "back").mkdir(parents=True)
-                packed, unpacked, why = _once(tool, source, work)
+                packed, unpacked, why = tools.once(tool, source, work)
                 if why:
                     failed[tool.name] = why
                 else:
@@ -182,10 +133,12 @@ def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
                     if turn == 0:
                         say(f"comparing what {tool.name} gave back")
                         root = work / "back" / source.name
-                        checks[tool.name] = ((work / f"archive{tool.ending}").stat().st_size, _compare(source, root))
+                        checks[tool.name] = ((work / f"archive{tool.ending}").stat().st_size, compare(source, root))
                 shutil.rmtree(work)
     results = tuple(_result(tool.name, runs[tool.name], *checks[tool.name]) for tool in usable if tool.name not in failed)
-    return Bench(about, machine(), usable_cores(), load, options.rounds, results, missing, tuple(failed.items()))
+    commands = tuple((tool.name, *tools.typed(tool, source.name)) for tool in usable)
+    day = time.strftime("%Y-%m-%d")
+    return Bench(about, machine(), usable_cores(), load, options.rounds, results, missing, tuple(failed.items()), commands, day)
 
 
 def _temporary(wanted: Path | None, source: Path) -> tempfile.TemporaryDirectory[str]:
@@ -197,22 +150,6 @@ def _temporary(wanted: Path | None, source: Path) -> tempfile.TemporaryDirectory
         return tempfile.TemporaryDirectory(prefix="photoarc-bench-", dir=place)
     except OSError as error:
         raise UsageError(f"{place}: cannot hold the archives: {error.strerror}; name another place with --temp") from error
-
-
-def _once(tool: Tool, source: Path, work: Path) -> tuple[Finished, Finished, str]:
-    """Pack and unpack, and what went wrong in words ("": nothing)."""
-    values = {"archive": str(work / f"archive{tool.ending}"), "name": source.name, "parent": str(source.parent), "dest": str(work / "back")}
-    done = []
-    for what, command, place in (("pack", tool.pack, source.parent), ("unpack", tool.unpack, work)):
-        filled = [part.format(**values) for part in command]
-        try:
-            finished = childprocess.run(filled, place, work / "errors")
-        except OSError as error:
-            finished = Finished(0, 127, None, str(error))
-        done.append(finished)
-        if finished.code:
-            return done[0], done[-1], f"{what} ended with code {finished.code}: {finished.message or 'it says nothing more'}"
-    return done[0], done[1], ""
 
 
 def _files(root: Path) -> Iterator[tuple[Path, Path]]:
@@ -245,7 +182,7 @@ def _look(source: Path, shown: str) -> Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
+class Comparison:
     """Counts of files, and the quality of every picture that came back changed."""
 
     exact: int
@@ -254,7 +191,8 @@ class _Comparison:
     qualities: tuple[metrics.Quality, ...]
 
 
-def _compare(source: Path, back: Path) -> _Comparison:
+def compare(source: Path, back: Path) -> Comparison:
+    """What came back of the files in a folder."""
     exact = changed = lost = 0
     qualities = []
     for path, below in _files(source):
@@ -268,7 +206,7 @@ def _compare(source: Path, back: Path) -> _Comparison:
         else:
             changed += 1
             qualities.append(quality)
-    return _Comparison(exact, changed, lost, tuple(qualities))
+    return Comparison(exact, changed, lost, tuple(qualities))
 
 
 def _quality(original: bytes, copy: bytes) -> metrics.Quality | None:
@@ -279,7 +217,7 @@ def _quality(original: bytes, copy: bytes) -> metrics.Quality | None:
     return metrics.compare(metrics.reference(a.pixels), b.pixels)
 
 
-def _result(name: str, runs: Sequence[tuple[Finished, Finished]], archive_bytes: int, found: _Comparison) -> Result:
+def _result(name: str, runs: Sequence[tuple[Finished, Finished]], archive_bytes: int, found: Comparison) -> Result:
     packs, unpacks = zip(*runs, strict=True)
     psnrs = [quality.psnr_db for quality in found.qualities if math.isfinite(quality.psnr_db)]
     similar = [quality.ms_ssim for quality in found.qualities if math.isfinite(quality.ms_ssim)]

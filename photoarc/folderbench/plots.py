@@ -1,112 +1,148 @@
-"""Plots of `photoarc bench` as SVG text: horizontal bars, and points over a logarithmic axis. Nothing is loaded from elsewhere.
+"""Plots of `photoarc bench` as SVG in the page: horizontal bars, and points with their names beside them. Nothing is loaded from elsewhere.
 
-Colours are Okabe & Ito's (2008), which the colour-blind tell apart; a marker's shape and a bar's outline say the same again.
+Colours are classes, so that the page's style can change them in the dark; they are Okabe & Ito's (2008), which the colour-blind tell
+apart, and a marker's shape says the same again.
 """
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+
+from photoarc.folderbench import labels
+from photoarc.folderbench.labels import Box
 
 
 class Group(Enum):
-    """Who a bar or point belongs to: (colour, word in the legend)."""
+    """Who a bar or point belongs to: (class in the page's style, words in the legend)."""
 
-    PEER = ("#A6A6A6", "other archivers, bit for bit")
-    EXACT = ("#E69F00", "photoarc, bit for bit")
-    LOSSY = ("#0072B2", "photoarc, photographs nearly as they were")
+    PEER = ("peer", "other archivers, every bit back")
+    EXACT = ("exact", "photoarc, every bit back")
+    LOSSY = ("lossy", "photoarc, photographs nearly as they were")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One tool in a plot; `x` is not used by bars."""
+    """One tool in a plot. Bars: `y` is the length, `then` that of a second, paler piece. Points: `low` is where a line down from y ends."""
 
     name: str
     group: Group
     y: float
     x: float = 0.0
+    then: float = 0.0
+    low: float | None = None
 
 
-ROW_PX, LABEL_PX, BAR_PX, NUMBER_PX = 24, 165, 290, 85
-WIDTH_PX, HEIGHT_PX = 540, 320
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56, 170, 12, 46
-TEXT_PX = 15  # from one line of text to the next
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What is drawn along it, and whether by powers."""
+
+    title: str
+    logarithmic: bool = True
+
+    def shown(self, values: Sequence[float]) -> tuple[float, float]:
+        """The range: the values and some room, at least a tenth (logarithmic) or 4 units (linear) of it."""
+        low, high = min(values), max(values)
+        if self.logarithmic:
+            room = max((high / low) ** 0.09, 1.05)
+            return low / room, high * room
+        room = max((high - low) * 0.09, 2 - (high - low) / 2)
+        return low - room, high + room
+
+    def ticks(self, low: float, high: float) -> list[float]:
+        """Round values within the range."""
+        return powers(low, high) if self.logarithmic and high / low > 4 else steps(low, high)
+
+    def at(self, value: float, low: float, high: float) -> float:
+        """0 for `low`, 1 for `high`."""
+        if self.logarithmic:
+            return math.log(value / low) / math.log(high / low)
+        return (value - low) / (high - low)
 
 
-def bars(marks: Sequence[Mark], unit: str) -> str:
-    """Horizontal bars from 0, each with its name before it and its number behind it."""
-    longest = max((mark.y for mark in marks), default=0) or 1
+WIDTH_PX, HEIGHT_PX = 420, 320  # of points; bars are as wide
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 48, 8, 32, 44
+ROW_PX, NAME_PX, BAR_PX = 24, 148, 176
+FONT_PX, TEXT_PX, CHARACTER_PX = 13, 16, 7.8  # a line of text; a character of DejaVu Sans, wider than most, is 7.6 in the mean
+RADIUS_PX = 7
+
+
+def bars(marks: Sequence[Mark], shown: Callable[[Mark], str]) -> str:
+    """Horizontal bars from 0, the shortest first, each with its marker and name before it and what it stands for behind it."""
+    longest = max((mark.y + mark.then for mark in marks), default=0) or 1
     parts = []
-    for k, mark in enumerate(marks):
-        y, length = k * ROW_PX, max(1.0, mark.y / longest * BAR_PX)
+    for k, mark in enumerate(sorted(marks, key=lambda mark: mark.y + mark.then)):
+        y, scale = k * ROW_PX, BAR_PX / longest
+        first, second = max(1.0, mark.y * scale), mark.then * scale
+        group = mark.group.value[0]
         parts += [
-            _text(LABEL_PX - 8, y + 16, mark.name, "end"),
-            f'<rect x="{LABEL_PX}" y="{y + 4}" width="{length:.1f}" height="{ROW_PX - 8}" fill="{mark.group.value[0]}"/>',
-            _text(LABEL_PX + length + 6, y + 16, f"{number(mark.y)} {unit}"),
+            _text(NAME_PX - 20, y + 16, mark.name, "end"),
+            marker(NAME_PX - 10, y + 12, mark.group),
+            f'<rect class="{group}" x="{NAME_PX}" y="{y + 4}" width="{first:.1f}" height="{ROW_PX - 8}"/>',
         ]
-    return _svg(LABEL_PX + BAR_PX + NUMBER_PX, len(marks) * ROW_PX, parts)
+        if second:
+            rect = f'x="{NAME_PX + first:.1f}" y="{y + 4}" width="{second:.1f}" height="{ROW_PX - 8}"'
+            parts.append(f'<rect class="{group} then" {rect}/>')
+        parts.append(_text(NAME_PX + first + second + 6, y + 16, shown(mark)))
+    return _svg(len(marks) * ROW_PX, parts)
 
 
-def points(marks: Sequence[Mark], x_title: str, y_title: str) -> str:
-    """Points with a logarithmic x and y from 0; names stand in a column at the right, tied to their points by thin lines."""
+def points(marks: Sequence[Mark], across: Axis, up: Axis) -> str:
+    """Points with their names beside them."""
     marks = [mark for mark in marks if mark.x > 0]
     if not marks:
         return ""
-    low, high = math.log10(min(mark.x for mark in marks)) - 0.08, math.log10(max(mark.x for mark in marks)) + 0.08
-    top = max(mark.y for mark in marks) * 1.04 or 1
-    right, bottom = WIDTH_PX - RIGHT_PX, HEIGHT_PX - BOTTOM_PX
+    area = Box(LEFT_PX, TOP_PX, WIDTH_PX - RIGHT_PX, HEIGHT_PX - BOTTOM_PX)
+    x_range = across.shown([mark.x for mark in marks])
+    y_range = up.shown([value for mark in marks for value in (mark.y, mark.low) if value is not None])
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (math.log10(x) - low) / (high - low)
-        return LEFT_PX + across * (right - LEFT_PX), bottom - y / top * (bottom - TOP_PX)
+    def place(x: float, y: float) -> labels.Point:
+        return (
+            area.left + across.at(x, *x_range) * (area.right - area.left),
+            area.bottom - up.at(y, *y_range) * (area.bottom - area.top),
+        )
 
     parts = []
-    for tick in _steps(top):
-        _, y = place(1, tick)
-        parts += [_line(LEFT_PX, y, right, y, "#DDD"), _text(LEFT_PX - 6, y + 4, f"{tick:g}", "end")]
-    for tick in _powers(10**low, 10**high):
-        x, _ = place(tick, 0)
-        parts += [_line(x, TOP_PX, x, bottom, "#DDD"), _text(x, bottom + 16, f"{tick:g}", "middle")]
-    parts += [_text((LEFT_PX + right) / 2, HEIGHT_PX - 8, x_title, "middle"), _text(LEFT_PX, TOP_PX - 1, y_title)]
-    placed = _from_above([(*place(mark.x, mark.y), mark) for mark in marks])
-    for (x, y, mark), label_y in zip(placed, spread([y for _, y, _ in placed], TEXT_PX, TOP_PX + 8, bottom), strict=True):
-        parts += [_line(x, y, right + 12, label_y - 4, "#888", 0.6), _text(right + 16, label_y, mark.name)]
-    parts += [marker(x, y, mark.group) for group in Group for x, y, mark in placed if mark.group is group]  # ours on top
-    return _svg(WIDTH_PX, HEIGHT_PX, parts)
+    for tick in up.ticks(*y_range):
+        _, y = place(x_range[0], tick)
+        parts += [_line("grid", (area.left, y), (area.right, y)), _text(area.left - 6, y + 4, f"{tick:g}", "end")]
+    for tick in across.ticks(*x_range):
+        x, _ = place(tick, y_range[0])
+        parts += [_line("grid", (x, area.top), (x, area.bottom)), _text(x, area.bottom + 17, f"{tick:g}", "middle")]
+    parts += [_text((area.left + area.right) / 2, HEIGHT_PX - 7, across.title, "middle"), _text(2, 14, up.title)]
+    places = [place(mark.x, mark.y) for mark in marks]
+    whiskers = [(at, place(mark.x, mark.low)) for mark, at in zip(marks, places, strict=True) if mark.low is not None]
+    room = replace(area, top=area.top - TEXT_PX + 2)  # below the title
+    parts += [_line("whisker", *whisker) for whisker in whiskers]
+    boxes = labels.place(places, [(CHARACTER_PX * len(mark.name), TEXT_PX) for mark in marks], room, RADIUS_PX, whiskers)
+    parts += [_line("tie", *line) for at, box in zip(places, boxes, strict=True) if box and (line := labels.tied(at, box))]
+    for group in Group:  # ours on top
+        parts += [marker(*at, group, mark.name) for mark, at in zip(marks, places, strict=True) if mark.group is group]
+    for mark, at, box in zip(marks, places, boxes, strict=True):
+        if box:
+            anchor = "end" if box.right < at[0] else "start" if box.left > at[0] else "middle"
+            x = {"end": box.right, "start": box.left, "middle": (box.left + box.right) / 2}[anchor]
+            parts.append(_text(x, box.bottom - 4, mark.name, anchor, "name"))
+    return _svg(HEIGHT_PX, parts)
 
 
-def _from_above(placed: Sequence[tuple[float, float, Mark]]) -> list[tuple[float, float, Mark]]:
-    """In the order of labels: by height; of points side by side the rightmost first, so that the lines to the others pass below it."""
-    out: list[tuple[float, float, Mark]] = []
-    row: list[tuple[float, float, Mark]] = []
-    for point in sorted(placed, key=lambda point: point[1]):
-        if row and point[1] - row[0][1] > TEXT_PX / 4:
-            out += sorted(row, key=lambda point: -point[0])
-            row = []
-        row.append(point)
-    return out + sorted(row, key=lambda point: -point[0])
-
-
-def legend(groups: Sequence[Group]) -> str:
-    """One line: each group's marker and what it stands for."""
-    parts, x = [], 10.0
-    for group in groups:
-        parts += [marker(x, 10, group), _text(x + 10, 14, group.value[1])]
-        x += 40 + 7.2 * len(group.value[1])
-    return _svg(int(x), 20, parts)
-
-
-def marker(x: float, y: float, group: Group) -> str:
-    """Peers are squares, photoarc's bit-exact mode a diamond, its lossy ones circles."""
-    colour = group.value[0]
+def marker(x: float, y: float, group: Group, title: str = "") -> str:
+    """Peers are squares, photoarc's bit-exact mode a diamond, its lossy ones circles; the title shows under the mouse."""
+    words = f"<title>{html.escape(title)}</title>" if title else ""
+    kind = f'class="marker {group.value[0]}"'
     if group is Group.PEER:
-        return f'<rect x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10" fill="{colour}" stroke="#333"/>'
+        return f'<rect {kind} x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10">{words}</rect>'
     if group is Group.EXACT:
-        return f'<path d="M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z" fill="{colour}" stroke="#333"/>'
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5.5" fill="{colour}" stroke="#333"/>'
+        return f'<path {kind} d="M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z">{words}</path>'
+    return f'<circle {kind} cx="{x:.1f}" cy="{y:.1f}" r="5.5">{words}</circle>'
+
+
+def symbol(group: Group) -> str:
+    """A marker by itself, as large as text."""
+    return f'<svg class="symbol" width="16" height="16" viewBox="0 0 16 16" aria-hidden="true">{marker(8, 8, group)}</svg>'
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -126,14 +162,19 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
-def _steps(top: float) -> list[float]:
-    """Round values from 0 to `top`, three to seven of them."""
-    power = 10.0 ** math.floor(math.log10(top))
-    step = next(step for step in (power / 5, power / 2, power, power * 2) if top / step < 7)
-    return [step * k for k in range(int(top / step) + 1)]
+def seconds(value: float) -> str:
+    """`0.06`, `1.97`, `28.5`, `106`."""
+    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
-def _powers(low: float, high: float) -> list[float]:
+def steps(low: float, high: float) -> list[float]:
+    """Round values from `low` to `high`, three to seven of them."""
+    power = 10.0 ** math.floor(math.log10(high - low))
+    step = next(step for step in (power / 5, power / 2, power, power * 2) if (high - low) / step < 7)
+    return [round(step * k, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def powers(low: float, high: float) -> list[float]:
     """1, 2 and 5 times powers of ten within a range, only the powers if that is wide."""
     digits = (1, 2, 5) if high / low < 300 else (1,)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -141,15 +182,14 @@ def _powers(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
+def _text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> str:
+    named = f' class="{kind}"' if kind else ""
+    return f'<text{named} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(words)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
+def _line(kind: str, start: labels.Point, end: labels.Point) -> str:
+    return f'<line class="{kind}" x1="{start[0]:.1f}" y1="{start[1]:.1f}" x2="{end[0]:.1f}" y2="{end[1]:.1f}"/>'
 
 
-def _svg(width: int, height: int, parts: Sequence[str]) -> str:
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    font = 'font-family="system-ui, sans-serif" font-size="13" fill="#222"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font} role="img">{"".join(parts)}</svg>'
+def _svg(height: int, parts: Sequence[str]) -> str:
+    return f'<svg viewBox="0 0 {WIDTH_PX} {height}" font-size="{FONT_PX}">{"".join(parts)}</svg>'

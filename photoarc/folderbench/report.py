@@ -1,16 +1,13 @@
-"""What `photoarc bench` found out: as JSON, as lines of text, and as one HTML file that needs nothing else."""
+"""What `photoarc bench` found out, as JSON and as lines of text."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import photoarc
-from photoarc.folderbench import plots as benchplots
 from photoarc.folderbench.measure import Bench, Folder, Result
-from photoarc.folderbench.plots import Group, Mark
+from photoarc.folderbench.plots import number
 from photoarc.report import count, size
 
 GROUPS = (("", 3), ("pack", 3), ("unpack", 3), ("", 5))  # over so many columns each
@@ -22,6 +19,13 @@ BUSY = 0.5  # running processes a core, one minute's mean, above which other wor
 def busy(load: float | None, cores: int) -> bool:
     """Whether other work took its share of the times."""
     return load is not None and load > BUSY * cores
+
+
+def busy_warning(found: Bench) -> str:
+    """In words; "" if the machine was idle enough."""
+    if not busy(found.load, found.cores):
+        return ""
+    return f"the machine was busy before the bench began (load {found.load:.1f} on {count(found.cores, 'core')}): times are too long"
 
 
 def value(found: Bench) -> dict[str, Any]:
@@ -60,53 +64,6 @@ def lines(found: Bench) -> list[str]:
     return [*_about(found), "", over.rstrip(), *(line.rstrip() for line in table), *([""] if notes else []), *notes]
 
 
-def page(found: Bench) -> str:
-    """For people: table and plots."""
-    over = "".join(f'<th colspan="{span}">{word}</th>' for word, span in GROUPS)
-    head = "".join(f"<th>{cell}</th>" for cell in HEAD)
-    rows = "".join(
-        f'<tr class="{_group(result).name.lower()}">'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(result, found.folder))
-        + "</tr>"
-        for result in found.results
-    )
-    groups = [group for group in Group if any(_group(result) is group for result in found.results)]
-    charts = "".join(f"<figure><figcaption>{title}</figcaption>{svg}</figure>" for title, svg in _charts(found.results))
-    return _PAGE.format(
-        title=html.escape(f"photoarc bench: {found.folder.path}"),
-        about=_paragraphs(_about(found)),
-        over=over,
-        head=head,
-        rows=rows,
-        notes=_paragraphs(_notes(found)),
-        legend=benchplots.legend(groups),
-        charts=charts,
-    )
-
-
-def _charts(results: Sequence[Result]) -> Iterator[tuple[str, str]]:
-    """(title, SVG) of each plot."""
-
-    def marks(values: Sequence[float], across: Sequence[float] = ()) -> list[Mark]:
-        along = across or [0.0] * len(values)
-        return [Mark(result.tool, _group(result), y, x) for result, y, x in zip(results, values, along, strict=True)]
-
-    sizes = [result.archive_bytes / 1e6 for result in results]
-    packs, unpacks = [result.pack_s for result in results], [result.unpack_s for result in results]
-    yield "Size and time to pack: low and left is better", benchplots.points(marks(sizes, packs), "seconds to pack", "MB")
-    yield "Size and time to unpack: low and left is better", benchplots.points(marks(sizes, unpacks), "seconds to unpack", "MB")
-    yield "Archive size", benchplots.bars(marks(sizes), "MB")
-    yield "Memory, the higher of pack and unpack", benchplots.bars(marks([_peak(result) / 1e6 for result in results]), "MB")
-    yield "Time to pack", benchplots.bars(marks(packs), "s")
-    yield "Time to unpack", benchplots.bars(marks(unpacks), "s")
-
-
-def _group(result: Result) -> Group:
-    if not result.tool.startswith("photoarc"):
-        return Group.PEER
-    return Group.LOSSY if result.changed else Group.EXACT
-
-
 def _about(found: Bench) -> list[str]:
     folder = found.folder
     pictures = f"{count(folder.photographs, 'photograph')} of {folder.pixels / 1e6:.1f} megapixels"
@@ -119,11 +76,7 @@ def _about(found: Bench) -> list[str]:
 
 def _notes(found: Bench) -> list[str]:
     lost = [result for result in found.results if result.lost]
-    notes = []
-    if busy(found.load, found.cores):
-        notes.append(
-            f"the machine was busy before the bench began (load {found.load:.1f} on {count(found.cores, 'core')}): times are too long"
-        )
+    notes = [warning] if (warning := busy_warning(found)) else []
     notes += [f"{result.tool}: {count(result.lost, 'file')} did not come back, or not as a picture of the same size" for result in lost]
     notes += [f"{tool}: left out, {what}" for tool, what in found.failed]
     notes += [f"{tool}: not installed ({hint})" for tool, hint in found.missing]
@@ -134,12 +87,13 @@ def _notes(found: Bench) -> list[str]:
     return notes
 
 
-def _peak(result: Result) -> int:
+def peak_bytes(result: Result) -> int:
+    """The higher of packing and unpacking; 0 where the system does not tell."""
     return max(result.pack_peak_bytes or 0, result.unpack_peak_bytes or 0)
 
 
 def _cells(result: Result, folder: Folder) -> tuple[str, ...]:
-    speeds = {name: benchplots.number(speed) for name, speed in derived(result, folder).items()}
+    speeds = {name: number(speed) for name, speed in derived(result, folder).items()}
     return (
         result.tool,
         size(result.archive_bytes),
@@ -150,32 +104,9 @@ def _cells(result: Result, folder: Folder) -> tuple[str, ...]:
         f"{result.unpack_s:.2f}",
         speeds["unpack_mb_s"],
         speeds["unpack_mp_s"],
-        size(_peak(result)) if _peak(result) else "-",
+        size(peak_bytes(result)) if peak_bytes(result) else "-",
         str(result.exact),
         str(result.changed),
         f"{result.mean_psnr_db:.2f}" if result.mean_psnr_db is not None else "-",
         f"{result.mean_ms_ssim:.4f}" if result.mean_ms_ssim is not None else "-",
     )
-
-
-def _paragraphs(words: Sequence[str]) -> str:
-    return "".join(f"<p>{html.escape(line)}</p>" for line in words)
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222; background: #fff }}
-h1 {{ font-size: 1.5rem }} p {{ margin: .25rem 0 }}
-.wide {{ overflow-x: auto }}
-table {{ border-collapse: collapse; margin: 1.2rem 0; font-size: 14px; font-variant-numeric: tabular-nums }}
-th, td {{ padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }}
-th[colspan] {{ text-align: center; border-bottom: none; padding-bottom: 0 }}
-th:first-child, td:first-child {{ text-align: left }}
-tr.lossy td:first-child {{ border-left: 5px solid #0072B2 }} tr.exact td:first-child {{ border-left: 5px solid #E69F00 }}
-tr.peer td:first-child {{ border-left: 5px solid #A6A6A6 }}
-figure {{ display: inline-block; margin: 1.2rem 1rem 0 0; vertical-align: top }}
-figcaption {{ font-weight: 600; margin-bottom: .4rem }} svg {{ max-width: 100% }}
-</style></head><body><h1>{title}</h1>{about}
-<div class="wide"><table><thead><tr>{over}</tr><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
-{notes}<p>{legend}</p>{charts}</body></html>
-"""
