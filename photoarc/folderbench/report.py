@@ -11,7 +11,7 @@ from photoarc.folderbench.plots import number
 from photoarc.report import count, size
 
 GROUPS = (("", 3), ("pack", 3), ("unpack", 3), ("", 5))  # over so many columns each
-HEAD = ("", "size", "rate", "s", "MB/s", "MP/s", "s", "MB/s", "MP/s", "memory", "exact", "alike", "PSNR dB", "MS-SSIM")
+HEAD = ("", "size", "rate", "s", "MB/s", "MP/s", "s", "MB/s", "MP/s", "memory", "exact", "changed", "PSNR dB", "MS-SSIM")
 GAP = 2  # spaces between columns
 BUSY = 0.5  # running processes a core, one minute's mean, above which other work takes its share of the times
 
@@ -82,7 +82,7 @@ def _notes(found: Bench) -> list[str]:
     notes += [f"{tool}: not installed ({hint})" for tool, hint in found.missing]
     if any(result.changed for result in found.results):
         notes.append(
-            "exact: files that came back bit for bit; alike: pictures that came back nearly so; PSNR (RGB) and MS-SSIM: their means"
+            "exact: files that came back bit for bit; changed: pictures that came back nearly so; PSNR (RGB) and MS-SSIM: their means"
         )
     return notes
 
