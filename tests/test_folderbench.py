@@ -188,7 +188,7 @@ def test_the_page_says_what_is_best_and_what_is_missing() -> None:
     order = re.findall(r"</svg> ([^<]*)</th>", text)[:6]
     assert order == ["photoarc lossless", "tar + xz", "tar + zstd -19", "7-Zip", "zip", "tar"]  # smallest first
     warning = re.findall(r'<div class="warning">(.*?)</div>', text)
-    assert warning == ["<p>7-Zip is left out: pack ended with code 2</p><p>zip is not installed and left out: apt install zip</p>"]
+    assert warning == ["<p>7-Zip: left out, pack ended with code 2</p><p>zip: not installed (apt install zip)</p>"]
     assert "the machine was busy" in page.page(replace(measured(), load=5.0))
     assert "&lt;photos&gt;" in text
     assert "<photos>" not in text

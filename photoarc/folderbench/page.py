@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import photoarc
 from photoarc.folderbench import plots
 from photoarc.folderbench.measure import Bench, Result
 from photoarc.folderbench.plots import Axis, Group, Mark
-from photoarc.folderbench.report import busy_warning, derived, peak_bytes
+from photoarc.folderbench.report import derived, peak_bytes, warnings
 from photoarc.report import count, size
 
 _NBSP = "\u00a0"  # keeps a number and its unit on one line
@@ -46,7 +46,9 @@ def page(found: Bench) -> str:
         ("commands", "The commands", _commands(found)),
     )
     body = "".join(f'<section id="{name}"><h2>{title}</h2>{inside}</section>' for name, title, inside in sections if inside)
-    return f"{_HEAD.replace('TITLE', path)}<h1>{path}: photoarc and other archivers</h1>{_warnings(found)}{body}</body></html>\n"
+    notes = warnings(found)
+    warning = f'<div class="warning">{_list(map(html.escape, notes))}</div>' if notes else ""
+    return f"{_HEAD.replace('TITLE', path)}<h1>{path}: photoarc and other archivers</h1>{warning}{body}</body></html>\n"
 
 
 def _group(result: Result) -> Group:
@@ -95,19 +97,6 @@ def _summary(found: Bench) -> Iterator[str]:
         yield f"Smallest with changed photographs: {of(best)}: {changes(best)}."
         if nearest is not best:
             yield f"Nearest to the original with changed photographs: {of(nearest)}: {changes(nearest)}."
-
-
-def _warnings(found: Bench) -> str:
-    """What spoils the figures, and what is missing from them."""
-    words = [busy_warning(found)] if busy_warning(found) else []
-    words += [
-        f"{result.tool}: {count(result.lost, 'file')} did not come back, or not as a picture of the same size"
-        for result in found.results
-        if result.lost
-    ]
-    words += [f"{tool} is left out: {what}" for tool, what in found.failed]
-    words += [f"{tool} is not installed and left out: {hint}" for tool, hint in found.missing]
-    return f'<div class="warning">{_list([html.escape(line) for line in words])}</div>' if words else ""
 
 
 def _facts(found: Bench) -> str:
@@ -234,7 +223,7 @@ def _commands(found: Bench) -> str:
     return f"<details><summary>As they were run, in the folder above</summary><dl>{rows}</dl></details>" if rows else ""
 
 
-def _list(lines: Sequence[str] | Iterator[str]) -> str:
+def _list(lines: Iterable[str]) -> str:
     """Paragraphs of HTML."""
     return "".join(f"<p>{line}</p>" for line in lines)
 
