@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import photoarc
 from photoarc.folderbench import plots
@@ -33,7 +34,7 @@ WORDS = (
 
 def page(found: Bench) -> str:
     """The file's text."""
-    path = html.escape(found.folder.path)
+    name = html.escape(Path(found.folder.path).name or found.folder.path)
     groups = [group for group in Group if any(_group(result) is group for result in found.results)]
     legend = "".join(f"<span>{plots.symbol(group)} {group.value[1]}</span>" for group in groups)
     sections = (
@@ -45,10 +46,10 @@ def page(found: Bench) -> str:
         ("words", "What the columns say", "<dl>" + "".join(f"<dt>{word}</dt><dd>{says}</dd>" for word, says in WORDS) + "</dl>"),
         ("commands", "The commands", _commands(found)),
     )
-    body = "".join(f'<section id="{name}"><h2>{title}</h2>{inside}</section>' for name, title, inside in sections if inside)
+    body = "".join(f'<section id="{key}"><h2>{title}</h2>{inside}</section>' for key, title, inside in sections if inside)
     notes = warnings(found)
     warning = f'<div class="warning">{_list(map(html.escape, notes))}</div>' if notes else ""
-    return f"{_HEAD.replace('TITLE', path)}<h1>{path}: photoarc and other archivers</h1>{warning}{body}</body></html>\n"
+    return f"{_HEAD.replace('TITLE', name)}<h1>{name}: photoarc and other archivers</h1>{warning}{body}</body></html>\n"
 
 
 def _group(result: Result) -> Group:
@@ -248,13 +249,13 @@ dt { color: var(--soft) } dd { margin: 0 } code { font-size: 13px } summary { cu
   linear-gradient(to left, var(--paper) 30%, transparent) 100% 0, linear-gradient(to right, var(--shade), transparent),
   linear-gradient(to left, var(--shade), transparent) 100% 0; background-repeat: no-repeat;
   background-size: 3rem 100%, 3rem 100%, 1rem 100%, 1rem 100%; background-attachment: local, local, scroll, scroll }
-table { border-collapse: separate; border-spacing: 0; font-size: 14px; font-variant-numeric: tabular-nums }
-th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; font-weight: inherit }
+table { border-collapse: separate; border-spacing: 0; font-size: 14px; line-height: 21px; font-variant-numeric: tabular-nums }
+th, td { padding: 5px .55rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; font-weight: inherit }
 thead th { font-weight: 600; vertical-align: bottom }
 thead tr:first-child:not(:last-child) th { border-bottom-color: transparent; padding-bottom: 0 }
 th[colspan] { text-align: center }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); padding-left: 0 }
-.title th { color: var(--soft); padding-top: 1rem } .title span { position: sticky; left: 0 }
+.title th { color: var(--soft); padding-top: 16px } .title span { position: sticky; left: 0 }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem } .symbol { vertical-align: -3px }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: .4rem 1.4rem }
 figure { margin: 0 0 1.2rem; max-width: 30rem; display: grid; grid-template-rows: subgrid; grid-row: span 2; align-items: start }
