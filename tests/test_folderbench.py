@@ -25,6 +25,7 @@ from photoarc.folderbench import measure as folderbench
 from photoarc.folderbench import plots as benchplots
 from photoarc.folderbench import report as benchreport
 from photoarc.folderbench.labels import Box
+from photoarc.folderbench.plots import Axis, Group, Mark
 
 
 def run(*arguments: object) -> Result:
@@ -188,11 +189,24 @@ def test_the_page_says_what_is_best_and_what_is_missing() -> None:
     order = re.findall(r"</svg> ([^<]*)</th>", text)[:6]
     assert order == ["photoarc lossless", "tar + xz", "tar + zstd -19", "7-Zip", "zip", "tar"]  # smallest first
     warning = re.findall(r'<div class="warning">(.*?)</div>', text)
-    assert warning == ["<p>7-Zip is left out: pack ended with code 2</p><p>zip is not installed and left out: apt install zip</p>"]
+    assert warning == ["<p>7-Zip: left out, pack ended with code 2</p><p>zip: not installed (apt install zip)</p>"]
     assert "the machine was busy" in page.page(replace(measured(), load=5.0))
     assert "&lt;photos&gt;" in text
     assert "<photos>" not in text
     assert "<code>tar -cf photos.tar -C . photos</code>" in text
+
+
+@pytest.mark.parametrize(("low", "high"), [(9.86, 11.93), (99.95, 100.02), (3.1, 100.2), (85.8, 100.2), (0.02, 0.021), (0.9, 4000), (7, 7)])
+def test_ticks_of_any_range_can_be_read(low: float, high: float) -> None:
+    for across, up in ((Axis("seconds"), Axis("%")), (Axis("%"), Axis("PSNR, dB", logarithmic=False))):
+        for x, y in (((low, high), (30, 31)), ((1, 50), (low, high))):
+            marks = [
+                Mark("fast q70", Group.LOSSY, y[0], x[0], low=y[0] - 4 if y[0] > 8 else None),
+                Mark("tar + zstd -19", Group.PEER, y[1], x[1]),
+            ]
+            svg = benchplots.points(marks, across, up)
+            assert_readable(svg)
+            assert len(re.findall('class="grid"', svg)) >= 4
 
 
 def test_the_commands_are_those_that_one_would_type() -> None:

@@ -59,7 +59,7 @@ def place(
     crowd = [sum(math.dist(one, other) < REACH_PX / 2 for other in points) for one in points]
     out: list[Box | None] = [None] * len(points)
     lines = list(drawn)
-    for k in sorted(range(len(points)), key=lambda k: -crowd[k]):
+    for k in sorted(range(len(points)), key=lambda k: -crowd[k]):  # who has least choice chooses first
         taken = [box for box in out if box]
         others = [other for at, other in enumerate(points) if at != k]
         crossing = None

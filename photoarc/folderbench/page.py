@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import photoarc
 from photoarc.folderbench import plots
 from photoarc.folderbench.measure import Bench, Result
 from photoarc.folderbench.plots import Axis, Group, Mark
-from photoarc.folderbench.report import busy_warning, derived, peak_bytes
+from photoarc.folderbench.report import derived, peak_bytes, warnings
 from photoarc.report import count, size
 
 _NBSP = "\u00a0"  # keeps a number and its unit on one line
@@ -33,7 +34,7 @@ WORDS = (
 
 def page(found: Bench) -> str:
     """The file's text."""
-    path = html.escape(found.folder.path)
+    name = html.escape(Path(found.folder.path).name or found.folder.path)
     groups = [group for group in Group if any(_group(result) is group for result in found.results)]
     legend = "".join(f"<span>{plots.symbol(group)} {group.value[1]}</span>" for group in groups)
     sections = (
@@ -45,8 +46,10 @@ def page(found: Bench) -> str:
         ("words", "What the columns say", "<dl>" + "".join(f"<dt>{word}</dt><dd>{says}</dd>" for word, says in WORDS) + "</dl>"),
         ("commands", "The commands", _commands(found)),
     )
-    body = "".join(f'<section id="{name}"><h2>{title}</h2>{inside}</section>' for name, title, inside in sections if inside)
-    return f"{_HEAD.replace('TITLE', path)}<h1>{path}: photoarc and other archivers</h1>{_warnings(found)}{body}</body></html>\n"
+    body = "".join(f'<section id="{key}"><h2>{title}</h2>{inside}</section>' for key, title, inside in sections if inside)
+    notes = warnings(found)
+    warning = f'<div class="warning">{_list(map(html.escape, notes))}</div>' if notes else ""
+    return f"{_HEAD.replace('TITLE', name)}<h1>{name}: photoarc and other archivers</h1>{warning}{body}</body></html>\n"
 
 
 def _group(result: Result) -> Group:
@@ -95,19 +98,6 @@ def _summary(found: Bench) -> Iterator[str]:
         yield f"Smallest with changed photographs: {of(best)}: {changes(best)}."
         if nearest is not best:
             yield f"Nearest to the original with changed photographs: {of(nearest)}: {changes(nearest)}."
-
-
-def _warnings(found: Bench) -> str:
-    """What spoils the figures, and what is missing from them."""
-    words = [busy_warning(found)] if busy_warning(found) else []
-    words += [
-        f"{result.tool}: {count(result.lost, 'file')} did not come back, or not as a picture of the same size"
-        for result in found.results
-        if result.lost
-    ]
-    words += [f"{tool} is left out: {what}" for tool, what in found.failed]
-    words += [f"{tool} is not installed and left out: {hint}" for tool, hint in found.missing]
-    return f'<div class="warning">{_list([html.escape(line) for line in words])}</div>' if words else ""
 
 
 def _facts(found: Bench) -> str:
@@ -234,7 +224,7 @@ def _commands(found: Bench) -> str:
     return f"<details><summary>As they were run, in the folder above</summary><dl>{rows}</dl></details>" if rows else ""
 
 
-def _list(lines: Sequence[str] | Iterator[str]) -> str:
+def _list(lines: Iterable[str]) -> str:
     """Paragraphs of HTML."""
     return "".join(f"<p>{line}</p>" for line in lines)
 
@@ -259,13 +249,13 @@ dt { color: var(--soft) } dd { margin: 0 } code { font-size: 13px } summary { cu
   linear-gradient(to left, var(--paper) 30%, transparent) 100% 0, linear-gradient(to right, var(--shade), transparent),
   linear-gradient(to left, var(--shade), transparent) 100% 0; background-repeat: no-repeat;
   background-size: 3rem 100%, 3rem 100%, 1rem 100%, 1rem 100%; background-attachment: local, local, scroll, scroll }
-table { border-collapse: separate; border-spacing: 0; font-size: 14px; font-variant-numeric: tabular-nums }
-th, td { padding: .3rem .55rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; font-weight: inherit }
+table { border-collapse: separate; border-spacing: 0; font-size: 14px; line-height: 21px; font-variant-numeric: tabular-nums }
+th, td { padding: 5px .55rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; font-weight: inherit }
 thead th { font-weight: 600; vertical-align: bottom }
 thead tr:first-child:not(:last-child) th { border-bottom-color: transparent; padding-bottom: 0 }
 th[colspan] { text-align: center }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); padding-left: 0 }
-.title th { color: var(--soft); padding-top: 1rem } .title span { position: sticky; left: 0 }
+.title th { color: var(--soft); padding-top: 16px } .title span { position: sticky; left: 0 }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem } .symbol { vertical-align: -3px }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: .4rem 1.4rem }
 figure { margin: 0 0 1.2rem; max-width: 30rem; display: grid; grid-template-rows: subgrid; grid-row: span 2; align-items: start }

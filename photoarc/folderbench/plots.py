@@ -64,7 +64,7 @@ class Axis:
 
 
 WIDTH_PX, HEIGHT_PX = 420, 320  # of points; bars are as wide
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 48, 8, 32, 44
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 56, 22, 32, 44
 ROW_PX, NAME_PX, BAR_PX = 24, 148, 176
 FONT_PX, TEXT_PX, CHARACTER_PX = 13, 16, 7.8  # a line of text; a character of DejaVu Sans, wider than most, is 7.6 in the mean
 RADIUS_PX = 7

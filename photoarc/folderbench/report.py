@@ -11,7 +11,7 @@ from photoarc.folderbench.plots import number
 from photoarc.report import count, size
 
 GROUPS = (("", 3), ("pack", 3), ("unpack", 3), ("", 5))  # over so many columns each
-HEAD = ("", "size", "rate", "s", "MB/s", "MP/s", "s", "MB/s", "MP/s", "memory", "exact", "alike", "PSNR dB", "MS-SSIM")
+HEAD = ("", "size", "rate", "s", "MB/s", "MP/s", "s", "MB/s", "MP/s", "memory", "exact", "changed", "PSNR dB", "MS-SSIM")
 GAP = 2  # spaces between columns
 BUSY = 0.5  # running processes a core, one minute's mean, above which other work takes its share of the times
 
@@ -19,13 +19,6 @@ BUSY = 0.5  # running processes a core, one minute's mean, above which other wor
 def busy(load: float | None, cores: int) -> bool:
     """Whether other work took its share of the times."""
     return load is not None and load > BUSY * cores
-
-
-def busy_warning(found: Bench) -> str:
-    """In words; "" if the machine was idle enough."""
-    if not busy(found.load, found.cores):
-        return ""
-    return f"the machine was busy before the bench began (load {found.load:.1f} on {count(found.cores, 'core')}): times are too long"
 
 
 def value(found: Bench) -> dict[str, Any]:
@@ -74,17 +67,27 @@ def _about(found: Bench) -> list[str]:
     ]
 
 
-def _notes(found: Bench) -> list[str]:
-    lost = [result for result in found.results if result.lost]
-    notes = [warning] if (warning := busy_warning(found)) else []
-    notes += [f"{result.tool}: {count(result.lost, 'file')} did not come back, or not as a picture of the same size" for result in lost]
-    notes += [f"{tool}: left out, {what}" for tool, what in found.failed]
-    notes += [f"{tool}: not installed ({hint})" for tool, hint in found.missing]
-    if any(result.changed for result in found.results):
+def warnings(found: Bench) -> list[str]:
+    """What spoils the figures, and what is missing from them."""
+    notes = []
+    if busy(found.load, found.cores):
         notes.append(
-            "exact: files that came back bit for bit; alike: pictures that came back nearly so; PSNR (RGB) and MS-SSIM: their means"
+            f"the machine was busy before the bench began (load {found.load:.1f} on {count(found.cores, 'core')}): times are too long"
         )
-    return notes
+    notes += [
+        f"{result.tool}: {count(result.lost, 'file')} did not come back, or not as a picture of the same size"
+        for result in found.results
+        if result.lost
+    ]
+    notes += [f"{tool}: left out, {what}" for tool, what in found.failed]
+    return notes + [f"{tool}: not installed ({hint})" for tool, hint in found.missing]
+
+
+def _notes(found: Bench) -> list[str]:
+    if not any(result.changed for result in found.results):
+        return warnings(found)
+    words = "exact: files that came back bit for bit; changed: pictures that came back nearly so; PSNR (RGB) and MS-SSIM: their means"
+    return [*warnings(found), words]
 
 
 def peak_bytes(result: Result) -> int:
