@@ -66,6 +66,14 @@ def _fast_encode(pixels: Pixels, quality: float) -> bytes:
     return learned.encode(_photograph(pixels), quality)[0]
 
 
+def _psnr_encode(pixels: Pixels, quality: float) -> bytes:
+    """`photoarc pack --tune psnr`."""
+    from photoarc.codecs import learned
+    from photoarc.records import Tuning
+
+    return learned.encode(_photograph(pixels), quality, Tuning.PSNR)[0]
+
+
 def _fast_decode(payload: bytes) -> Pixels:
     from photoarc.codecs import learned
 
@@ -245,6 +253,7 @@ def _7z_decode(data: bytes) -> Pixels:
 
 CODECS: tuple[Codec, ...] = (
     Codec("photoarc-fast", LEVELS, _fast_encode, _fast_decode, container=_archive_cost),
+    Codec("photoarc-psnr", LEVELS, _psnr_encode, _fast_decode, container=_archive_cost),
     Codec("photoarc-lzma", LEVELS, _lzma_encode, _lzma_decode, container=_archive_cost),
     Codec("jpeg", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpeg_encode, _open),
     Codec("webp", (5, 20, 35, 50, 65, 75, 85, 95), _webp_encode, _open),

@@ -17,7 +17,11 @@ from bench.curves import REFERENCE
 from photoarc.models.manifest import DEFAULT_ID, entry
 
 COLUMNS = ("parameters_m", "dec_kmac_px", "enc_s", "dec_s")
-NETWORKS = {"photoarc-fast": None, "photoarc-lzma": ("analysis", "synthesis")}  # None: all; lzma does without the entropy networks
+NETWORKS = {
+    "photoarc-fast": None,
+    "photoarc-psnr": None,
+    "photoarc-lzma": ("analysis", "synthesis"),
+}  # None: all; lzma: no entropy nets
 KODAK_PX = (768, 512)
 
 

@@ -12,8 +12,8 @@ README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- bench: begin (python -m bench.readme) -->", "<!-- bench: end -->"
 SET, ANCHOR = "kodak", "jpeg"
 NAMES = {
-    "photoarc-fast": "**photoarc fast**", "photoarc-lzma": "**photoarc lzma**", "avif": "AVIF", "heic": "HEIC", "jpeg2000": "JPEG 2000",
-    "webp": "WebP", "jpegxl": "JPEG XL", "jpeg": "JPEG",
+    "photoarc-fast": "**photoarc fast**", "photoarc-psnr": "photoarc fast, `--tune psnr`", "photoarc-lzma": "**photoarc lzma**",
+    "avif": "AVIF", "heic": "HEIC", "jpeg2000": "JPEG 2000", "webp": "WebP", "jpegxl": "JPEG XL", "jpeg": "JPEG",
 }  # fmt: skip
 
 

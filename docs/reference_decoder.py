@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-HEADER = struct.Struct("<BBBBHHIIHHIIII16s")
+HEADER = struct.Struct("<BBBBHHIIHHIIIII16s")
 PRECISION = 24
 CLIP = 15
 SLICES = 4
@@ -117,9 +117,9 @@ class Model:
     def __init__(self, folder: Path) -> None:
         with np.load(folder / "tables.npz", allow_pickle=False) as t:
             self.y = np.split(t["y_frequencies"], np.cumsum(t["y_lengths"])[:-1])
-            self.levels, self.z_channels = t["z_lengths"].shape
+            _, self.levels, self.z_channels = t["z_lengths"].shape
             self.z = np.split(t["z_frequencies"], np.cumsum(t["z_lengths"].ravel())[:-1])
-            self.channels = t["log_gain"].shape[1]
+            self.channels = t["log_gain"].shape[2]
         self.hyper = layers(folder / "scale_hyper.onnx")
         self.context = [layers(folder / f"scale_{k}.onnx") for k in range(SLICES)]
 
@@ -137,11 +137,11 @@ class Model:
         return run(out, np.concatenate([t, run(depthwise, t)]))
 
 
-def decode_band(model: Model, data: bytes, nearest_level: int, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def decode_band(model: Model, data: bytes, z_row: int, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hyper-latents (Z, h/4, w/4) and symbols (M, h, w) of one band; `coded` (h, w) marks latents that lie in the picture."""
     h, w = coded.shape
     stream = Stream(data)
-    tables = model.z[nearest_level * model.z_channels : (nearest_level + 1) * model.z_channels]
+    tables = model.z[z_row * model.z_channels : (z_row + 1) * model.z_channels]
     z = np.array([stream.pop(t, h // 4 * (w // 4)) for t in tables], np.int64).reshape(-1, h // 4, w // 4)
     features = model.features(z)
     symbols = np.zeros((model.channels, h, w), np.int64)
@@ -162,18 +162,20 @@ def decode_band(model: Model, data: bytes, nearest_level: int, coded: np.ndarray
 def decode(payload: bytes, model: Model) -> tuple[list[tuple[np.ndarray, np.ndarray]], int, int]:
     """Integers of each band, the checksum over them, and the stored checksum."""
     fields = HEADER.unpack_from(payload)
-    version, _, _, _, _, quality_c, width, height, units, _, stored, metadata, writer, alpha, _ = fields
+    version, _, _, tuning, _, quality_c, width, height, units, _, stored, metadata, writer, alpha, cells, _ = fields
     assert version == 1
-    nearest = int(quality_c / 10000 * (model.levels - 1) + 0.5)
+    z_row = tuning * model.levels + int(quality_c / 10000 * (model.levels - 1) + 0.5)
     at = HEADER.size + metadata + writer + alpha
+    steps = payload[at : at + cells]
+    at += cells
     padded_height, padded_width = -(-height // 64) * 64, -(-width // 64) * 64
-    found, checksum = [], 0
+    found, checksum = [], zlib.crc32(struct.pack("<BH", tuning, quality_c) + steps)
     for top in range(0, padded_height, units * 64):
         bottom = min(top + units * 64, padded_height)
         rows = np.arange(top // 16, bottom // 16) < -(-height // 16)
         columns = np.arange(padded_width // 16) < -(-width // 16)
         (size,) = struct.unpack_from("<I", payload, at)
-        z, symbols = decode_band(model, payload[at + 4 : at + 4 + size], nearest, rows[:, None] & columns)
+        z, symbols = decode_band(model, payload[at + 4 : at + 4 + size], z_row, rows[:, None] & columns)
         at += 4 + size
         for integers in (z, symbols):
             checksum = zlib.crc32(integers.astype("<i2").tobytes(), checksum)

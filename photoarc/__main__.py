@@ -1,6 +1,10 @@
 """`python -m photoarc`, and the entry point of the command: light, because spawned workers import it again."""
 
+import os
 import sys
+
+# NumPy's OpenBLAS starts a thread a core in every process, which costs 60 ms of CPU time and is never used here.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main() -> None:

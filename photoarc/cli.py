@@ -49,6 +49,7 @@ def pack(
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
     ] = "fast",
     quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = 70,
+    tune: Annotated[Literal["ssim", "psnr"], typer.Option(help="Lossy photographs: for eyes, or for the smallest squared error.")] = "ssim",
     effort: Annotated[
         int,
         typer.Option(
@@ -98,10 +99,11 @@ def pack(
         from photoarc import report
         from photoarc.pipeline import MIN_GAIN_PERCENT, CodingOptions, Mode
         from photoarc.progress import failure
+        from photoarc.records import Tuning
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         gain_percent = MIN_GAIN_PERCENT if min_gain is None else min_gain
-        coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort)
+        coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort, Tuning[tune.upper()])
         options = packing.PackOptions(coding, jobs or 0, excludes, force)
         failures: Sequence[Failure]
         if strip and mode == "lossless":

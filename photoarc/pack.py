@@ -89,7 +89,7 @@ def pack(
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
     coding = options.coding
-    asked = f"{coding.mode} {coding.quality} {coding.effort} {coding.min_gain_percent:g}"
+    asked = f"{coding.mode} {coding.quality} {coding.tuning.name} {coding.effort} {coding.min_gain_percent:g}"
     asked += " strip gps" * coding.strip_gps + " recode" * coding.recode
     identity = archive_id(files, asked)
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):

@@ -25,7 +25,7 @@ from photoarc import bitexact, codecs
 from photoarc.codecs import solid
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.pictures import PNG_SIGNATURE, raster
-from photoarc.records import PhotoInfo
+from photoarc.records import PhotoInfo, Tuning
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,6 +70,7 @@ class CodingOptions:
     min_gain_percent: float = MIN_GAIN_PERCENT
     recode: bool = False
     effort: int = bitexact.DEFAULT_EFFORT
+    tuning: Tuning = Tuning.SSIM
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
         return share * len(exact().payload) <= size_bytes
 
     try:
-        payload, info = lossy.encode(photo, options.quality, too_large)
+        payload, info = lossy.encode(photo, options.quality, options.tuning, too_large)
     except GivenUp:
         return exact()
     except (PayloadError, MemoryError) as error:

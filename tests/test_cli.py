@@ -16,7 +16,9 @@ from typer.testing import CliRunner, Result
 
 import photoarc
 from photoarc import cli, report
+from photoarc import pack as packing
 from photoarc.inspection import CodecTotal
+from photoarc.records import Tuning
 from photoarc.summary import PackSummary, Photographs
 
 NEVER_FOR_HELP = {"numpy", "onnxruntime", "PIL", "rich", "pathspec", "constriction", "pyjpegxl", "multiprocessing", "pydantic"}
@@ -103,6 +105,15 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     assert members[1]["name"] == "\\xff\\n.jpg"
     assert bytes.fromhex(members[1]["name_hex"]) == b"\xff\n.jpg"
     assert run("list", "-q", tmp_path / "x.pha").stdout == "é.jpg\n\\xff\\n.jpg\n"
+
+
+@pytest.mark.parametrize(("arguments", "tuning"), [([], Tuning.SSIM), (["--tune", "psnr"], Tuning.PSNR)])
+def test_tune_is_passed_on(photos: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], tuning: Tuning) -> None:
+    asked = []
+    pack = packing.pack
+    monkeypatch.setattr(packing, "pack", lambda *given: (asked.append(given[2].coding.tuning), pack(*given))[1])
+    assert run("pack", "photos", "out.pha", *arguments).exit_code == 0
+    assert asked == [tuning]
 
 
 def test_dry_run_writes_nothing(photos: Path, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import pictures
 import pytest
 
 from photoarc import models
-from photoarc.codecs import latents, learned, photograph
+from photoarc.codecs import latents, learned, photo_header, photograph
+from photoarc.codecs.photo_header import parse_header
 from photoarc.errors import PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.pictures import tiling
 from photoarc.pictures.image import Photograph
-from photoarc.records import SourceFormat
+from photoarc.records import SourceFormat, Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_decoder as reference
@@ -74,14 +75,14 @@ def test_bands_give_the_pixels_of_the_whole(monkeypatch):
     model = models.load(models.DEFAULT_ID)
     pixels = pictures.photo(192, 448, 4)
     whole = model.analyze(tiling.cut(pixels, 0, 448, model.margin_px))
-    header = replace(photograph.parse_header(learned.encode(photo(192, 448, 4), 70)[0]), band_rows_px=128)
+    header = replace(parse_header(learned.encode(photo(192, 448, 4), 70)[0]), band_rows_px=128)
     layout = list(tiling.bands(448, 128, 16))
     assert len(layout) == 4
     parts = [photograph._analyze(model, pixels, band) for band in layout]
     assert np.abs(np.concatenate(parts, 2) - whole).max() < 1e-4
-    y_hats = [np.rint(model.scale(p, header.level(model))) for p in parts]
-    rows = np.concatenate([x for _, x in photograph._synthesize(header, model, iter(y_hats))])
-    assert np.abs(rows.astype(int) - model.synthesize(np.concatenate(y_hats, 2), header.level(model))).max() <= 1
+    latents = [model.unscale(np.rint(model.scale(p, header.point(model))), header.point(model)) for p in parts]
+    rows = np.concatenate([x for _, x in photograph._synthesize(header, model, iter(latents))])
+    assert np.abs(rows.astype(int) - model.synthesize(np.concatenate(latents, 2))).max() <= 1
 
 
 @BOTH
@@ -89,7 +90,7 @@ def test_a_picture_of_several_bands(codec, monkeypatch):
     monkeypatch.setattr(tiling, "BAND_PX", 128 * 256)
     source = photo(200, 421, 5)
     payload, info = codec.encode(source, 70)
-    assert photograph.parse_header(payload).band_rows_px == 128
+    assert parse_header(payload).band_rows_px == 128
     assert psnr(source.pixels, codec.decode_photo(payload).pixels) == pytest.approx(info.psnr_db, abs=0.01)
 
 
@@ -98,14 +99,45 @@ def test_reference_decoder_reads_the_same_integers(size, quality, monkeypatch):
     monkeypatch.setattr(tiling, "BAND_PX", 128 * 64)
     payload, _ = learned.encode(photo(*size, seed=6), quality)
     model = models.load(models.DEFAULT_ID)
-    header = photograph.parse_header(payload)
-    streams = photograph._sections(payload, header)[3]
+    header = parse_header(payload)
+    streams = photograph._sections(payload, header)[4]
     bands, found, stored = reference.decode(payload, reference.Model(model.entry.folder))
     assert found == stored == header.checksum
     for band, stream, integers in zip(tiling.bands(size[1], header.band_rows_px, 16), streams, bands, strict=True):
-        ours = learned._Coder().read_band(model, stream, header.level(model), photograph._coded(header, band))
+        ours = learned._Coder().read_band(model, stream, header.point(model), photograph._coded(header, band))
         for a, b in zip(ours, integers, strict=True):
             assert np.array_equal(a[0], b)
+
+
+def calm_and_busy() -> Photograph:
+    """Left half: a soft gradient with faint grain; right half: strong noise."""
+    rng = np.random.default_rng(3)
+    ramp = np.linspace(90, 160, 256)[:, None, None] + rng.normal(0, 1.5, (256, 256, 3))
+    ramp[:, 128:] = rng.normal(128, 45, (256, 128, 3))
+    return Photograph(np.clip(ramp, 0, 255).astype(np.uint8), None, SourceFormat.PNG, b"", b"")
+
+
+@BOTH
+def test_ssim_tuning_moves_error_from_calm_to_busy_places(codec):
+    source = calm_and_busy()
+    error = {}
+    for tuning in Tuning:
+        payload, info = codec.encode(source, 60, tuning)
+        header = parse_header(payload)
+        assert header.tuning == tuning
+        assert (header.cells_bytes > 0) == (tuning is Tuning.SSIM)
+        back = codec.decode_photo(payload).pixels
+        assert psnr(source.pixels, back) == pytest.approx(info.psnr_db, abs=0.01)
+        error[tuning] = [float(((source.pixels[:, half].astype(int) - back[:, half]) ** 2).mean()) for half in (np.s_[:128], np.s_[128:])]
+    assert error[Tuning.SSIM][0] < error[Tuning.PSNR][0]
+    assert error[Tuning.SSIM][1] > error[Tuning.PSNR][1]
+
+
+def test_an_unknown_tuning_is_refused():
+    payload = bytearray(learned.encode(photo(64, 64), 10)[0])
+    payload[3] = 2
+    with pytest.raises(PayloadError, match="tuning 2"):
+        learned.decode_photo(bytes(payload))
 
 
 def test_a_changed_symbol_is_a_named_error():
@@ -118,7 +150,7 @@ def test_a_changed_symbol_is_a_named_error():
 
 @BOTH
 def test_every_damage_is_a_payload_error_or_harmless(codec):
-    """Random flips and cuts: what still decodes has passed the checksum of its latents, so its pixels are the encoder's."""
+    """Random flips and cuts: what still decodes has passed the checksum of its latents and steps, so its pixels are the encoder's."""
     source = photo(96, 80)
     payload, _ = codec.encode(source, 40)
     want = codec.decode_photo(payload)
@@ -135,7 +167,7 @@ def test_every_damage_is_a_payload_error_or_harmless(codec):
             got = codec.decode_photo(bytes(bad))
         except PayloadError:
             continue
-        if got.pixels.shape == want.pixels.shape and bad[6:8] == payload[6:8]:
+        if got.pixels.shape == want.pixels.shape:
             assert np.array_equal(got.pixels, want.pixels)
 
 
@@ -147,7 +179,7 @@ def test_every_damage_is_a_payload_error_or_harmless(codec):
         (4, b"\xe7\x03", "model 999"),
         (6, b"\xff\xff", "impossible values"),
         (8, b"\xff\xff\xff\x7f\xff\xff\xff\x7f", "the limit is"),
-        (36, b"\0" * 16, "install the photoarc release that packed the archive"),
+        (40, b"\0" * 16, "install the photoarc release that packed the archive"),
     ],
 )
 def test_headers_that_cannot_be_decoded_say_why(at, value, words):
@@ -158,4 +190,4 @@ def test_headers_that_cannot_be_decoded_say_why(at, value, words):
 
 
 def test_header_costs_little():
-    assert photograph._HEADER.size == 52
+    assert photo_header.HEADER_BYTES == 56

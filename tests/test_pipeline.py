@@ -8,9 +8,11 @@ from PIL import Image
 
 from photoarc import codecs, pipeline
 from photoarc.codecs import learned
+from photoarc.codecs.photo_header import parse_header
 from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.models import Hyperprior
 from photoarc.pipeline import CodingOptions, Mode, decode_image, decode_payload, encode_file
+from photoarc.records import Tuning
 
 
 def code(data, mode=Mode.FAST, quality=70.0):
@@ -121,7 +123,7 @@ def test_a_photograph_that_would_grow_is_given_up_before_it_is_synthesised(monke
 
 
 def test_a_codec_that_fails_costs_the_coder_not_the_file(monkeypatch):
-    def broken(photo, quality, too_large):
+    def broken(photo, quality, tuning, too_large):
         raise PayloadError("the decoder does not read back the encoder's latents")
 
     monkeypatch.setattr(learned, "encode", broken)
@@ -163,6 +165,13 @@ def test_image_of_a_kept_file():
     assert picture.size == (300, 200)
 
 
+@pytest.mark.parametrize("mode", [Mode.FAST, Mode.LZMA])
+def test_tuning_reaches_the_payload(mode):
+    found = {tuning: encode_file("photo.png", pictures.png(PHOTO), CodingOptions(mode, tuning=tuning)) for tuning in Tuning}
+    assert {tuning: parse_header(encoded.payload).tuning for tuning, encoded in found.items()} == {tuning: tuning for tuning in Tuning}
+
+
 def test_default_quality_is_the_documented_one():
     assert CodingOptions().quality == 70
+    assert CodingOptions().tuning is Tuning.SSIM
     assert pipeline.CodingOptions().mode is Mode.FAST

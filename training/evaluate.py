@@ -2,7 +2,8 @@
 
     python training/evaluate.py models_onnx/photo-1 out/candidate/photo-2 --set kodak=DIR --set clic2k=DIR --out out/evaluation
 
-Every picture is packed and unpacked by photoarc's own codec at every trained level; bytes are what an archive grows by. OUT/SET.tsv gets
+Every picture is packed and unpacked by photoarc's own codec at every trained level, tuned for PSNR as the networks are trained; bytes are
+what an archive grows by. OUT/SET.tsv gets
 the raw rows (columns of bench/rows.py), OUT/means.tsv the mean curves, OUT/bd.tsv the BD-rates. The first model is the one to beat: another
 may land only if it needs fewer bits at equal PSNR on every set. Exit code 1 if one does not.
 
@@ -44,7 +45,7 @@ def measure(folder: Path, paths: Sequence[Path], settings: Sequence[float], work
     found: list[rows.Row] = []
     started = time.monotonic()
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=use, initargs=(folder,)) as pool:
-        for group in pool.map(run.measure, paths, ["photoarc-fast"] * len(paths), [settings] * len(paths)):
+        for group in pool.map(run.measure, paths, ["photoarc-psnr"] * len(paths), [settings] * len(paths)):
             found += [dataclasses.replace(r, codec=name) for r in group]
             print(f"\r  {name}: {len(found)} of {len(paths) * len(settings)}, {time.monotonic() - started:.0f} s", end="", flush=True)
     print()

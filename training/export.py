@@ -26,6 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
+SSIM_GAINS = Path(__file__).with_name("ssim_gains.tsv")
 
 
 def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
@@ -36,6 +37,12 @@ def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
     return [
         torch.from_numpy(a[: a.shape[0] // 64 * 64, : a.shape[1] // 64 * 64].copy()).permute(2, 0, 1)[None].float() / 255 for a in arrays
     ]
+
+
+def tilt(codec: Codec) -> np.ndarray:
+    """What each tuning (PSNR, SSIM) adds to the trained log gains (tunings, levels, M); training/tune.py wrote the file."""
+    ssim = np.loadtxt(SSIM_GAINS, delimiter="\t", comments="#")
+    return np.stack([np.zeros_like(ssim), ssim]).reshape(2, codec.levels, codec.m)
 
 
 def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
@@ -51,7 +58,9 @@ def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelPro
     for k in range(SLICES):
         found[f"mean_{k}"] = graphs.mean_context(codec, k)
         found[f"scale_{k}"] = graphs.scale_context(contexts[k], k, codec.group)
-    return found, tables.build(codec, tables.count(codec, hyper, contexts, pictures(photos, n, 0)))
+    added = tilt(codec)
+    gains = [codec.gain.detach() + torch.from_numpy(a).float() for a in added]
+    return found, tables.build(codec, tables.count(codec, hyper, contexts, gains, pictures(photos, n, 0)), added)
 
 
 def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> None:

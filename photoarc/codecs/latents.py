@@ -15,10 +15,10 @@ import numpy.typing as npt
 from photoarc.codecs import photograph, raw_lzma
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.models.hyperprior import Hyperprior
+from photoarc.models.hyperprior import Hyperprior, RatePoint
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
-from photoarc.records import PhotoInfo
+from photoarc.records import PhotoInfo, Tuning
 
 PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes
 GROUP = 8  # channels that share a byte of the first plane
@@ -29,7 +29,7 @@ _LENGTH = Struct("<I")
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, point: RatePoint, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
         q[:, ~coded] = 0
         values = _serial(q, model)
@@ -44,7 +44,7 @@ class _Coder:
         sections += [_lzma(np.where(large, ESCAPE, rest).astype(np.uint8)), rest[large].astype("<u2").tobytes()]
         return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,), self.dequantize(model, (q,))
 
-    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
         h, w = coded.shape
         signs, *planes, rest_packed, large = _sections(stream)
         magnitude = np.zeros(model.channels * h * w, np.int32)
@@ -104,9 +104,9 @@ def _sections(stream: bytes) -> list[bytes]:
     return sections
 
 
-def encode(photo: Photograph, quality: float, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. `too_large`: see photograph.encode."""
-    return photograph.encode(photo, quality, _Coder(), too_large)
+def encode(photo: Photograph, quality: float, tuning: Tuning = Tuning.SSIM, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode."""
+    return photograph.encode(photo, quality, tuning, _Coder(), too_large)
 
 
 def decode_photo(payload: bytes) -> Photograph:

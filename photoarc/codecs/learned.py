@@ -10,10 +10,10 @@ import numpy as np
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
-from photoarc.models.hyperprior import SLICES, Hyperprior
+from photoarc.models.hyperprior import SLICES, Hyperprior, RatePoint
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
-from photoarc.records import PhotoInfo
+from photoarc.records import PhotoInfo, Tuning
 
 Z_PER_LATENT = 4  # latents a hyper-latent's side
 
@@ -21,22 +21,22 @@ Z_PER_LATENT = 4  # latents a hyper-latent's side
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, point: RatePoint, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         z, symbols, index, y_hat = model.quantize(y, coded)
         encoder = Encoder()  # a stack: last slice first, hyper-latents last
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
             push_by_table(encoder, symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
         planes = z[0].reshape(model.z_channels, -1).astype(np.int32)
-        for plane, table in zip(reversed(planes), reversed(model.z_tables(level)), strict=True):
+        for plane, table in zip(reversed(planes), reversed(model.z_tables(point)), strict=True):
             encoder.push(plane, table)
         return encoder.finish(), (z, symbols), y_hat
 
-    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
         h, w = coded.shape
         decoder = Decoder(stream)
         count = (h // Z_PER_LATENT) * (w // Z_PER_LATENT)
-        z = np.stack([decoder.pop(count, table) for table in model.z_tables(level)]).astype(np.float32)
+        z = np.stack([decoder.pop(count, table) for table in model.z_tables(point)]).astype(np.float32)
         z = z.reshape(1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
         features = model.scale_features(z)
         symbols = np.zeros((1, model.channels, h, w), np.int16)
@@ -51,9 +51,9 @@ class _Coder:
         return model.dequantize(z, symbols)
 
 
-def encode(photo: Photograph, quality: float, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. `too_large`: see photograph.encode."""
-    return photograph.encode(photo, quality, _Coder(), too_large)
+def encode(photo: Photograph, quality: float, tuning: Tuning = Tuning.SSIM, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode."""
+    return photograph.encode(photo, quality, tuning, _Coder(), too_large)
 
 
 def decode_photo(payload: bytes) -> Photograph:

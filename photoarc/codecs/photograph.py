@@ -1,6 +1,7 @@
 """The payload of a lossy photograph: header, what goes along bit-exact, one stream of latents a band (docs/format.md section 7).
 
     encode   pixels --analysis, bands--> latents --band coder--> streams;  decodes them again and measures PSNR before it returns
+             pixels --activity--> cells, which say where quantisation steps are coarser or finer
     decode   streams --band coder--> y_hat --synthesis, bands--> pixels
 
 Two band coders share it: `learned` (scale tables and ANS) and `latents` (integers and LZMA).
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from struct import Struct
 from typing import Any, Protocol
 
@@ -20,117 +21,37 @@ import numpy.typing as npt
 
 from photoarc import models
 from photoarc.codecs import raw_lzma
+from photoarc.codecs.photo_header import HEADER_BYTES, Header, parse_header
 from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
-from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
+from photoarc.models.hyperprior import STRIDE_PX, Hyperprior, RatePoint
 from photoarc.models.session import FloatArray
-from photoarc.pictures.image import MAX_PIXELS, Photograph
-from photoarc.pictures.tiling import UNIT_PX, Band, band_rows, bands, cut, padded
-from photoarc.records import PhotoInfo, SourceFormat
+from photoarc.pictures import activity
+from photoarc.pictures.image import Photograph
+from photoarc.pictures.tiling import Band, band_rows, bands, cut, padded
+from photoarc.records import PhotoInfo, Tuning
 
-VERSION = 1
-GREY, ALPHA = 1, 2
-_HEADER = Struct("<BBBBHHIIHHIIII16s")
 _LENGTH = Struct("<I")
+_STEPS = Struct("<BH")
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-
 Integers = tuple[npt.NDArray[Any], ...]
 
 
 class BandCoder(Protocol):
     """Latents of one band <-> integers <-> bytes. Positions outside the mask `coded` (h, w) lie in padding and are free."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, point: RatePoint, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         """Scaled latents (1, M, h, w) -> stream, the integers in it, and y_hat as a decoder will have it."""
         ...
 
-    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
         """Stream -> the same integers. Raises ValueError for a stream that does not fit."""
         ...
 
     def dequantize(self, model: Hyperprior, integers: Integers) -> FloatArray:
         """Integers -> y_hat (1, M, h, w) in quantisation steps."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Section 7.1. `quality_c` is in hundredths, `checksum` the CRC-32 of all decoded integers."""
-
-    source_format: SourceFormat
-    grey: bool
-    has_alpha: bool
-    model_id: int
-    model_sha256: bytes  # its first 16 bytes
-    quality_c: int
-    width_px: int
-    height_px: int
-    band_rows_px: int
-    checksum: int
-    metadata_bytes: int
-    writer_bytes: int
-    alpha_bytes: int
-
-    def level(self, model: Hyperprior) -> float:
-        """Position between the trained levels 0..levels - 1."""
-        return self.quality_c * (model.levels - 1) / 10000
-
-    def pack(self) -> bytes:
-        """Header bytes."""
-        flags = GREY * self.grey | ALPHA * self.has_alpha
-        return _HEADER.pack(
-            VERSION,
-            flags,
-            self.source_format,
-            0,
-            self.model_id,
-            self.quality_c,
-            self.width_px,
-            self.height_px,
-            self.band_rows_px // UNIT_PX,
-            0,
-            self.checksum,
-            self.metadata_bytes,
-            self.writer_bytes,
-            self.alpha_bytes,
-            self.model_sha256,
-        )
-
-
-def parse_header(payload: bytes) -> Header:
-    """Header of a payload; raises PayloadError, before anything is allocated, for what this version cannot decode."""
-    if len(payload) < _HEADER.size:
-        raise PayloadError(f"photograph payload of {len(payload)} bytes, expected at least {_HEADER.size}", PayloadCorrupt)
-    version, flags, source, _, model_id, quality_c, width, height, units, _, checksum, metadata, writer, alpha, sha = _HEADER.unpack_from(
-        payload
-    )
-    if version != VERSION:
-        raise PayloadError(f"photograph payload version {version}, this version of photoarc reads {VERSION}; update photoarc")
-    if not (width and height and units >= 2 and quality_c <= 10000 and flags <= (GREY | ALPHA)):
-        raise PayloadError("photograph header holds impossible values; the archive is damaged here", PayloadCorrupt)
-    if width * height > MAX_PIXELS:
-        raise PayloadError(f"photograph of {width} x {height} pixels, the limit is {MAX_PIXELS}")
-    try:
-        source_format = SourceFormat(source)
-    except ValueError:
-        raise PayloadError(f"photograph of source format {source}, unknown to this version; update photoarc") from None
-    return Header(
-        source_format,
-        bool(flags & GREY),
-        bool(flags & ALPHA),
-        model_id,
-        sha,
-        quality_c,
-        width,
-        height,
-        units * UNIT_PX,
-        checksum,
-        metadata,
-        writer,
-        alpha,
-    )
 
 
 def _model(header: Header) -> Hyperprior:
@@ -144,6 +65,8 @@ def _model(header: Header) -> Hyperprior:
             f"this installation has {model.entry.sha256[:16].hex()}...; "
             "install the photoarc release that packed the archive"
         )
+    if header.tuning >= model.tunings:
+        raise PayloadError(f"tuning {header.tuning} of {model.tunings}; the archive is damaged here", PayloadCorrupt)
     return model
 
 
@@ -162,18 +85,22 @@ def never(size_bytes: int) -> bool:
     return False
 
 
-def encode(photo: Photograph, quality: float, coder: BandCoder, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
     """Code a photograph, decode the payload again, and say how good it is.
 
-    `too_large` is asked with the payload's size so far before the costlier half of each band's work, its synthesis; True ends it with
-    GivenUp. Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
+    `tuning` PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with the payload's size so far before the
+    costlier half of each band's work, its synthesis; True ends it with GivenUp.
+    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
     """
     model = models.load(models.DEFAULT_ID)
     height, width, channels = photo.pixels.shape
     alpha = raw_lzma.compress(np.ascontiguousarray(photo.alpha).tobytes()) if photo.alpha is not None else b""
     quality_c, rows = round(quality * 100), band_rows(width)
+    cells = activity.cells(photo.pixels) if tuning is Tuning.SSIM else None
+    cells_data = raw_lzma.compress(activity.differences(cells), lc=0, pb=0) if cells is not None and cells.any() else b""
     header = Header(
         photo.source_format,
+        tuning,
         channels == 1,
         photo.alpha is not None,
         model.entry.id,
@@ -186,18 +113,19 @@ def encode(photo: Photograph, quality: float, coder: BandCoder, too_large: TooLa
         len(photo.metadata),
         len(photo.writer),
         len(alpha),
+        len(cells_data),
     )
-    level, checksum = header.level(model), 0
+    point, step, checksum = header.point(model), _steps(header, cells_data), _first_crc(header, cells_data)
     streams: list[bytes] = []
-    size_bytes = _HEADER.size + len(photo.metadata) + len(photo.writer) + len(alpha)
+    size_bytes = HEADER_BYTES + len(photo.metadata) + len(photo.writer) + len(alpha) + len(cells_data)
 
     def code() -> Iterator[FloatArray]:
         nonlocal checksum, size_bytes
         for band in bands(height, rows, STRIDE_PX):
-            y = model.scale(_analyze(model, photo.pixels, band), level)
+            y = model.scale(_analyze(model, photo.pixels, band), point, step(band))
             coded = _coded(header, band)
-            stream, integers, y_hat = coder.encode_band(model, y, level, coded)
-            read = coder.read_band(model, stream, level, coded)
+            stream, integers, y_hat = coder.encode_band(model, y, point, coded)
+            read = coder.read_band(model, stream, point, coded)
             if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
                 raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
             streams.append(stream)
@@ -205,12 +133,12 @@ def encode(photo: Photograph, quality: float, coder: BandCoder, too_large: TooLa
             if too_large(size_bytes):
                 raise GivenUp(f"{size_bytes} bytes and more")
             checksum = _crc(integers, checksum)
-            yield y_hat
+            yield model.unscale(y_hat, point, step(band))
 
     squared = sum(_squared_error(photo.pixels[top : top + len(x)], x) for top, x in _synthesize(header, model, code()))
-    header = Header(**{f: getattr(header, f) for f in Header.__slots__} | {"checksum": checksum})
+    header = replace(header, checksum=checksum)
     body = [_LENGTH.pack(len(s)) + s for s in streams]
-    payload = b"".join([header.pack(), photo.metadata, photo.writer, alpha, *body])
+    payload = b"".join([header.pack(), photo.metadata, photo.writer, alpha, cells_data, *body])
     psnr_db = 10 * math.log10(255**2 * photo.pixels.size / squared) if squared else math.inf
     return payload, PhotoInfo(width, height, psnr_db, quality_c / 100, model.entry.id, photo.source_format)
 
@@ -221,10 +149,10 @@ def decode(payload: bytes, coder: BandCoder) -> Photograph:
     Raises PayloadError (PayloadCorrupt, SymbolMismatch) for one that is damaged or needs a model that is not here.
     """
     header = parse_header(payload)
-    metadata, writer, alpha_data, streams = _sections(payload, header)
+    metadata, writer, alpha_data, cells_data, streams = _sections(payload, header)
     model = _model(header)
     out = np.empty((header.height_px, header.width_px, 1 if header.grey else 3), np.uint8)
-    for top, x in _synthesize(header, model, _dequantize(header, model, streams, coder)):
+    for top, x in _synthesize(header, model, _dequantize(header, model, cells_data, streams, coder)):
         out[top : top + len(x)] = x
     alpha = None
     if header.has_alpha:
@@ -233,11 +161,11 @@ def decode(payload: bytes, coder: BandCoder) -> Photograph:
     return Photograph(out, alpha, header.source_format, metadata, writer)
 
 
-def _sections(payload: bytes, header: Header) -> tuple[bytes, bytes, bytes, list[bytes]]:
-    """Metadata, writer, alpha, streams (section 7.1); they must fill the payload exactly."""
-    at = _HEADER.size
+def _sections(payload: bytes, header: Header) -> tuple[bytes, bytes, bytes, bytes, list[bytes]]:
+    """Metadata, writer, alpha, cells, streams (section 7.1); they must fill the payload exactly."""
+    at = HEADER_BYTES
     parts = []
-    for size in (header.metadata_bytes, header.writer_bytes, header.alpha_bytes):
+    for size in (header.metadata_bytes, header.writer_bytes, header.alpha_bytes, header.cells_bytes):
         parts.append(payload[at : at + size])
         at += size
     streams = []
@@ -250,7 +178,7 @@ def _sections(payload: bytes, header: Header) -> tuple[bytes, bytes, bytes, list
         raise PayloadError(
             f"photograph payload of {len(payload)} bytes ends at {at} with {len(streams)} of {expected} bands", PayloadCorrupt
         )
-    return parts[0], parts[1], parts[2], streams
+    return parts[0], parts[1], parts[2], parts[3], streams
 
 
 def _analyze(model: Hyperprior, pixels: Pixels, band: Band) -> FloatArray:
@@ -261,42 +189,57 @@ def _analyze(model: Hyperprior, pixels: Pixels, band: Band) -> FloatArray:
     return np.ascontiguousarray(y[:, :, band.top - low : band.bottom - low])
 
 
-def _dequantize(header: Header, model: Hyperprior, streams: Sequence[bytes], coder: BandCoder) -> Iterator[FloatArray]:
-    """Decoded y_hat of each band; the checksum of all bands is verified before the last is given."""
-    checksum = 0
+def _steps(header: Header, cells_data: bytes) -> Callable[[Band], FloatArray | None]:
+    """Factors (h, w) of a band's quantisation steps; None where all are 1."""
+    if not cells_data:
+        return lambda band: None
+    rows, columns = header.cells
+    cells = activity.from_differences(raw_lzma.decompress(cells_data, rows * columns), header.cells)
+    step = activity.steps(cells, STRIDE_PX)
+    return lambda band: step[band.top : band.bottom]
+
+
+def _dequantize(header: Header, model: Hyperprior, cells_data: bytes, streams: Sequence[bytes], coder: BandCoder) -> Iterator[FloatArray]:
+    """Decoded latents of each band; the checksum of all bands is verified before the last is given."""
+    point, step, checksum = header.point(model), _steps(header, cells_data), _first_crc(header, cells_data)
     layout = list(bands(header.height_px, header.band_rows_px, STRIDE_PX))
     for band, stream in zip(layout, streams, strict=True):
         try:
-            integers = coder.read_band(model, stream, header.level(model), _coded(header, band))
+            integers = coder.read_band(model, stream, point, _coded(header, band))
         except ValueError as error:
             raise PayloadError(f"latents cannot be read: {error}", PayloadCorrupt) from error
         checksum = _crc(integers, checksum)
         if band is layout[-1] and checksum != header.checksum:
             message = f"decoded latents have CRC-32 {checksum:08x}, the encoder's had {header.checksum:08x}: the picture would be wrong"
             raise PayloadError(message, SymbolMismatch)
-        yield coder.dequantize(model, integers)
+        yield model.unscale(coder.dequantize(model, integers), point, step(band))
 
 
-def _synthesize(header: Header, model: Hyperprior, y_hats: Iterable[FloatArray]) -> Iterator[tuple[int, Pixels]]:
+def _synthesize(header: Header, model: Hyperprior, latents: Iterable[FloatArray]) -> Iterator[tuple[int, Pixels]]:
     """Latents band by band -> pixel rows (top, (rows, W, C)), cut to the picture; each band is seen with its neighbours' rows."""
-    level, halo, top = header.level(model), model.halo, 0
+    halo, top = model.halo, 0
     above: FloatArray | None = None
     current: FloatArray | None = None
 
     def rows(below: FloatArray | None) -> Pixels:
         assert current is not None
         skip = above.shape[2] * STRIDE_PX if above is not None else 0
-        x = model.synthesize(np.concatenate([y for y in (above, current, below) if y is not None], 2), level)
+        x = model.synthesize(np.concatenate([y for y in (above, current, below) if y is not None], 2))
         x = x[skip : skip + min(current.shape[2] * STRIDE_PX, header.height_px - top), : header.width_px]
         return np.rint(x.mean(axis=2, keepdims=True, dtype=np.float32)).astype(np.uint8) if header.grey else x
 
-    for y_hat in y_hats:
+    for y in latents:
         if current is not None:
-            yield top, rows(y_hat[:, :, :halo])
+            yield top, rows(y[:, :, :halo])
             above = (current if above is None else np.concatenate([above, current], 2))[:, :, -halo:]
             top += current.shape[2] * STRIDE_PX
-        current = y_hat
+        current = y
     yield top, rows(None)
+
+
+def _first_crc(header: Header, cells_data: bytes) -> int:
+    """CRC-32 of what says how integers become latents; that of the integers goes on from here."""
+    return zlib.crc32(_STEPS.pack(header.tuning, header.quality_c) + cells_data)
 
 
 def _crc(integers: Sequence[npt.NDArray[Any]], start: int) -> int:

@@ -1,10 +1,12 @@
 """Architecture "hyperprior": variable-rate mean-scale hyperprior with four rolled slices (training/model.py, docs/format.md section 8).
 
-    pixels -analysis-> y * gain -hyper_analysis-> z_hat
+    pixels -analysis-> y * gain / step -hyper_analysis-> z_hat
                                                     |-scale_hyper-> features -scale_k-> table index of slice k   exact integers
                                                     |-mean_hyper--> features -mean_k--> mu of slice k            float
-    symbols of slice k = round(slice k of roll(y * gain) - mu), 0 where the index is 0;   y_hat = symbols + mu
-    unroll(y_hat) / gain -synthesis-> pixels
+    symbols of slice k = round(slice k of roll(y * gain / step) - mu), 0 where the index is 0;   y_hat = symbols + mu
+    unroll(y_hat) * step / gain -synthesis-> pixels
+
+The gain is one of a channel, of a tuning and of a level; the step one of a place (photoarc.pictures.activity).
 
 Latents are (1, M, h, w) float32 at 1/16 of the picture, z_hat (1, Z, h/4, w/4). Symbols are (1, M, h, w) int16, indices uint8, both in
 rolled channel order. scale_k sees clipped symbols of slices < k only, so a decoder can read all symbols before it touches a float.
@@ -13,7 +15,7 @@ rolled channel order. scale_k sees clipped symbols of slices < k only, so a deco
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,13 @@ SymbolArray = npt.NDArray[np.int16]
 IndexArray = npt.NDArray[np.uint8]
 
 
+class RatePoint(NamedTuple):
+    """Where on a model's gains: a photoarc.records.Tuning, and a position between the trained levels 0..levels - 1."""
+
+    tuning: int
+    level: float
+
+
 class Hyperprior:
     """The networks and tables of one model; networks are loaded on first use."""
 
@@ -52,9 +61,8 @@ class Hyperprior:
                 self._log_gain, self._log_igain = arrays["log_gain"].astype(np.float64), arrays["log_igain"].astype(np.float64)
             except (KeyError, ValueError) as error:
                 raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
-        self.levels = int(self._log_gain.shape[0])
-        self.channels = int(self._log_gain.shape[1])
-        self.z_channels = int(self._z_lengths.shape[1])
+        self.tunings, self.levels, self.channels = self._log_gain.shape
+        self.z_channels = int(self._z_lengths.shape[2])
         self._group = self.channels // SLICES
 
     def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -66,29 +74,36 @@ class Hyperprior:
     def _z_tables(self) -> list[Table]:
         return split(self._z_lengths.ravel(), self._z_frequencies)
 
-    def z_tables(self, level: float) -> list[Table]:
+    def z_tables(self, point: RatePoint) -> list[Table]:
         """One table a hyper-latent channel; those of the nearest trained level."""
-        nearest = int(np.floor(level + 0.5))
+        nearest = point.tuning * self.levels + int(np.floor(point.level + 0.5))
         return self._z_tables[nearest * self.z_channels : (nearest + 1) * self.z_channels]
 
-    def _interpolate(self, logs: npt.NDArray[np.float64], level: float) -> FloatArray:
+    def _interpolate(self, logs: npt.NDArray[np.float64], point: RatePoint) -> FloatArray:
         """Per-channel factor (1, M, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
-        low = min(int(level), self.levels - 2)
-        t = level - low
-        factor: FloatArray = np.exp((1 - t) * logs[low] + t * logs[low + 1]).astype(np.float32)[None, :, None, None]
+        low = min(int(point.level), self.levels - 2)
+        t = point.level - low
+        below, above = logs[point.tuning, low : low + 2]
+        factor: FloatArray = np.exp((1 - t) * below + t * above).astype(np.float32)[None, :, None, None]
         return factor
 
     def analyze(self, pixels: npt.NDArray[np.uint8]) -> FloatArray:
         """Pixels (16 h + 8, 16 w + 8, 3), margin included -> latents (1, M, h, w)."""
         return self._run("analysis", pixels=pixels)
 
-    def scale(self, latents: FloatArray, level: float) -> FloatArray:
-        """Latents in units of the level's quantisation step."""
-        return latents * self._interpolate(self._log_gain, level)
+    def scale(self, latents: FloatArray, point: RatePoint, step: FloatArray | None = None) -> FloatArray:
+        """Latents in units of the quantisation step: that of the point, times `step` (h, w) if it is given."""
+        scaled = latents * self._interpolate(self._log_gain, point)
+        return scaled if step is None else scaled / step
 
-    def synthesize(self, y_hat: FloatArray, level: float) -> npt.NDArray[np.uint8]:
-        """y_hat (1, M, h, w) in quantisation steps -> pixels (16 h, 16 w, 3)."""
-        blocks = self._run("synthesis", latents=y_hat * self._interpolate(self._log_igain, level))
+    def unscale(self, y_hat: FloatArray, point: RatePoint, step: FloatArray | None = None) -> FloatArray:
+        """Inverse of scale; the model's factors are not quite the reciprocals."""
+        latents = y_hat * self._interpolate(self._log_igain, point)
+        return latents if step is None else latents * step
+
+    def synthesize(self, latents: FloatArray) -> npt.NDArray[np.uint8]:
+        """Latents (1, M, h, w) -> pixels (16 h, 16 w, 3)."""
+        blocks = self._run("synthesis", latents=latents)
         return _joined(blocks[0])[self.margin_px : -self.margin_px, self.margin_px : -self.margin_px]
 
     def quantize(self, y: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, SymbolArray, IndexArray, FloatArray]:
