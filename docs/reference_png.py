@@ -95,7 +95,7 @@ def search(data: bytes, i: int, earlier: list[int], nice: int, chain: int) -> tu
 
 
 def tokens(data: bytes, level: int, memory: int, filtered_strategy: bool, far: bool, exceptions: dict[int, Token]) -> list[Token]:
-    """All tokens; `exceptions` by their number."""
+    """All tokens; `exceptions` by the position where they start."""
     good, lazy, nice, chain = LEVELS[level]
     found: list[tuple[Token, Token]] = []  # usable matches at each position: with the whole chain, and with a quarter of it
     places: defaultdict[int, list[int]] = defaultdict(list)
@@ -112,7 +112,7 @@ def tokens(data: bytes, level: int, memory: int, filtered_strategy: bool, far: b
         hurried = length >= good
         gives_way = length < lazy and found[p + 1][hurried][0] > length
         token = (length, distance) if length >= 3 and not gives_way else (1, 0)
-        token = exceptions.get(len(out), token)
+        token = exceptions.get(p, token)
         state = int(token[0] == 1 and length >= 3 and gives_way and hurried)
         out.append(token)
         p += token[0]

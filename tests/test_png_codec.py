@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import png
+from photoarc.codecs import png, retrace, zlib_settings
 from photoarc.errors import PayloadError
 
 PHOTO = pictures.photo(160, 120)
@@ -153,10 +153,10 @@ def test_zlib_is_asked_first_and_can_be_done_without(monkeypatch):
     payload = png.encode(data)
     assert png._HEAD.unpack_from(payload)[5:8] == (9, 8, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(png.retrace, "replay", None)  # would fail if it were called
+        patch.setattr(retrace, "replay", None)  # would fail if it were called
         assert png.decode(payload, len(data)) == data
     with monkeypatch.context() as patch:
-        patch.setattr(png.zlib_settings, "body", lambda *_: b"of another zlib")
+        patch.setattr(zlib_settings, "deflated", lambda *_: b"of another zlib")
         assert png.decode(payload, len(data)) == data
 
 
@@ -165,6 +165,7 @@ def test_settings_of_zlib_are_found():
     for asked in ((6, 8, 0), (9, 9, 1), (1, 8, 0)):
         packer = zlib.compressobj(asked[0], zlib.DEFLATED, 15, *asked[1:])
         stream = packer.compress(raw.tobytes()) + packer.flush()
-        assert stream[2:] == png.zlib_settings.body(raw, *png.zlib_settings.find(raw, stream))
-    assert png.zlib_settings.find(raw, stream[:-1] + b"x") == png.zlib_settings.UNKNOWN
-    assert png.zlib_settings.body(raw, *png.zlib_settings.UNKNOWN) == b""
+        found = zlib_settings.find(raw, stream[2:-4], stream[1] >> 6)
+        assert stream[2:-4] == zlib_settings.deflated(raw, *found)
+    assert zlib_settings.find(raw, stream[2:-5] + b"x", stream[1] >> 6) == zlib_settings.UNKNOWN
+    assert zlib_settings.deflated(raw, *zlib_settings.UNKNOWN) == b""

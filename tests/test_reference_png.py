@@ -16,7 +16,7 @@ from test_png_codec import ALPHA, PHOTO, png_file
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_png as reference
 
-from photoarc.codecs import deflate, huffman, matches, png, retrace
+from photoarc.codecs import deflate, huffman, long_matches, png, retrace
 from photoarc.codecs.matches import Parameters
 
 FILES = {
@@ -64,15 +64,14 @@ def repetitive(rng: random.Random, size_bytes: int) -> bytes:
 @pytest.mark.parametrize("level", [4, 5, 6, 7, 8, 9])
 def test_tokens(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without exceptions. Cutting the data in stretches, as photoarc does to bound memory, changes nothing."""
-    monkeypatch.setattr(matches, "_FREE_STEPS", 1 << 30)
+    monkeypatch.setattr(long_matches, "_MOST_WORDS", 1 << 30)
     rng = random.Random(level)
     data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 3_000))  # the window is 32,768
     parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5)
     expected = reference.tokens(data, parameters.level, parameters.memory, parameters.filtered, parameters.far, {})
-    none = np.empty(0, np.uint16)
     for stretch_bytes in (1 << 20, 5000):
         monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
-        found = retrace.replay(np.frombuffer(data, np.uint8), parameters, retrace.Exceptions(none.astype(np.uint32), none, none))
+        found = retrace.replay(np.frombuffer(data, np.uint8), parameters)
         assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
 
 
@@ -88,9 +87,7 @@ def test_the_end_of_the_window() -> None:
                 data[where : where + 6] = mark
             if second:
                 data[at + 300 : at + 304] = mark[:4]
-    none = np.empty(0, np.uint16)
-    numbers = retrace.Exceptions(none.astype(np.uint32), none, none)
-    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9), numbers)
+    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9))
     tokens = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
     assert tokens == reference.tokens(bytes(data), 6, 9, False, False, {})
     assert [distance for _, distance in tokens if distance > 32_495] == [*range(32_502, 32_507), *range(32_502, 32_506)]

@@ -12,20 +12,21 @@ Files of other writers than zlib, of 16 or fewer than 8 bits, with palettes or i
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from struct import Struct, error
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import deflate, raw_lzma, retrace, samples, zlib_settings
-from photoarc.codecs.deflate import Block, Writer
+from photoarc.codecs import deflate, raw_lzma, recipe, samples
+from photoarc.codecs.deflate import Block
 from photoarc.codecs.matches import LEVELS, Parameters
+from photoarc.codecs.recipe import Recipe
 from photoarc.codecs.retrace import Exceptions
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
-MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 3 s a megabyte on a busy core, each way
+MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 1-3 s a megabyte, each way
 _VERSION = 1
 _LEAST_SAVING = 0.02
 _MAX_DEFLATE = 1040  # DEFLATE reaches 1,032 : 1
@@ -38,12 +39,29 @@ _COUNTS = Struct("<IIIII")  # bytes before and behind IDAT, numbers of IDAT chun
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """A PNG file taken apart: `before` and `behind` the IDAT chunks, their sizes, the zlib stream in them."""
+class _Frame:
+    """What stands around the zlib stream: the bytes before and behind the IDAT chunks, and their sizes."""
 
     before: bytes
     behind: bytes
     sizes: tuple[int, ...]
+
+    def around(self, stream: bytes) -> bytes:
+        """The file."""
+        if sum(self.sizes) != len(stream):
+            raise PayloadError("the picture data do not have the length that they had", PayloadCorrupt)
+        chunks, at = [self.before], 0
+        for size in self.sizes:
+            chunks.append(chunk(b"IDAT", stream[at : at + size]))
+            at += size
+        return b"".join([*chunks, self.behind])
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A PNG file taken apart."""
+
+    frame: _Frame
     stream: bytes
     width_px: int
     height_px: int
@@ -71,38 +89,24 @@ def _encode(data: bytes, thorough: bool) -> bytes:
         raise PayloadError(f"broken PNG: {broken}") from broken
     if len(raw) != raw_bytes or not inflater.eof or inflater.unused_data:
         raise PayloadError("broken PNG: other than the declared number of rows")
-    stream = deflate.parse(file.stream[2:-4])
-    if any(block.kind == deflate.STORED for block in stream.blocks):
-        raise PayloadError("PNG with stored blocks")
     rows = raw.reshape(file.height_px, -1)
     filters, pixels = rows[:, 0], _pixels(file)
     if not np.array_equal(_filter(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    level, memory, strategy = settings = zlib_settings.find(raw, file.stream)
-    known = Parameters(level, memory, bool(strategy)) if level in LEVELS else None
-    parameters, exceptions = retrace.differences(raw, stream, known, thorough=thorough)
+    made = recipe.find(raw, file.stream)
     coded = samples.encode(pixels, samples.SLOW if thorough else samples.USUAL)
-    headers = _unforeseen_headers(raw, stream)
-    description = _describe(file, filters, stream.blocks, headers, exceptions)
+    description = _describe(file.frame, filters, made)
     packed = raw_lzma.compress(description)
-    flags = parameters.filtered | parameters.far << 1
+    level, memory, filtered, far = astuple(made.parameters)
     head = _HEAD.pack(
-        _VERSION,
-        parameters.level,
-        parameters.memory,
-        flags,
-        file.channels,
-        *settings,
-        zlib.crc32(file.stream),
-        file.width_px,
-        file.height_px,
-        len(description),
-        len(packed),
-    )
+        _VERSION, level, memory, filtered | far << 1, file.channels, *made.settings, made.crc,
+        file.width_px, file.height_px, len(description), len(packed),
+    )  # fmt: skip
     payload = b"".join((head, packed, coded))
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
         raise PayloadError("its pixels do not become smaller")
-    if _decode(payload, len(data), ask_zlib=False) != data:
+    frame, again, raw_again = _open(payload, len(data))
+    if again != made or not np.array_equal(raw_again, raw) or frame.around(file.stream) != data:  # `made` has been followed
         raise PayloadError("the PNG does not come back")
     return payload
 
@@ -110,12 +114,17 @@ def _encode(data: bytes, thorough: bool) -> bytes:
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
     """Payload -> PNG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
     try:
-        return _decode(payload, size_bytes, ask_zlib=True)
+        frame, made, raw = _open(payload, size_bytes)
+        data = frame.around(recipe.follow(made, raw))
     except (error, IndexError, ValueError, OverflowError) as broken:
         raise PayloadError(f"the description of the PNG is damaged: {broken}", PayloadCorrupt) from broken
+    if len(data) != size_bytes:
+        raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
+    return data
 
 
-def _decode(payload: bytes, size_bytes: int, *, ask_zlib: bool) -> bytes:
+def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.uint8]]:
+    """What stands around the zlib stream, its recipe and its data. Raises PayloadError, and what NumPy and struct raise."""
     version, level, memory, flags, channels, *settings, crc, width_px, height_px, description_bytes, packed_bytes = _HEAD.unpack_from(
         payload
     )
@@ -126,17 +135,11 @@ def _decode(payload: bytes, size_bytes: int, *, ask_zlib: bool) -> bytes:
         raise PayloadError(f"{width_px} x {height_px} pixels are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
     pixels_at = _HEAD.size + packed_bytes
     description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
-    before, behind, zlib_header, sizes, filters, blocks, exceptions = _understand(description, height_px)
+    frame, filters, header, blocks, exceptions = _understand(description, height_px)
+    parameters = Parameters(level, memory, bool(flags & 1), bool(flags & 2))
     pixels = samples.decode(payload[pixels_at:], (height_px, width_px, channels), 1)
     raw = _filter(np.asarray(pixels, np.uint8), filters).ravel()
-    stream = zlib_header + zlib_settings.body(raw, *settings) if ask_zlib else b""
-    if zlib.crc32(stream) != crc:
-        lengths, distances = retrace.replay(raw, Parameters(level, memory, bool(flags & 1), bool(flags & 2)), exceptions)
-        stream = zlib_header + _deflated(raw, blocks, lengths, distances) + zlib.adler32(raw.tobytes()).to_bytes(4, "big")
-    data = before + _idat(stream, sizes) + behind
-    if len(data) != size_bytes:
-        raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
-    return data
+    return frame, Recipe(header, crc, (settings[0], settings[1], settings[2]), parameters, blocks, exceptions), raw
 
 
 def _split(data: bytes) -> _File:
@@ -166,14 +169,14 @@ def _split(data: bytes) -> _File:
     stream = b"".join(pieces)
     if len(stream) < 7 or stream[1] & 32:
         raise PayloadError("broken PNG: no picture data")
-    return _File(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces)), stream, width, height, channels)
+    return _File(_Frame(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces))), stream, width, height, channels)
 
 
 def _pixels(file: _File) -> NDArray[np.uint8]:
     """(H, W, C) uint8. Raises PayloadError."""
     from photoarc.pictures.image import open_pil
 
-    picture = open_pil(file.before[:33] + chunk(b"IDAT", file.stream) + chunk(b"IEND", b""))
+    picture = open_pil(file.frame.before[:33] + chunk(b"IDAT", file.stream) + chunk(b"IEND", b""))
     pixels = np.asarray(picture)
     if pixels.dtype != np.uint8 or pixels.size != file.height_px * file.width_px * file.channels:
         raise PayloadError(f"pixels of kind {picture.mode}")
@@ -204,68 +207,22 @@ def _paeth(left: NDArray[np.int16], up: NDArray[np.int16], corner: NDArray[np.in
     return np.where((a <= b) & (a <= c), left, np.where(b <= c, up, corner))
 
 
-def _block_data(
-    raw: NDArray[np.uint8], blocks: tuple[Block, ...], lengths: NDArray[np.uint16], distances: NDArray[np.uint16]
-) -> list[tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint16]]]:
-    """Bytes, lengths and distances of each block. Raises PayloadError if the blocks do not take all tokens."""
-    ends = np.cumsum([block.tokens for block in blocks], dtype=np.int64)
-    if not len(ends) or int(ends[-1]) != len(lengths):
-        raise PayloadError("the blocks do not take all tokens", PayloadCorrupt)
-    offsets = np.append(0, np.cumsum(lengths, dtype=np.int64))
-    parts = []
-    for block, end in zip(blocks, ends.tolist(), strict=True):
-        start = end - block.tokens
-        parts.append((raw[offsets[start] : offsets[end]], lengths[start:end], distances[start:end]))
-    return parts
-
-
-def _unforeseen_headers(raw: NDArray[np.uint8], stream: deflate.Stream) -> list[tuple[int, int]]:
-    """Headers that differ from zlib's, (0, 0) where they do not."""
-    parts = _block_data(raw, stream.blocks, stream.lengths, stream.distances)
-    return [
-        (0, 0) if block.kind != deflate.DYNAMIC or block.header == deflate.zlib_header(*part) else block.header
-        for block, part in zip(stream.blocks, parts, strict=True)
-    ]
-
-
-def _deflated(raw: NDArray[np.uint8], blocks: tuple[Block, ...], lengths: NDArray[np.uint16], distances: NDArray[np.uint16]) -> bytes:
-    writer = Writer()
-    for number, (block, part) in enumerate(zip(blocks, _block_data(raw, blocks, lengths, distances), strict=True), 1):
-        header = block.header if block.kind != deflate.DYNAMIC or block.header[1] else deflate.zlib_header(*part)
-        writer.block(Block(block.kind, block.tokens, header), *part, final=number == len(blocks))
-    return writer.finish()
-
-
-def _idat(stream: bytes, sizes: NDArray[np.uint32]) -> bytes:
-    """The IDAT chunks."""
-    if int(sizes.sum(dtype=np.int64)) != len(stream):
-        raise PayloadError("the picture data do not have the length that they had", PayloadCorrupt)
-    chunks, at = [], 0
-    for size in sizes.tolist():
-        chunks.append(chunk(b"IDAT", stream[at : at + size]))
-        at += size
-    return b"".join(chunks)
-
-
-def _describe(
-    file: _File, filters: NDArray[np.uint8], blocks: tuple[Block, ...], headers: list[tuple[int, int]], exceptions: Exceptions
-) -> bytes:
+def _describe(frame: _Frame, filters: NDArray[np.uint8], made: Recipe) -> bytes:
     """Everything but the pixels; arrays little-endian, one behind the other."""
-    gaps = np.diff(exceptions.numbers, prepend=np.uint32(0))
-    counts = _COUNTS.pack(len(file.before), len(file.behind), len(file.sizes), len(blocks), len(exceptions.numbers))
+    blocks, exceptions = made.blocks, made.exceptions
+    gaps = np.diff(exceptions.positions, prepend=0)
+    counts = _COUNTS.pack(len(frame.before), len(frame.behind), len(frame.sizes), len(blocks), len(gaps))
     return b"".join([
-        counts, file.stream[:2], np.array(file.sizes, "<u4").tobytes(), filters.tobytes(),
+        counts, made.header, np.array(frame.sizes, "<u4").tobytes(), filters.tobytes(),
         bytes(block.kind for block in blocks), np.array([block.tokens for block in blocks], "<u4").tobytes(),
-        np.array([bits for _, bits in headers], "<u2").tobytes(),
+        np.array([block.header[1] for block in blocks], "<u2").tobytes(),
         gaps.astype("<u4").tobytes(), exceptions.lengths.astype("<u2").tobytes(), exceptions.distances.astype("<u2").tobytes(),
-        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in headers), file.before, file.behind,
+        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in (block.header for block in blocks)), frame.before, frame.behind,
     ])  # fmt: skip
 
 
-def _understand(
-    description: bytes, height_px: int
-) -> tuple[bytes, bytes, bytes, NDArray[np.uint32], NDArray[np.uint8], tuple[Block, ...], Exceptions]:
-    """Inverse of _describe: before, behind, zlib header, sizes, filters, blocks, exceptions. Raises ValueError, struct.error."""
+def _understand(description: bytes, height_px: int) -> tuple[_Frame, NDArray[np.uint8], bytes, tuple[Block, ...], Exceptions]:
+    """Inverse of _describe: frame, filters, zlib header, blocks, exceptions. Raises ValueError, struct.error."""
     before_n, behind_n, sizes_n, blocks_n, exceptions_n = _COUNTS.unpack_from(description)
     at = _COUNTS.size
 
@@ -276,17 +233,17 @@ def _understand(
             raise ValueError("it is too short")
         return description[at - size : at]
 
-    zlib_header, sizes, filters = take(2), np.frombuffer(take(4 * sizes_n), "<u4"), np.frombuffer(take(height_px), np.uint8)
+    header, sizes, filters = take(2), np.frombuffer(take(4 * sizes_n), "<u4"), np.frombuffer(take(height_px), np.uint8)
     kinds, tokens = take(blocks_n), np.frombuffer(take(4 * blocks_n), "<u4").tolist()
     bits = np.frombuffer(take(2 * blocks_n), "<u2").tolist()
-    numbers = np.cumsum(np.frombuffer(take(4 * exceptions_n), "<u4"), dtype=np.uint64)
+    positions = np.cumsum(np.frombuffer(take(4 * exceptions_n), "<u4"), dtype=np.int64)
     lengths, distances = (np.frombuffer(take(2 * exceptions_n), "<u2").astype(np.uint16) for _ in range(2))
     values = [int.from_bytes(take((count + 7) // 8), "little") for count in bits]
-    before, behind = take(before_n), take(behind_n)
+    frame = _Frame(take(before_n), take(behind_n), tuple(sizes.tolist()))
     is_match = (lengths >= 3) & (lengths <= 258) & (distances >= 1) & (distances <= 1 << 15)
     if at != len(description) or not np.all(is_match | ((lengths == 1) & (distances == 0))):
         raise ValueError("its lists do not agree")
     if any(kind not in (deflate.FIXED, deflate.DYNAMIC) for kind in kinds):
         raise ValueError("a block of an unknown type")
     blocks = tuple(Block(kind, n, header) for kind, n, header in zip(kinds, tokens, zip(values, bits, strict=True), strict=True))
-    return before, behind, zlib_header, sizes, filters, blocks, Exceptions(numbers.astype(np.uint32), lengths, distances)
+    return frame, filters, header, blocks, Exceptions(positions, lengths, distances)

@@ -9,139 +9,165 @@ Prediction runs over stretches of the data (photoarc.codecs.matches); both direc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import matches
 from photoarc.codecs.deflate import Stream
-from photoarc.codecs.matches import MAX_MATCH, WINDOW, Parameters
+from photoarc.codecs.long_matches import MAX_MATCH, WINDOW
+from photoarc.codecs.matches import Parameters, Predictions
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 _STRETCH_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
-_BOTH = (False, True)
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
-# Level 8 searches chains 4 times as long, also on the way back: it must explain this share of the tokens more. Level 9 takes 16 times
-# as long and explains 1 token in 300 more (kodim16): left out.
-_FAST_LEVEL = 7
-_LEVELS = {7: 0.0, 5: 0.0, 4: 0.0, 8: 0.01}
+_LEVELS = {3: (9, 8, 7, 6, 5, 4), 2: (6, 7, 8, 9, 5, 4), 1: (5, 4, 6, 7, 8, 9), 0: (6, 9, 8, 7, 5, 4)}  # what to try, by FLEVEL (RFC 1950)
+_UNKNOWN = 1 << 60
+
+Lengths = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exceptions:
+    """Tokens that are not as predicted, (n,) each: `positions` where they start, ascending; `lengths`, `distances` as in deflate.Stream."""
+
+    positions: NDArray[np.int64]
+    lengths: Lengths
+    distances: Lengths
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exceptions) and all(map(np.array_equal, astuple(self), astuple(other)))
+
+    def __hash__(self) -> int:
+        return hash(self.positions.tobytes())
+
+    def between(self, start: int, stop: int) -> Exceptions:
+        """Those of a stretch."""
+        part = slice(*np.searchsorted(self.positions, (start, stop)).tolist())
+        return Exceptions(self.positions[part], self.lengths[part], self.distances[part])
+
+
+NO_EXCEPTIONS = Exceptions(np.empty(0, np.int64), np.empty(0, np.uint16), np.empty(0, np.uint16))
 
 
 @dataclass(frozen=True, slots=True)
-class Exceptions:
-    """Tokens that are not as predicted: `numbers` (n,) uint32 ascending, `lengths` and `distances` (n,) uint16 as in deflate.Stream."""
-
-    numbers: NDArray[np.uint32]
-    lengths: NDArray[np.uint16]
-    distances: NDArray[np.uint16]
+class _Stretch:
+    start: int
+    stop: int
+    predictions: Predictions
 
 
-def _predictions(
-    data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int
-) -> Iterator[tuple[int, list[list[int]], list[list[int]], list[list[int]]]]:
-    """(offset, lengths, distances, states behind a literal) stretch by stretch; lists, because they are read one by one."""
-    for at in range(start, stop, _STRETCH_BYTES):
-        end = min(at + _STRETCH_BYTES, stop)
-        first = max(at - WINDOW, 0)
-        piece = data[first : end + MAX_MATCH + 8]
-        found = matches.find(piece, parameters, at - first, min(end + 1 - first, len(piece)))
-        lengths, distances, after = matches.predict(found, parameters)
-        yield at, lengths.tolist(), distances.tolist(), after.tolist()
+def _stretch(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> _Stretch:
+    first = max(start - WINDOW, 0)
+    return _Stretch(start, stop, Predictions(data[first : stop + MAX_MATCH + 8], parameters, start - first, stop - first))
 
 
-def differences(
-    data: NDArray[np.uint8], stream: Stream, known: Parameters | None = None, *, thorough: bool = False
-) -> tuple[Parameters, Exceptions]:
-    """What `replay` needs. `stream` has no stored blocks and stands for `data`.
+def _stretches(data: NDArray[np.uint8], parameters: Parameters) -> Iterator[_Stretch]:
+    for start in range(0, len(data), _STRETCH_BYTES):
+        yield _stretch(data, parameters, start, min(start + _STRETCH_BYTES, len(data)))
 
-    `known`: parameters that explain all but a few tokens; levels above 7 are taken slowly, if `thorough`, or guessed.
+
+def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, Exceptions]:
+    """What `replay` needs, proven. `stream` has no stored blocks and stands for `data`; `flevel` is the level that its header tells.
 
     Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
-    best = known if known is not None and (thorough or known.level <= _FAST_LEVEL) else _guess(data, stream, starts, thorough)
-    levels = [best.level, *(level for level in ((8, 7, 6) if thorough else (6,)) if level < best.level)]
-    for level in levels:
-        parameters = Parameters(level, best.memory, best.filtered, best.far)
-        try:
-            numbers = _unexplained(data, stream, starts, parameters, 0, len(data))
-            break
-        except PayloadError:  # takes too long somewhere
-            if level == levels[-1]:
-                raise
-    return parameters, Exceptions(np.array(numbers, np.uint32), stream.lengths[numbers], stream.distances[numbers])
+    parameters = _guess(data, stream, starts, flevel)
+    wrong = []
+    node = state = 0
+    for stretch in _stretches(data, parameters):
+        tokens = slice(*np.searchsorted(starts, (stretch.start, stretch.stop)).tolist())
+        here, state = _unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], state)
+        numbers = here + tokens.start
+        found = Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
+        node, lengths, distances = _walk(stretch, found, node)
+        if not (np.array_equal(lengths, stream.lengths[tokens]) and np.array_equal(distances, stream.distances[tokens])):
+            raise PayloadError("the tokens do not come back")
+        wrong.append(numbers)
+    numbers = np.concatenate(wrong)
+    return parameters, Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
 
 
-def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], thorough: bool) -> Parameters:
+def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], flevel: int) -> Parameters:
     """Parameters that explain a stretch in the middle best; block sizes tell the memory level."""
     memory = min(max((stream.blocks[0].tokens + 1).bit_length() - 7, 1), 9) if len(stream.blocks) > 1 else 8
     start = max(len(data) // 2 - _TRIAL_BYTES // 2, 0)
     stop = min(start + _TRIAL_BYTES, len(data))
-    tokens = max(int(np.searchsorted(starts, stop) - np.searchsorted(starts, start)), 1)
+    tokens = slice(*np.searchsorted(starts, (start, stop)).tolist())
 
-    def wrong(parameters: Parameters) -> float:
-        return len(_unexplained(data, stream, starts, parameters, start, stop)) / tokens
+    def wrong(parameters: Parameters) -> int:
+        stretch = _stretch(data, parameters, start, stop)
+        return len(_unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], 0)[0])
 
-    shares = {parameters: wrong(parameters) for parameters in (Parameters(6, memory, *both) for both in product(_BOTH, _BOTH))}
-    best = min(shares, key=shares.__getitem__)
-    share = shares[best]
-    for level, usual_gain in _LEVELS.items():
-        gain = 0.0 if thorough else usual_gain
+    first, *others = _LEVELS[flevel]
+    trials = {
+        parameters: wrong(parameters) for parameters in (Parameters(first, memory, *both) for both in product((False, True), repeat=2))
+    }
+    best = min(trials, key=trials.__getitem__)
+    least = trials[best]
+    for level in others:
         other = Parameters(level, memory, best.filtered, best.far)
-        with suppress(PayloadError):
-            if share > gain and (found := wrong(other)) < share - gain:
-                best, share = other, found
-    if share > _MOST_WRONG:
+        if least and (found := wrong(other)) < least:
+            best, least = other, found
+    if least > _MOST_WRONG * max(tokens.stop - tokens.start, 1):
         raise PayloadError("the stream is not zlib's")
     return best
 
 
 def _unexplained(
-    data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], parameters: Parameters, start: int, stop: int
-) -> list[int]:
-    """Numbers of the tokens that start in a stretch and are not as predicted."""
-    number = int(np.searchsorted(starts, start))
-    last = int(np.searchsorted(starts, stop))
-    wrong, state = [], 0
-    for offset, lengths, distances, after in _predictions(data, parameters, start, stop):
-        end = min(offset + _STRETCH_BYTES, stop)
-        until = min(int(np.searchsorted(starts, end)), last)
-        rows = zip(
-            (starts[number:until] - offset).tolist(), stream.lengths[number:until].tolist(), stream.distances[number:until].tolist(),
-            strict=True,
-        )  # fmt: skip
-        for k, (at, length, distance) in enumerate(rows, number):
-            if lengths[state][at] != length or distances[state][at] != distance:
-                wrong.append(k)
-            state = after[state][at] if length == 1 else 0
-        number = until
-    return wrong
+    stretch: _Stretch, starts: NDArray[np.int64], lengths: Lengths, distances: Lengths, state: int
+) -> tuple[NDArray[np.int64], int]:
+    """Which of the tokens that start in a stretch are not as predicted, and the state behind the last."""
+    predictions, index = stretch.predictions, starts - stretch.start
+    states = np.zeros(len(index) + 1, np.int64)
+    states[0] = state
+    guess = predictions.lengths[index], predictions.distances[index]  # (tokens, 2) each, copies
+    after, unknown = predictions.after[index], predictions.unknown[index]
+    for k in np.flatnonzero((after | unknown).any(axis=1)).tolist():
+        now = states[k]
+        if unknown[k, now]:
+            guess[0][k, now], guess[1][k, now], after[k, now] = predictions.token(int(index[k]), now)
+        states[k + 1] = after[k, now] and lengths[k] == 1
+    every = np.arange(len(index))
+    same = (guess[0][every, states[:-1]] == lengths) & (guess[1][every, states[:-1]] == distances)
+    return np.flatnonzero(~same), int(states[-1])
 
 
-def replay(data: NDArray[np.uint8], parameters: Parameters, exceptions: Exceptions) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+def replay(data: NDArray[np.uint8], parameters: Parameters, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[Lengths, Lengths]:
     """Lengths and distances of all tokens. Raises PayloadError if the exceptions do not fit the data."""
-    special = dict(
-        zip(exceptions.numbers.tolist(), zip(exceptions.lengths.tolist(), exceptions.distances.tolist(), strict=True), strict=True)
-    )
-    out_lengths: list[int] = []
-    out_distances: list[int] = []
-    at = state = number = 0
-    for offset, lengths, distances, after in _predictions(data, parameters, 0, len(data)):
-        end = min(offset + _STRETCH_BYTES, len(data))
-        while at < end:
-            if number in special:
-                length, distance = special[number]
-            else:
-                length, distance = lengths[state][at - offset], distances[state][at - offset]
-            state = after[state][at - offset] if length == 1 else 0
-            out_lengths.append(length)
-            out_distances.append(distance)
-            at += length
-            number += 1
-    if at != len(data) or (len(exceptions.numbers) and int(exceptions.numbers[-1]) >= number):
+    node, parts = 0, []
+    for stretch in _stretches(data, parameters):
+        node, *tokens = _walk(stretch, exceptions.between(stretch.start, stretch.stop), node)
+        parts.append(tokens)
+    if node >> 1 != len(data):
         raise PayloadError("the tokens do not fit the pixels", PayloadCorrupt)
-    return np.array(out_lengths, np.uint16), np.array(out_distances, np.uint16)
+    lengths, distances = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return lengths, distances
+
+
+def _walk(stretch: _Stretch, exceptions: Exceptions, node: int) -> tuple[int, Lengths, Lengths]:
+    """From token to token through a stretch; a node is twice the position where one starts, plus the state. (Next node, tokens)."""
+    predictions, count = stretch.predictions, stretch.stop - stretch.start
+    lengths, distances = predictions.lengths.copy(), predictions.distances.copy()  # (n, 2)
+    lengths[exceptions.positions - stretch.start] = exceptions.lengths[:, None]
+    distances[exceptions.positions - stretch.start] = exceptions.distances[:, None]
+    hops = 2 * (np.arange(count)[:, None] + lengths) + predictions.after
+    hops[predictions.unknown] = _UNKNOWN
+    hops[exceptions.positions - stretch.start] = 2 * (exceptions.positions - stretch.start + exceptions.lengths)[:, None]
+    following, end = hops.ravel().tolist(), 2 * count
+    node -= 2 * stretch.start
+    nodes: list[int] = []
+    while True:
+        while node < end:
+            nodes.append(node)
+            node = following[node]
+        if node != _UNKNOWN:
+            break
+        at, state = nodes[-1] >> 1, nodes[-1] & 1
+        lengths[at, state], distances[at, state], after = predictions.token(at, state)
+        node = 2 * (at + int(lengths[at, state])) + after
+    where = np.array(nodes, np.int64)
+    return node + 2 * stretch.start, lengths.ravel()[where], distances.ravel()[where]
