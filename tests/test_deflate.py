@@ -16,7 +16,14 @@ from photoarc.errors import PayloadError
 ROWS = pictures.photo(160, 120).reshape(120, -1)
 PHOTO = np.diff(ROWS.astype(np.int16), axis=1, prepend=0).astype(np.uint8).tobytes()
 TEXT = b"".join(b"%d bottles of beer on the wall\n" % (k * 7919 % 1000) for k in range(1000))
-SAMPLES = {"photo": PHOTO, "text": TEXT, "zeros": bytes(30_000), "one byte": b"x", "mixed": PHOTO[:20_000] + bytes(3000) + TEXT[:9000]}
+SAMPLES = {
+    "photo": PHOTO,
+    "text": TEXT,
+    "zeros": bytes(30_000),
+    "one byte": b"x",
+    "mixed": PHOTO[:20_000] + bytes(3000) + TEXT[:9000],
+    "an end that is followed by zeros further up": TEXT[:90] + bytes(300) + TEXT[:90] + b"!" + TEXT[:90],
+}
 
 
 def dots():

@@ -20,8 +20,9 @@ POSITION_BITS = 22
 MAX_BYTES = 1 << POSITION_BITS  # of one stretch
 _MASK = np.uint64(MAX_BYTES - 1)
 _BYTE_STARTS = np.array([1 << 8 * k for k in range(8)], np.uint64)
+_FEW = 32  # candidates that are compared one by one, as numbers of up to 2,064 bits: 1 us each; NumPy takes 40 us for any of them
 # What one search counts for at least, and what all may count for together, in words to compare for a byte of data.
-_LEAST_WORDS, _MOST_WORDS = 5000, 1000
+_LEAST_WORDS, _MOST_WORDS = 1000, 1000
 
 Positions = NDArray[np.int64]
 
@@ -65,10 +66,11 @@ class Ladder:
 
     def __init__(self, data: NDArray[np.uint8], least: int, nice: int, shared: tuple[Positions, NDArray[np.uint64]]) -> None:
         self._end, self._nice = len(data), nice
-        self._words = np.ndarray((len(data) + MAX_MATCH,), "<u8", data.tobytes() + bytes(MAX_MATCH + 7), 0, (1,))
+        self._bytes = data.tobytes() + bytes(MAX_MATCH + 8)
+        self._words = np.ndarray((len(data) + MAX_MATCH,), "<u8", self._bytes, 0, (1,))
         self._left = _MOST_WORDS * len(data)
         self._rungs = [self._rung(least, *shared)]  # the highest first
-        while (size := self._rungs[0].size) < nice:
+        while (size := self._rungs[0].size) < nice and len(shared[0]):
             position, number = shared
             wider = min(2 * size, nice)
             number_at = np.zeros(len(data) + 1, np.uint64)  # 0: none
@@ -97,28 +99,36 @@ class Ladder:
             if here > 0 and here > rung.begin[here] and rung.members[here - 1] >= floor:
                 break
             above = rung.size
+        above = min(above, self._end - at)
         start = here - 1
-        if rung.size < self._nice:
+        if rung.size < min(self._nice, above):
             start = int(rung.begin[here] + np.searchsorted(rung.members[rung.begin[here] : here], floor))
         candidates = rung.members[start:here]
-        offsets = np.arange(rung.size, above, 8)
-        self._left -= max(candidates.size * offsets.size, _LEAST_WORDS)
+        self._left -= max(candidates.size * (above - rung.size + 7 >> 3), _LEAST_WORDS)
         if self._left < 0:
             raise PayloadError("too repetitive to be retraced")
-        length = np.minimum(
-            rung.size + _equal_bytes(self._words[candidates[:, None] + offsets] ^ self._words[at + offsets]), self._end - at
-        )
-        length = np.minimum(length, MAX_MATCH)
+        compare = self._compare_few if candidates.size <= _FEW else self._compare_many
+        length, candidate = compare(at, candidates, rung.size, above)
+        return rung.size + length, at - candidate
+
+    def _compare_few(self, at: int, candidates: Positions, size: int, above: int) -> tuple[int, int]:
+        """Most equal bytes from at + size on, up to `above`, and the last candidate that has so many."""
+        mine = int.from_bytes(self._bytes[at + size : at + above], "little")
+        best, most = -1, -1
+        for candidate in reversed(candidates.tolist()):
+            differ = mine ^ int.from_bytes(self._bytes[candidate + size : candidate + above], "little")
+            length = (differ & -differ).bit_length() - 1 >> 3 if differ else above - size
+            if length > most:
+                best, most = candidate, length
+        return most, best
+
+    def _compare_many(self, at: int, candidates: Positions, size: int, above: int) -> tuple[int, int]:
+        """The same with NumPy."""
+        offsets = np.arange(size, above, 8)
+        differ = self._words[candidates[:, None] + offsets] ^ self._words[at + offsets]
+        word = np.argmax(differ != 0, axis=1)
+        value = differ[np.arange(len(word)), word]
+        inside = np.searchsorted(_BYTE_STARTS, value & (~value + np.uint64(1)), side="right") - 1
+        length = np.minimum(np.where(value == 0, above - size, 8 * word + inside), above - size)
         best = len(length) - 1 - int(np.argmax(length[::-1]))
-        return int(length[best]), at - int(candidates[best])
-
-
-def _equal_bytes(differences: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """(n, words) -> (n,) number of zero bytes before the first other one, the low byte of each word first."""
-    if not differences.shape[1]:
-        return np.zeros(len(differences), np.int64)
-    word = np.argmax(differences != 0, axis=1)
-    value = differences[np.arange(len(word)), word]
-    lowest = value & (~value + np.uint64(1))
-    inside = np.searchsorted(_BYTE_STARTS, lowest, side="right").astype(np.int64) - 1
-    return np.where(value == 0, np.int64(8 * differences.shape[1]), 8 * word + inside)
+        return int(length[best]), int(candidates[best])

@@ -27,8 +27,9 @@ LEVELS = {
     8: (32, 128, 258, 1024),
     9: (32, 258, 258, 4096),
 }
-# Matches from here on are searched one by one. Sorting goes on to here: 16 of the 30 sorts that 32 would take, in flat graphics.
-LONG = 16
+# One more sort for each length makes searches one by one rarer. Above 16 bytes, this many positions may be sorted for one byte of data:
+# enough for all lengths in most photographs (kodim01 0.3, kodim20 19), for those up to 20 in flat graphics (1 a length).
+_LEAST_LONG, _SORTED_A_BYTE = 16, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +42,56 @@ class Parameters:
     far: bool = False
 
 
+class Search:
+    """Longest matches at the positions start..stop-1 of `data`; what lies before is history, behind it lookahead.
+
+    (2, n) each: `length` (0: none) and `distance` with the whole chain, and with a quarter of it. Lengths from `long` on may be too
+    small: `longest` tells.
+    """
+
+    def __init__(self, data: NDArray[np.uint8], level: int, memory: int, start: int, stop: int) -> None:
+        _, _, nice, chain = LEVELS[level]
+        self._start, more = start, min(stop + 1, len(data))  # whether a match gives way depends on the next position
+        self.count = stop - start
+        self._floors = _floors(data, memory, chain, (start, more))
+        found, self.long, shared = _nearest(data, nice, self._floors)
+        self.length, self.distance = (found[:, start:more] >> 16).astype(np.uint16), found[:, start:more].astype(np.uint16)
+        self._ladder = Ladder(data, self.long, nice, shared)
+        self._known: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def longest(self, index: int, state: int) -> tuple[int, int]:
+        """(length, distance) at start + index. Raises PayloadError if all such searches took too long."""
+        at = self._start + index
+        key = at, int(self._floors[state, at])
+        if key not in self._known:
+            self._known[key] = self._ladder.longest(*key)
+        return self._known[key]
+
+
 class Predictions:
-    """What zlib does if a token starts at one of the positions start..stop-1 of `data`; what lies before is history, behind it lookahead.
+    """What zlib does if a token starts at one of the positions of a search.
 
     (n, 2) each: `lengths` (1: a literal), `distances`, and `after`, the state behind a literal. The second axis is the state, 1 if the
     token before is a literal that gave way to a match here, found with a quarter of the chain. Where `unknown`, `token` tells instead.
     """
 
-    def __init__(self, data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> None:
-        self._good, self._lazy, nice, chain = LEVELS[parameters.level]
-        more = min(stop + 1, len(data))  # whether a match gives way depends on the next position
-        self._floors = _floors(data, parameters.memory, chain, (start, more))
-        found, self._ladder = _search(data, nice, self._floors)
-        length, distance = (found[:, start:more] >> 16).astype(np.uint16), found[:, start:more].astype(np.uint16)
+    def __init__(self, search: Search, parameters: Parameters) -> None:
+        self._search, self._good, self._lazy = search, *LEVELS[parameters.level][:2]
+        length, distance = search.length.copy(), search.distance
         length[length <= 5 if parameters.filtered else (length == 3) & (distance > TOO_FAR) & (not parameters.far)] = 0
         following = np.zeros_like(length)
         following[:, :-1] = length[:, 1:]
         hurried = length >= self._good
         gives_way = (length < self._lazy) & (np.where(hurried, following[1], following[0]) > length)
         taken = (length >= 3) & ~gives_way
-        count = stop - start
-        self.lengths = np.where(taken, length, np.uint16(1))[:, :count].T
-        self.distances = np.where(taken, distance, np.uint16(0))[:, :count].T
-        self.after = ((length >= 3) & gives_way & hurried)[:, :count].T
-        self.unknown = (length >= LONG)[:, :count].T
-        self._start, self._length, self._distance = start, length, distance
+        self.lengths = np.where(taken, length, np.uint16(1))[:, : search.count].T
+        self.distances = np.where(taken, distance, np.uint16(0))[:, : search.count].T
+        self.after = ((length >= 3) & gives_way & hurried)[:, : search.count].T
+        self.unknown = (length >= search.long)[:, : search.count].T
+        self._length, self._distance = length, distance
 
     def token(self, index: int, state: int) -> tuple[int, int, int]:
-        """(length, distance, state behind it) at start + index. Raises PayloadError if all such searches took too long."""
+        """(length, distance, state behind it). Raises PayloadError if all such searches took too long."""
         length, distance = self._match(index, state)
         hurried = int(length >= self._good)
         if length < self._lazy and self._match(index + 1, hurried)[0] > length:
@@ -78,10 +101,9 @@ class Predictions:
     def _match(self, index: int, state: int) -> tuple[int, int]:
         if index >= self._length.shape[1]:
             return 0, 0
-        if self._length[state, index] < LONG:
+        if self._length[state, index] < self._search.long:
             return int(self._length[state, index]), int(self._distance[state, index])
-        at = self._start + index
-        return self._ladder.longest(at, int(self._floors[state, at]))
+        return self._search.longest(index, state)
 
 
 def _floors(data: NDArray[np.uint8], memory: int, chain: int, inside: tuple[int, int]) -> Positions:
@@ -115,12 +137,13 @@ def _hash(data: NDArray[np.uint8], memory: int) -> NDArray[np.uint16]:
     return (((padded[:-2] << shift ^ padded[1:-1]) << shift ^ padded[2:]) & ((1 << bits) - 1)).astype(np.uint16)
 
 
-def _search(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDArray[np.uint32], Ladder]:
-    """(2, n) length << 16 | distance of the longest match, 0 for none, up to LONG bytes; and the searches for longer ones."""
+def _nearest(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDArray[np.uint32], int, tuple[Positions, NDArray[np.uint64]]]:
+    """(2, n) length << 16 | distance of the longest match, 0 for none; the length up to which they are right; who has matches of it."""
     found = np.zeros((2, len(data)), np.uint32)
     wide = data.astype(np.uint64)
     position, key = np.arange(max(len(data) - 2, 0)), wide[:-2] << np.uint64(16) | wide[1:-1] << np.uint64(8) | wide[2:]
-    for size in range(3, LONG + 1):
+    size, left = 3, _SORTED_A_BYTE * len(data)
+    while True:
         classes = Classes.of(key, position)
         joined = np.flatnonzero(classes.joined)
         here, there = classes.position.take(joined), classes.position.take(joined - 1)
@@ -129,8 +152,10 @@ def _search(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDAr
             here, there = here.compress(reached), there.compress(reached)
             best[here] = size << 16 | here - there
         position, number = classes.shared()
-        if size < LONG:
-            inside = position < len(data) - size
-            position, number = position.compress(inside), number.compress(inside)
-            key = number << np.uint64(8) | data.take(position + size)
-    return found, Ladder(data, LONG, nice, (position, number))
+        left -= len(position) if size >= _LEAST_LONG else 0
+        if size == nice or left < 0 or not len(position):
+            return found, size, (position, number)
+        inside = position < len(data) - size
+        position, number = position.compress(inside), number.compress(inside)
+        key = number << np.uint64(8) | data.take(position + size)
+        size += 1

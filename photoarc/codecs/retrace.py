@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from itertools import product
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.codecs.deflate import Stream
 from photoarc.codecs.long_matches import MAX_MATCH, WINDOW
-from photoarc.codecs.matches import Parameters, Predictions
+from photoarc.codecs.matches import Parameters, Predictions, Search
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 _STRETCH_BYTES = 1 << 20
@@ -59,14 +59,15 @@ class _Stretch:
     predictions: Predictions
 
 
-def _stretch(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> _Stretch:
+def _search(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> Search:
     first = max(start - WINDOW, 0)
-    return _Stretch(start, stop, Predictions(data[first : stop + MAX_MATCH + 8], parameters, start - first, stop - first))
+    return Search(data[first : stop + MAX_MATCH + 8], parameters.level, parameters.memory, start - first, stop - first)
 
 
 def _stretches(data: NDArray[np.uint8], parameters: Parameters) -> Iterator[_Stretch]:
     for start in range(0, len(data), _STRETCH_BYTES):
-        yield _stretch(data, parameters, start, min(start + _STRETCH_BYTES, len(data)))
+        stop = min(start + _STRETCH_BYTES, len(data))
+        yield _Stretch(start, stop, Predictions(_search(data, parameters, start, stop), parameters))
 
 
 def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, Exceptions]:
@@ -98,20 +99,20 @@ def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], f
     stop = min(start + _TRIAL_BYTES, len(data))
     tokens = slice(*np.searchsorted(starts, (start, stop)).tolist())
 
-    def wrong(parameters: Parameters) -> int:
-        stretch = _stretch(data, parameters, start, stop)
-        return len(_unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], 0)[0])
+    def best_of(level: int, strategies: list[tuple[bool, bool]]) -> tuple[int, Parameters]:
+        trials = [Parameters(level, memory, *strategy) for strategy in strategies]
+        search = _search(data, trials[0], start, stop)
+        stretches = (_Stretch(start, stop, Predictions(search, parameters)) for parameters in trials)
+        wrong = [
+            len(_unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], 0)[0]) for stretch in stretches
+        ]
+        return min(zip(wrong, trials, strict=True), key=itemgetter(0))
 
     first, *others = _LEVELS[flevel]
-    trials = {
-        parameters: wrong(parameters) for parameters in (Parameters(first, memory, *both) for both in product((False, True), repeat=2))
-    }
-    best = min(trials, key=trials.__getitem__)
-    least = trials[best]
+    least, best = best_of(first, [(False, False), (False, True), (True, False), (True, True)])
     for level in others:
-        other = Parameters(level, memory, best.filtered, best.far)
-        if least and (found := wrong(other)) < least:
-            best, least = other, found
+        if least and (found := best_of(level, [(best.filtered, best.far)]))[0] < least:
+            least, best = found
     if least > _MOST_WRONG * max(tokens.stop - tokens.start, 1):
         raise PayloadError("the stream is not zlib's")
     return best
