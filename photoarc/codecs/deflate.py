@@ -43,11 +43,17 @@ class Stream:
     distances: Lengths
 
 
-def parse(data: bytes) -> Stream:
-    """A whole stream; raises PayloadError if it is broken, has bytes behind its end, or padding bits that are not zero."""
-    blocks, lengths, distances = [], [np.empty(0, np.uint16)], [np.empty(0, np.uint16)]
+def parse(data: bytes, least_tokens: int | None = None) -> Stream:
+    """A stream, or its first blocks until they have `least_tokens`.
+
+    Raises PayloadError if it is broken, has bytes behind its end, or padding bits that are not zero.
+    """
+    blocks: list[Block] = []
+    lengths, distances = [np.empty(0, np.uint16)], [np.empty(0, np.uint16)]
     at, final = 0, 0
     while not final:
+        if least_tokens is not None and sum(map(len, lengths)) >= least_tokens:
+            return Stream(tuple(blocks), np.concatenate(lengths), np.concatenate(distances))
         if at + 3 > 8 * len(data):
             raise PayloadError("deflate stream: ends early")
         bits = int.from_bytes(data[at >> 3 : (at >> 3) + _MAX_HEADER_BYTES], "little") >> (at & 7)

@@ -22,6 +22,8 @@ from photoarc.codecs.matches import LEVELS, Parameters
 from photoarc.codecs.retrace import NO_EXCEPTIONS, Exceptions, Lengths
 from photoarc.errors import PayloadCorrupt, PayloadError
 
+_TRIAL_TOKENS = 150_000
+
 Data = NDArray[np.uint8]
 
 
@@ -41,12 +43,18 @@ def find(data: Data, stream: bytes) -> Recipe:
     """Raises PayloadError if the stream is not zlib's, or too repetitive."""
     made, flevel = stream[2:-4], stream[1] >> 6
     settings = level, memory, strategy = zlib_settings.find(data, made, flevel)
-    parameters, blocks, exceptions = Parameters(level, memory, bool(strategy)), None, NO_EXCEPTIONS
-    if level in LEVELS:
-        blocks = _foreseen_blocks(data, made, parameters)
-    if blocks is None:
+    parameters = Parameters(level, memory, bool(strategy)) if level in LEVELS else _guess(data, made, flevel)
+    blocks = _foreseen_blocks(data, made, parameters) if parameters is not None else None
+    exceptions = NO_EXCEPTIONS
+    if parameters is None or blocks is None:
         parameters, blocks, exceptions = _compared(data, made, flevel)
     return Recipe(stream[:2], zlib.crc32(stream), settings, parameters, blocks, exceptions)
+
+
+def _guess(data: Data, made: bytes, flevel: int) -> Parameters | None:
+    """Parameters that explain the beginning of the stream without exceptions: then it is worth a try before the whole is parsed."""
+    parameters, wrong = retrace.guess(data, deflate.parse(made, _TRIAL_TOKENS), flevel)
+    return None if wrong else parameters
 
 
 def follow(recipe: Recipe, data: Data, *, ask_zlib: bool = True) -> bytes:

@@ -76,7 +76,7 @@ def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[P
     Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
-    parameters = _guess(data, stream, starts, flevel)
+    parameters, _ = guess(data, stream, flevel)
     wrong = []
     node = state = 0
     for stretch in _stretches(data, parameters):
@@ -92,12 +92,19 @@ def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[P
     return parameters, Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
 
 
-def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], flevel: int) -> Parameters:
-    """Parameters that explain a stretch in the middle best; block sizes tell the memory level."""
+def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, float]:
+    """Parameters that explain best, and the share of tokens that they do not explain, of a stretch in the middle of the stream.
+
+    `stream` may be the first blocks only; sizes of blocks tell the memory level. Raises PayloadError if zlib would do it quite otherwise.
+    """
     memory = min(max((stream.blocks[0].tokens + 1).bit_length() - 7, 1), 9) if len(stream.blocks) > 1 else 8
-    start = max(len(data) // 2 - _TRIAL_BYTES // 2, 0)
-    stop = min(start + _TRIAL_BYTES, len(data))
-    tokens = slice(*np.searchsorted(starts, (start, stop)).tolist())
+    starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
+    end = int(starts[-1]) + int(stream.lengths[-1])
+    first = int(np.searchsorted(starts, max(end // 2 - _TRIAL_BYTES // 2, 0)))
+    first += int(np.argmax(stream.lengths[max(first - 1, 0) :] > 1)) if first else 0  # behind a match the state is known
+    start = int(starts[first])
+    stop = min(start + _TRIAL_BYTES, end)
+    tokens = slice(first, int(np.searchsorted(starts, stop)))
 
     def best_of(level: int, strategies: list[tuple[bool, bool]]) -> tuple[int, Parameters]:
         trials = [Parameters(level, memory, *strategy) for strategy in strategies]
@@ -108,14 +115,15 @@ def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], f
         ]
         return min(zip(wrong, trials, strict=True), key=itemgetter(0))
 
-    first, *others = _LEVELS[flevel]
-    least, best = best_of(first, [(False, False), (False, True), (True, False), (True, True)])
+    usual, *others = _LEVELS[flevel]
+    least, best = best_of(usual, [(False, False), (False, True), (True, False), (True, True)])
     for level in others:
         if least and (found := best_of(level, [(best.filtered, best.far)]))[0] < least:
             least, best = found
-    if least > _MOST_WRONG * max(tokens.stop - tokens.start, 1):
+    share = least / max(tokens.stop - tokens.start, 1)
+    if share > _MOST_WRONG:
         raise PayloadError("the stream is not zlib's")
-    return best
+    return best, share
 
 
 def _unexplained(
