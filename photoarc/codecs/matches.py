@@ -71,8 +71,8 @@ class Search:
 class Predictions:
     """What zlib does if a token starts at one of the positions of a search.
 
-    (n, 2) each: `lengths` (1: a literal), `distances`, and `after`, the state behind a literal. The second axis is the state, 1 if the
-    token before is a literal that gave way to a match here, found with a quarter of the chain. Where `unknown`, `token` tells instead.
+    `lengths` (n,) (1: a literal) and `distances` (n,) are right in state 0, except where one should `ask`: `token` tells. State 1: the
+    token before is a literal that gave way to the match here, found with a quarter of the chain.
     """
 
     def __init__(self, search: Search, parameters: Parameters) -> None:
@@ -81,22 +81,20 @@ class Predictions:
         length[length <= 5 if parameters.filtered else (length == 3) & (distance > TOO_FAR) & (not parameters.far)] = 0
         following = np.zeros_like(length)
         following[:, :-1] = length[:, 1:]
-        hurried = length >= self._good
-        gives_way = (length < self._lazy) & (np.where(hurried, following[1], following[0]) > length)
-        taken = (length >= 3) & ~gives_way
-        self.lengths = np.where(taken, length, np.uint16(1))[:, : search.count].T
-        self.distances = np.where(taken, distance, np.uint16(0))[:, : search.count].T
-        self.after = ((length >= 3) & gives_way & hurried)[:, : search.count].T
-        self.unknown = (length >= search.long)[:, : search.count].T
+        hurried = length[0] >= self._good
+        gives_way = (length[0] < self._lazy) & (np.where(hurried, following[1], following[0]) > length[0])
+        taken = (length[0] >= 3) & ~gives_way
+        self.lengths = np.where(taken, length[0], np.uint16(1))[: search.count]
+        self.distances = np.where(taken, distance[0], np.uint16(0))[: search.count]
+        self.ask = (hurried & gives_way | (length[0] >= search.long))[: search.count]
         self._length, self._distance = length, distance
 
     def token(self, index: int, state: int) -> tuple[int, int, int]:
         """(length, distance, state behind it). Raises PayloadError if all such searches took too long."""
         length, distance = self._match(index, state)
         hurried = int(length >= self._good)
-        if length < self._lazy and self._match(index + 1, hurried)[0] > length:
-            return 1, 0, hurried
-        return length, distance, 0
+        gives_way = length < self._lazy and self._match(index + 1, hurried)[0] > length
+        return (length, distance, 0) if length >= 3 and not gives_way else (1, 0, hurried)
 
     def _match(self, index: int, state: int) -> tuple[int, int]:
         if index >= self._length.shape[1]:

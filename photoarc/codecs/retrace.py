@@ -24,7 +24,7 @@ _STRETCH_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
 _LEVELS = {3: (9, 8, 7, 6, 5, 4), 2: (6, 7, 8, 9, 5, 4), 1: (5, 4, 6, 7, 8, 9), 0: (6, 9, 8, 7, 5, 4)}  # what to try, by FLEVEL (RFC 1950)
-_UNKNOWN = 1 << 60
+_ASK = 1 << 60
 
 Lengths = NDArray[np.uint16]
 
@@ -78,13 +78,13 @@ def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[P
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
     parameters, _ = guess(data, stream, flevel)
     wrong = []
-    node = state = 0
+    at = at_state = state = 0
     for stretch in _stretches(data, parameters):
         tokens = slice(*np.searchsorted(starts, (stretch.start, stretch.stop)).tolist())
         here, state = _unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], state)
         numbers = here + tokens.start
         found = Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
-        node, lengths, distances = _walk(stretch, found, node)
+        at, at_state, lengths, distances = _walk(stretch, found, at, at_state)
         if not (np.array_equal(lengths, stream.lengths[tokens]) and np.array_equal(distances, stream.distances[tokens])):
             raise PayloadError("the tokens do not come back")
         wrong.append(numbers)
@@ -131,52 +131,57 @@ def _unexplained(
 ) -> tuple[NDArray[np.int64], int]:
     """Which of the tokens that start in a stretch are not as predicted, and the state behind the last."""
     predictions, index = stretch.predictions, starts - stretch.start
-    states = np.zeros(len(index) + 1, np.int64)
-    states[0] = state
-    guess = predictions.lengths[index], predictions.distances[index]  # (tokens, 2) each, copies
-    after, unknown = predictions.after[index], predictions.unknown[index]
-    for k in np.flatnonzero((after | unknown).any(axis=1)).tolist():
-        now = states[k]
-        if unknown[k, now]:
-            guess[0][k, now], guess[1][k, now], after[k, now] = predictions.token(int(index[k]), now)
-        states[k + 1] = after[k, now] and lengths[k] == 1
-    every = np.arange(len(index))
-    same = (guess[0][every, states[:-1]] == lengths) & (guess[1][every, states[:-1]] == distances)
-    return np.flatnonzero(~same), int(states[-1])
+    expected = predictions.lengths[index], predictions.distances[index]
+    ask = predictions.ask[index]
+    ask[:1] |= bool(state)
+    k = 0
+    for first in np.flatnonzero(ask).tolist():
+        k = max(k, first)
+        while k == first or (state and k < len(index)):
+            expected[0][k], expected[1][k], state = predictions.token(int(index[k]), state)
+            state = state if lengths[k] == 1 else 0
+            k += 1
+    return np.flatnonzero((expected[0] != lengths) | (expected[1] != distances)), state
 
 
 def replay(data: NDArray[np.uint8], parameters: Parameters, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[Lengths, Lengths]:
     """Lengths and distances of all tokens. Raises PayloadError if the exceptions do not fit the data."""
-    node, parts = 0, []
+    at, state, parts = 0, 0, []
     for stretch in _stretches(data, parameters):
-        node, *tokens = _walk(stretch, exceptions.between(stretch.start, stretch.stop), node)
+        at, state, *tokens = _walk(stretch, exceptions.between(stretch.start, stretch.stop), at, state)
         parts.append(tokens)
-    if node >> 1 != len(data):
+    if at != len(data):
         raise PayloadError("the tokens do not fit the pixels", PayloadCorrupt)
     lengths, distances = (np.concatenate(part) for part in zip(*parts, strict=True))
     return lengths, distances
 
 
-def _walk(stretch: _Stretch, exceptions: Exceptions, node: int) -> tuple[int, Lengths, Lengths]:
-    """From token to token through a stretch; a node is twice the position where one starts, plus the state. (Next node, tokens)."""
+def _walk(stretch: _Stretch, exceptions: Exceptions, at: int, state: int) -> tuple[int, int, Lengths, Lengths]:
+    """From token to token through a stretch, from a position and state -> (position and state behind it, lengths, distances)."""
     predictions, count = stretch.predictions, stretch.stop - stretch.start
-    lengths, distances = predictions.lengths.copy(), predictions.distances.copy()  # (n, 2)
-    lengths[exceptions.positions - stretch.start] = exceptions.lengths[:, None]
-    distances[exceptions.positions - stretch.start] = exceptions.distances[:, None]
-    hops = 2 * (np.arange(count)[:, None] + lengths) + predictions.after
-    hops[predictions.unknown] = _UNKNOWN
-    hops[exceptions.positions - stretch.start] = 2 * (exceptions.positions - stretch.start + exceptions.lengths)[:, None]
-    following, end = hops.ravel().tolist(), 2 * count
-    node -= 2 * stretch.start
-    nodes: list[int] = []
+    lengths, distances, ask = predictions.lengths.copy(), predictions.distances.copy(), predictions.ask.copy()
+    fixed = exceptions.positions - stretch.start
+    lengths[fixed], distances[fixed], ask[fixed] = exceptions.lengths, exceptions.distances, False
+    hops = np.arange(count) + lengths
+    hops[ask] = _ASK
+    following, fixed_ones = hops.tolist(), set(fixed.tolist())
+    at -= stretch.start
+    starts: list[int] = []
     while True:
-        while node < end:
-            nodes.append(node)
-            node = following[node]
-        if node != _UNKNOWN:
+        if state == 0:
+            while at < count:
+                starts.append(at)
+                at = following[at]
+            if at != _ASK:
+                break
+            at = starts.pop()
+        elif at >= count:
             break
-        at, state = nodes[-1] >> 1, nodes[-1] & 1
-        lengths[at, state], distances[at, state], after = predictions.token(at, state)
-        node = 2 * (at + int(lengths[at, state])) + after
-    where = np.array(nodes, np.int64)
-    return node + 2 * stretch.start, lengths.ravel()[where], distances.ravel()[where]
+        starts.append(at)
+        if at in fixed_ones:
+            state = 0
+        else:
+            lengths[at], distances[at], state = predictions.token(at, state)
+        at += int(lengths[at])
+    where = np.array(starts, np.int64)
+    return at + stretch.start, state, lengths[where], distances[where]
