@@ -1,9 +1,9 @@
 """A slow, plain decoder of `png` payloads: docs/format.md section 7.7 as code, with the standard library only.
 
-    python docs/reference_png.py PAYLOAD PIXELS > FILE.png      # PIXELS: the samples, row by row, as a JPEG XL decoder wrote them
+    python docs/reference_png.py PAYLOAD SAMPLES > FILE.png     # SAMPLES: row by row as a JPEG XL decoder wrote them, 16 bits big-endian
 
 Shares no code with photoarc and has no NumPy. What it leaves out is JPEG XL (ISO/IEC 18181): `split` gives that file, and any decoder makes
-8-bit samples of it.
+samples of 8 or 16 bits of it. Where LZMA has the samples, what is given for them does not matter.
 """
 
 import lzma
@@ -31,24 +31,28 @@ Token = tuple[int, int]  # length and distance; a literal is (1, 0)
 
 
 def split(payload: bytes) -> tuple[tuple[int, ...], bytes, bytes]:
-    """Head, description, JPEG XL file."""
+    """Head, description, JPEG XL file or LZMA of the samples."""
     head = HEAD.unpack_from(payload)
-    packed = payload[HEAD.size : HEAD.size + head[12]]
+    return head, unpacked(payload[HEAD.size : HEAD.size + head[12]]), payload[HEAD.size + head[12] :]
+
+
+def unpacked(packed: bytes) -> bytes:
+    """LZMA as in section 7.3."""
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << packed[0], "lc": packed[1] & 15, "lp": packed[1] >> 4, "pb": packed[2]}]
-    return head, lzma.decompress(packed[3:], lzma.FORMAT_RAW, filters=filters), payload[HEAD.size + head[12] :]
+    return lzma.decompress(packed[3:], lzma.FORMAT_RAW, filters=filters)
 
 
 # Filtered rows (W3C PNG section 9)
 
 
-def filtered(samples: bytes, height: int, row: int, channels: int, types: bytes) -> bytes:
+def filtered(samples: bytes, height: int, row: int, step: int, types: bytes) -> bytes:
     """The data of the DEFLATE stream: each row behind its filter type."""
     out, above = bytearray(), bytes(row)
     for y in range(height):
         here = samples[y * row : (y + 1) * row]
         out.append(types[y])
         for x in range(row):
-            a, b, c = (here[x - channels], above[x], above[x - channels]) if x >= channels else (0, above[x], 0)
+            a, b, c = (here[x - step], above[x], above[x - step]) if x >= step else (0, above[x], 0)
             p = a + b - c
             paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
             out.append(here[x] - (0, a, b, (a + b) // 2, paeth)[types[y]] & 255)
@@ -320,7 +324,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 def decode(payload: bytes, samples: bytes) -> bytes:
     """The PNG file of a payload and its decoded samples."""
-    (version, level, memory, flags, channels, _, _, _, crc, width, height, length, _), description, _ = split(payload)
+    (version, level, memory, flags, channels, _, _, _, crc, width, height, length, _), description, coded = split(payload)
     assert version == 1
     assert len(description) == length
     at = 0
@@ -343,7 +347,8 @@ def decode(payload: bytes, samples: bytes) -> bytes:
 
     which = [sum(gaps[: k + 1]) for k in range(exception_count)]
     exceptions = dict(zip(which, zip(lengths, distances, strict=True), strict=True))
-    data = filtered(samples, height, width * channels, channels, types)
+    step = channels * (2 if flags & 4 else 1)
+    data = filtered(unpacked(coded) if flags & 8 else samples, height, width * step, step, types)
     every = tokens(data, level, memory, bool(flags & 1), bool(flags & 2), exceptions)
     stream = zlib_header + deflated(data, every, list(zip(kinds, counts, headers, strict=True))) + zlib.adler32(data).to_bytes(4, "big")
     assert zlib.crc32(stream) == crc

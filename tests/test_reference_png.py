@@ -11,12 +11,12 @@ import numpy as np
 import pictures
 import pyjpegxl
 import pytest
-from test_png_codec import ALPHA, PHOTO, png_file
+from test_png_codec import ALPHA, DEEP, PHOTO, TILES, png_file
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_png as reference
 
-from photoarc.codecs import deflate, huffman, long_matches, png, retrace
+from photoarc.codecs import deflate, huffman, long_matches, png, png_rows, retrace
 from photoarc.codecs.matches import Parameters
 
 FILES = {
@@ -30,14 +30,18 @@ FILES = {
     "level 7": png_file(PHOTO[:30], 2, 7),
     "level 8": png_file(PHOTO[:30], 2, 8),
     "fixed codes": png_file(PHOTO[:50], 2, strategy=zlib.Z_FIXED),
+    "16 bits": png_file(DEEP[:40], 2, depth=16),
+    "samples by LZMA": png_file(TILES, 3, 4),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_files(name: str) -> None:
     payload = png.encode(FILES[name])
-    samples = pyjpegxl.decode_to_numpy(reference.split(payload)[2])[1]
-    assert reference.decode(payload, samples.tobytes()) == FILES[name]
+    by_lzma = reference.split(payload)[0][3] & 8
+    samples = np.empty(0) if by_lzma else pyjpegxl.decode_to_numpy(reference.split(payload)[2])[1]
+    assert bool(by_lzma) == ("LZMA" in name)
+    assert reference.decode(payload, samples.astype(samples.dtype.newbyteorder(">")).tobytes()) == FILES[name]
 
 
 def repetitive(rng: random.Random, size_bytes: int) -> bytes:
@@ -115,5 +119,5 @@ def test_headers() -> None:
 def test_rows() -> None:
     types = bytes(k % 5 for k in range(40))
     samples = pictures.photo(24, 40)
-    rows = png._filter(samples, np.frombuffer(types, np.uint8))
+    rows = png_rows.filtered(samples, np.frombuffer(types, np.uint8))
     assert reference.filtered(samples.tobytes(), 40, 72, 3, types) == rows.tobytes()

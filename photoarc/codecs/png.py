@@ -6,23 +6,24 @@
 The DEFLATE stream comes back from the pixels as zlib would have made it, token by token, except where it is stored that it did not
 (photoarc.codecs.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the
 zlib here makes the very stream of the data, it is asked first: that takes a tenth of the time, and a CRC tells whether it did.
-Files of other writers than zlib, of 16 or fewer than 8 bits, with palettes or interlaced are refused. docs/format.md section 7.7.
+Graphics may have LZMA( pixels ) instead. Interlaced files are refused, and those of other writers than zlib. docs/format.md section 7.7.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from struct import Struct, error
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import deflate, raw_lzma, recipe, samples
+from photoarc.codecs import deflate, png_rows, raw_lzma, recipe, samples
 from photoarc.codecs.deflate import Block
 from photoarc.codecs.matches import LEVELS, Parameters
 from photoarc.codecs.recipe import Recipe
 from photoarc.codecs.retrace import Exceptions
+from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
@@ -30,9 +31,12 @@ MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 1-3 s a megabyte, 
 _VERSION = 1
 _LEAST_SAVING = 0.02
 _MAX_DEFLATE = 1040  # DEFLATE reaches 1,032 : 1
+_FLAT = 8  # what deflates to less than an eighth is worth a try of LZMA on the pixels
+_PALETTE = 3  # colour types and their depths: W3C PNG section 11.2.2
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
-# version, level, memory level, flags (1 filtered, 2 far), channels, zlib's own level, memory level, strategy (0, 0, 0: not known),
-# CRC-32 of the zlib stream, width, height, bytes of the description, in the payload
+# version, level, memory level, flags (1 filtered, 2 far, 4 samples of two bytes, 8 LZMA of the samples), channels, zlib's own level,
+# memory level, strategy (0, 0, 0: not known), CRC-32 of the zlib stream, width, height, bytes of the description, in the payload
 _HEAD = Struct("<BBBBBBBBIIIII")
 _CHUNK = Struct(">I4s")
 _COUNTS = Struct("<IIIII")  # bytes before and behind IDAT, numbers of IDAT chunks, blocks, exceptions
@@ -58,14 +62,31 @@ class _Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """A PNG file taken apart."""
+class _Shape:
+    """Of the samples: numbers of a palette and grey levels of fewer than 8 bits are one channel, as many of them in a byte as there are."""
 
-    frame: _Frame
-    stream: bytes
-    width_px: int
-    height_px: int
+    height: int
+    width: int
     channels: int
+    sample_bytes: int
+
+    @property
+    def step(self) -> int:
+        """Bytes of a pixel."""
+        return self.channels * self.sample_bytes
+
+    @property
+    def raw_bytes(self) -> int:
+        """Of the rows with their filter types."""
+        return self.height * (1 + self.width * self.step)
+
+    def samples_of(self, pixels: NDArray[np.uint8]) -> Samples:
+        """(H, W, step) bytes as they stand in a PNG, high ones first -> (H, W, C)."""
+        return np.ascontiguousarray(pixels).view(f">u{self.sample_bytes}").astype(f"u{self.sample_bytes}")
+
+    def bytes_of(self, values: Samples) -> NDArray[np.uint8]:
+        """Inverse of `samples_of`."""
+        return values.astype(f">u{self.sample_bytes}").view(np.uint8)
 
 
 def encode(data: bytes, *, thorough: bool = False) -> bytes:
@@ -80,33 +101,33 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
 
 
 def _encode(data: bytes, thorough: bool) -> bytes:
-    file = _split(data)
-    raw_bytes = file.height_px * (1 + file.width_px * file.channels)
+    frame, stream, shape, graphics = _split(data)
     inflater = zlib.decompressobj()
     try:
-        raw = np.frombuffer(inflater.decompress(file.stream, raw_bytes + 1), np.uint8)
+        raw = np.frombuffer(inflater.decompress(stream, shape.raw_bytes + 1), np.uint8)
     except zlib.error as broken:
         raise PayloadError(f"broken PNG: {broken}") from broken
-    if len(raw) != raw_bytes or not inflater.eof or inflater.unused_data:
+    if len(raw) != shape.raw_bytes or not inflater.eof or inflater.unused_data:
         raise PayloadError("broken PNG: other than the declared number of rows")
-    rows = raw.reshape(file.height_px, -1)
-    filters, pixels = rows[:, 0], _pixels(file)
-    if not np.array_equal(_filter(pixels, filters), rows):
+    rows = raw.reshape(shape.height, -1)
+    filters, pixels = rows[:, 0], png_rows.unfiltered(rows, shape.step)
+    if not np.array_equal(png_rows.filtered(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    made = recipe.find(raw, file.stream)
-    coded = samples.encode(pixels, samples.SLOW if thorough else samples.USUAL)
-    description = _describe(file.frame, filters, made)
+    made = recipe.find(raw, stream)
+    coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
+    by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
+    flags = made.parameters.filtered | made.parameters.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3
+    description = _describe(frame, filters, made)
     packed = raw_lzma.compress(description)
-    level, memory, filtered, far = astuple(made.parameters)
     head = _HEAD.pack(
-        _VERSION, level, memory, filtered | far << 1, file.channels, *made.settings, made.crc,
-        file.width_px, file.height_px, len(description), len(packed),
+        _VERSION, made.parameters.level, made.parameters.memory, flags, shape.channels, *made.settings, made.crc,
+        shape.width, shape.height, len(description), len(packed),
     )  # fmt: skip
-    payload = b"".join((head, packed, coded))
+    payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
         raise PayloadError("its pixels do not become smaller")
-    frame, again, raw_again = _open(payload, len(data))
-    if again != made or not np.array_equal(raw_again, raw) or frame.around(file.stream) != data:  # `made` has been followed
+    frame_again, again, raw_again = _open(payload, len(data))
+    if again != made or not np.array_equal(raw_again, raw) or frame_again.around(stream) != data:  # `made` has been followed
         raise PayloadError("the PNG does not come back")
     return payload
 
@@ -125,33 +146,36 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 
 def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.uint8]]:
     """What stands around the zlib stream, its recipe and its data. Raises PayloadError, and what NumPy and struct raise."""
-    version, level, memory, flags, channels, *settings, crc, width_px, height_px, description_bytes, packed_bytes = _HEAD.unpack_from(
-        payload
-    )
-    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 3 or channels not in CHANNELS.values():
+    version, level, memory, flags, channels, *settings, crc, width, height, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
+    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 15 or channels not in CHANNELS.values():
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
-    raw_bytes = height_px * (1 + width_px * channels)
-    if raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + raw_bytes:
-        raise PayloadError(f"{width_px} x {height_px} pixels are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
+    shape = _Shape(height, width, channels, 1 + (flags >> 2 & 1))
+    if shape.raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + shape.raw_bytes:
+        raise PayloadError(f"{width} x {height} samples are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
     pixels_at = _HEAD.size + packed_bytes
     description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
-    frame, filters, header, blocks, exceptions = _understand(description, height_px)
+    frame, filters, header, blocks, exceptions = _understand(description, height)
     parameters = Parameters(level, memory, bool(flags & 1), bool(flags & 2))
-    pixels = samples.decode(payload[pixels_at:], (height_px, width_px, channels), 1)
-    raw = _filter(np.asarray(pixels, np.uint8), filters).ravel()
+    if flags & 8:
+        pixels = np.frombuffer(raw_lzma.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
+    else:
+        pixels = shape.bytes_of(samples.decode(payload[pixels_at:], (height, width, channels), shape.sample_bytes))
+    raw = png_rows.filtered(pixels.reshape(height, width, shape.step), filters).ravel()
     return frame, Recipe(header, crc, (settings[0], settings[1], settings[2]), parameters, blocks, exceptions), raw
 
 
-def _split(data: bytes) -> _File:
-    """Raises PayloadError for what is no PNG or of a kind that is refused."""
+def _split(data: bytes) -> tuple[_Frame, bytes, _Shape, bool]:
+    """Frame, zlib stream, shape of the samples, whether they are graphics. Raises PayloadError for what is no PNG or is refused."""
     if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
         raise PayloadError("not a PNG file")
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     depth, colour, _, _, interlaced = data[24:29]
-    if depth != 8 or colour not in CHANNELS or interlaced:
-        raise PayloadError("PNG with a palette, interlaced, or not of 8 bits")
-    channels = CHANNELS[colour]
-    if not width or not height or height * (1 + width * channels) > min(MAX_RAW_BYTES, len(data) * _MAX_DEFLATE):
+    if depth not in _DEPTHS.get(colour, ()) or interlaced:
+        raise PayloadError("interlaced PNG, or of no known kind")
+    if depth < 8:
+        width = (width * depth + 7) // 8
+    shape = _Shape(height, width, CHANNELS.get(colour, 1), 2 if depth == 16 else 1)
+    if not width or not height or shape.raw_bytes > min(MAX_RAW_BYTES, len(data) * _MAX_DEFLATE):
         raise PayloadError(f"PNG of {width} x {height} pixels")
     at = start = 8
     pieces: list[bytes] = []
@@ -169,42 +193,7 @@ def _split(data: bytes) -> _File:
     stream = b"".join(pieces)
     if len(stream) < 7 or stream[1] & 32:
         raise PayloadError("broken PNG: no picture data")
-    return _File(_Frame(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces))), stream, width, height, channels)
-
-
-def _pixels(file: _File) -> NDArray[np.uint8]:
-    """(H, W, C) uint8. Raises PayloadError."""
-    from photoarc.pictures.image import open_pil
-
-    picture = open_pil(file.frame.before[:33] + chunk(b"IDAT", file.stream) + chunk(b"IEND", b""))
-    pixels = np.asarray(picture)
-    if pixels.dtype != np.uint8 or pixels.size != file.height_px * file.width_px * file.channels:
-        raise PayloadError(f"pixels of kind {picture.mode}")
-    return np.ascontiguousarray(pixels.reshape(file.height_px, file.width_px, file.channels))
-
-
-def _filter(pixels: NDArray[np.uint8], filters: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, C) pixels -> (H, 1 + W C) rows as they are deflated; W3C PNG section 9."""
-    height, width, channels = pixels.shape
-    flat = pixels.reshape(height, width * channels)
-    out = np.empty((height, 1 + flat.shape[1]), np.uint8)
-    out[:, 0] = filters
-    for kind in np.unique(filters):
-        rows = np.flatnonzero(filters == kind)
-        here = flat[rows]
-        up = np.where(rows[:, None] > 0, flat[rows - 1], 0).astype(np.int16)
-        left, corner = np.zeros_like(up), np.zeros_like(up)
-        left[:, channels:], corner[:, channels:] = here[:, :-channels], up[:, :-channels]
-        if kind > 4:
-            raise PayloadError("broken PNG: filter type")
-        guess = (np.int16(0), left, up, (left + up) >> 1, _paeth(left, up, corner) if kind == 4 else up)[kind]
-        out[rows, 1:] = (here - guess).astype(np.uint8)
-    return out
-
-
-def _paeth(left: NDArray[np.int16], up: NDArray[np.int16], corner: NDArray[np.int16]) -> NDArray[np.int16]:
-    a, b, c = np.abs(up - corner), np.abs(left - corner), np.abs(left + up - 2 * corner)
-    return np.where((a <= b) & (a <= c), left, np.where(b <= c, up, corner))
+    return _Frame(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces))), stream, shape, colour == _PALETTE or depth < 8
 
 
 def _describe(frame: _Frame, filters: NDArray[np.uint8], made: Recipe) -> bytes:

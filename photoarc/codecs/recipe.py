@@ -23,6 +23,7 @@ from photoarc.codecs.retrace import NO_EXCEPTIONS, Exceptions, Lengths
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 _TRIAL_TOKENS = 150_000
+_ENOUGH_BYTES = 3 << 16  # the Kodak pictures, which two versions of zlib wrote, differ within half of that
 
 Data = NDArray[np.uint8]
 
@@ -42,13 +43,18 @@ class Recipe:
 def find(data: Data, stream: bytes) -> Recipe:
     """Raises PayloadError if the stream is not zlib's, or too repetitive."""
     made, flevel = stream[2:-4], stream[1] >> 6
-    settings = level, memory, strategy = zlib_settings.find(data, made, flevel)
-    parameters = Parameters(level, memory, bool(strategy)) if level in LEVELS else _guess(data, made, flevel)
-    blocks = _foreseen_blocks(data, made, parameters) if parameters is not None else None
-    exceptions = NO_EXCEPTIONS
-    if parameters is None or blocks is None:
-        parameters, blocks, exceptions = _compared(data, made, flevel)
-    return Recipe(stream[:2], zlib.crc32(stream), settings, parameters, blocks, exceptions)
+    header, crc = stream[:2], zlib.crc32(stream)
+    settings = zlib_settings.UNKNOWN
+    for enough_bytes in (_ENOUGH_BYTES, len(made)):
+        before, settings = settings, zlib_settings.find(data, made, flevel, enough_bytes)
+        if settings == before:
+            break
+        parameters = Parameters(settings[0], settings[1], bool(settings[2]))
+        if parameters.level in LEVELS and (blocks := _foreseen_blocks(data, made, parameters)):
+            return Recipe(header, crc, settings, parameters, blocks, NO_EXCEPTIONS)
+    if settings == zlib_settings.UNKNOWN and (guess := _guess(data, made, flevel)) and (blocks := _foreseen_blocks(data, made, guess)):
+        return Recipe(header, crc, settings, guess, blocks, NO_EXCEPTIONS)
+    return Recipe(header, crc, settings, *_compared(data, made, flevel))
 
 
 def _guess(data: Data, made: bytes, flevel: int) -> Parameters | None:

@@ -10,22 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNKNOWN = (0, 0, 0)
-_PREFIX_BYTES, _PIECE_BYTES = 1 << 19, 1 << 14
+_PIECE_BYTES = 1 << 14  # of the data
 _LEVELS = {3: (9, 8, 7), 2: (6,), 1: (5, 4, 3, 2), 0: (1,)}  # by the two bits of the header that tell the level (RFC 1950, FLEVEL)
 _MEMORY, _STRATEGIES = (8, 9), (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
 
 
-def find(data: NDArray[np.uint8], made: bytes, flevel: int) -> tuple[int, int, int]:
-    """(level, memory level, strategy) that make the DEFLATE stream `made` of the data, as far as its beginning tells, or UNKNOWN."""
-    whole = len(data) <= _PREFIX_BYTES
+def find(data: NDArray[np.uint8], made: bytes, flevel: int, enough_bytes: int) -> tuple[int, int, int]:
+    """(level, memory level, strategy) that make the first bytes of the DEFLATE stream `made` of the data, or UNKNOWN."""
     for settings in product(_LEVELS[flevel], _MEMORY, _STRATEGIES):
         at = 0
-        for piece in _pieces(data[:_PREFIX_BYTES], *settings, whole=whole):
+        for piece in _pieces(data, *settings):
             if made[at : at + len(piece)] != piece:
                 break
             at += len(piece)
-        else:
-            if at == len(made) or not whole:
+            if at >= min(enough_bytes, len(made)):
                 return settings
     return UNKNOWN
 
@@ -35,9 +33,8 @@ def deflated(data: NDArray[np.uint8], level: int, memory: int, strategy: int) ->
     return b"".join(_pieces(data, level, memory, strategy)) if level else b""
 
 
-def _pieces(data: NDArray[np.uint8], level: int, memory: int, strategy: int, *, whole: bool = True) -> Iterator[bytes]:
+def _pieces(data: NDArray[np.uint8], level: int, memory: int, strategy: int) -> Iterator[bytes]:
     packer = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
     for at in range(0, len(data), _PIECE_BYTES):
         yield packer.compress(data[at : at + _PIECE_BYTES].data)
-    if whole:
-        yield packer.flush()
+    yield packer.flush()
