@@ -3,7 +3,7 @@
     effort   JPEG                       PNG                                  TIFF, BMP, PNM           anything else
     0..2     jpegxl, composite          lzma                                 raster, fast JPEG XL     lzma
     3..6     jpegxl, composite          png                                  raster                   lzma
-    7..9     and lepton, the smallest   png, slow JPEG XL, longer searches   raster, slow JPEG XL     lzma
+    7..9     and lepton, the smallest   png, slow JPEG XL                    raster, slow JPEG XL     lzma
 
 Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
 """
