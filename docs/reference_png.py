@@ -63,8 +63,11 @@ def filtered(samples: bytes, height: int, row: int, step: int, types: bytes) -> 
 # 7.7.1: tokens
 
 
-def hashes(data: bytes, memory: int) -> list[int]:
-    """The hash of the three bytes at each position, as in zlib; zeros follow the data."""
+def hashes(data: bytes, memory: int, four: bool) -> list[int]:
+    """The hash of the three bytes at each position, as in zlib, or of four, as in zlib-ng; zeros follow the data."""
+    if four:
+        padded = data + bytes(3)
+        return [int.from_bytes(padded[i : i + 4], "little") * 2654435761 % 2**32 >> 16 for i in range(len(data))]
     bits = memory + 7
     shift, mask = (bits + 2) // 3, (1 << bits) - 1
     padded = data + bytes(2)
@@ -98,14 +101,19 @@ def search(data: bytes, i: int, earlier: list[int], nice: int, chain: int) -> tu
     return (best, distance) if best >= 3 else (0, 0), short
 
 
-def tokens(data: bytes, level: int, memory: int, filtered_strategy: bool, far: bool, exceptions: dict[int, Token]) -> list[Token]:
+def tokens(data: bytes, level: int, memory: int, flags: int, exceptions: dict[int, Token]) -> list[Token]:
     """All tokens; `exceptions` by the position where they start."""
+    filtered_strategy, far, four, greedy = (flags & bit for bit in (1, 2, 16, 32))
     good, lazy, nice, chain = LEVELS[level]
+    lazy = 0 if greedy else lazy
     found: list[tuple[Token, Token]] = []  # usable matches at each position: with the whole chain, and with a quarter of it
     places: defaultdict[int, list[int]] = defaultdict(list)
-    for i, key in enumerate(hashes(data, memory)):
+    for i, key in enumerate(hashes(data, memory, bool(four))):
         pair = search(data, i, places[key], nice, chain)
-        useless = [length <= 5 if filtered_strategy else length == 3 and distance > 4096 and not far for length, distance in pair]
+        useless = [
+            (length <= 5 if filtered_strategy else length == 3 and distance > 4096 and not far) or (four and length == 3)
+            for length, distance in pair
+        ]
         found.append(((0, 0) if useless[0] else pair[0], (0, 0) if useless[1] else pair[1]))
         places[key].append(i)
     found.append(((0, 0), (0, 0)))
@@ -349,7 +357,7 @@ def decode(payload: bytes, samples: bytes) -> bytes:
     exceptions = dict(zip(which, zip(lengths, distances, strict=True), strict=True))
     step = channels * (2 if flags & 4 else 1)
     data = filtered(unpacked(coded) if flags & 8 else samples, height, width * step, step, types)
-    every = tokens(data, level, memory, bool(flags & 1), bool(flags & 2), exceptions)
+    every = tokens(data, level, memory, flags, exceptions)
     stream = zlib_header + deflated(data, every, list(zip(kinds, counts, headers, strict=True))) + zlib.adler32(data).to_bytes(4, "big")
     assert zlib.crc32(stream) == crc
     out = [before]

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import png, retrace, zlib_settings
+from photoarc.codecs import png, recipe, retrace, zlib_settings
+from photoarc.codecs.deflate import Block
+from photoarc.codecs.matches import Parameters
 from photoarc.errors import PayloadError
 
 PHOTO = pictures.photo(160, 120)
@@ -57,10 +59,13 @@ def filtered(pixels):
 
 def png_file(pixels, colour, level=6, memory=8, idat=8192, tail=b"", strategy=zlib.Z_DEFAULT_STRATEGY, depth=8):
     """`pixels`: (H, W, bytes of a pixel); below 8 bits (H, bytes of a row, 1)."""
+    made = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
+    return png_around(made.compress(filtered(pixels)) + made.flush(), pixels, colour, idat, tail, depth)
+
+
+def png_around(stream, pixels, colour, idat=8192, tail=b"", depth=8):
     height, width, _ = pixels.shape
     width = width * 8 // depth if depth < 8 else width
-    made = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
-    stream = made.compress(filtered(pixels)) + made.flush()
     chunks = [pictures.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)), pictures.chunk(b"tEXt", b"Title\0x")]
     chunks += [pictures.chunk(b"PLTE", bytes(range(192)))] * (colour == 3)
     chunks += [pictures.chunk(b"IDAT", stream[at : at + idat]) for at in range(0, len(stream), idat)]
@@ -181,6 +186,24 @@ def test_zlib_is_asked_first_and_can_be_done_without(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(zlib_settings, "deflated", lambda *_: b"of another zlib")
         assert png.decode(payload, len(data)) == data
+
+
+@pytest.mark.parametrize("how", [Parameters(6, four=True, greedy=True), Parameters(7, four=True), Parameters(9, far=True)], ids=str)
+def test_what_another_zlib_writes_has_no_exceptions(how):
+    """Streams as zlib-ng makes them at levels 6, 7 and 9, and zlib before 1.2 at level 9; none of them is at hand here."""
+    pixels = pictures.photo(160, 120, noise=0.5)
+    raw = np.frombuffer(filtered(pixels), np.uint8)
+    tokens = retrace.replay(raw, how)
+    body = recipe._deflated(raw, (Block(2, len(tokens[0])),), *tokens)
+    stream = bytes([0x78, 0x9C if how.level == 6 else 0xDA]) + body + zlib.adler32(raw.data).to_bytes(4, "big")
+    assert zlib.decompress(stream) == raw.tobytes()
+    found = recipe.find(raw, stream)
+    assert not len(found.exceptions.positions)
+    assert (found.parameters.four, found.parameters.greedy, found.parameters.far) == (how.four, how.greedy, how.far)
+    data = png_around(stream, pixels, 2)
+    payload = png.encode(data)
+    assert png._HEAD.unpack_from(payload)[5:8] == zlib_settings.UNKNOWN
+    assert png.decode(payload, len(data)) == data
 
 
 def test_settings_of_zlib_are_found():

@@ -65,14 +65,17 @@ def repetitive(rng: random.Random, size_bytes: int) -> bytes:
     return bytes(out[:size_bytes])
 
 
+@pytest.mark.parametrize("four", [False, True])
+@pytest.mark.parametrize("greedy", [False, True])
 @pytest.mark.parametrize("level", [4, 5, 6, 7, 8, 9])
-def test_tokens(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens(level: int, greedy: bool, four: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without exceptions. Cutting the data in stretches, as photoarc does to bound memory, changes nothing."""
     monkeypatch.setattr(long_matches, "_MOST_WORDS", 1 << 30)
     rng = random.Random(level)
     data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 3_000))  # the window is 32,768
-    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5)
-    expected = reference.tokens(data, parameters.level, parameters.memory, parameters.filtered, parameters.far, {})
+    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5, four, greedy)
+    flags = parameters.filtered | parameters.far << 1 | four << 4 | greedy << 5
+    expected = reference.tokens(data, parameters.level, parameters.memory, flags, {})
     for stretch_bytes in (1 << 20, 5000):
         monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
         found = retrace.replay(np.frombuffer(data, np.uint8), parameters)
@@ -93,7 +96,7 @@ def test_the_end_of_the_window() -> None:
                 data[at + 300 : at + 304] = mark[:4]
     found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9))
     tokens = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
-    assert tokens == reference.tokens(bytes(data), 6, 9, False, False, {})
+    assert tokens == reference.tokens(bytes(data), 6, 9, 0, {})
     assert [distance for _, distance in tokens if distance > 32_495] == [*range(32_502, 32_507), *range(32_502, 32_506)]
 
 

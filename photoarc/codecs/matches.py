@@ -34,12 +34,17 @@ _LEAST_LONG, _SORTED_A_BYTE = 16, 4
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Of zlib: level 4..9, memory level 1..9, strategy 1 (filtered) or 0; `far`: built without a limit for matches of three bytes."""
+    """Of zlib: level 4..9, memory level 1..9, strategy 1 (filtered) or 0; `far`: built without a limit for matches of three bytes.
+
+    zlib-ng: `far` at level 9; `four`: hashes of four bytes at levels 5 to 8; `greedy`: no match gives way, at levels 5 and 6.
+    """
 
     level: int
     memory: int = 8
     filtered: bool = False
     far: bool = False
+    four: bool = False
+    greedy: bool = False
 
 
 class Search:
@@ -49,11 +54,12 @@ class Search:
     small: `longest` tells.
     """
 
-    def __init__(self, data: NDArray[np.uint8], level: int, memory: int, start: int, stop: int) -> None:
-        _, _, nice, chain = LEVELS[level]
+    def __init__(self, data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> None:
+        _, _, nice, chain = LEVELS[parameters.level]
         self._start, more = start, min(stop + 1, len(data))  # whether a match gives way depends on the next position
         self.count = stop - start
-        self._floors = _floors(data, memory, chain, (start, more))
+        hashes = _hash_of_four(data) if parameters.four else _hash(data, parameters.memory)
+        self._floors = _floors(hashes, chain, (start, more))
         found, self.long, shared = _nearest(data, nice, self._floors)
         self.length, self.distance = (found[:, start:more] >> 16).astype(np.uint16), found[:, start:more].astype(np.uint16)
         self._ladder = Ladder(data, self.long, nice, shared)
@@ -77,8 +83,12 @@ class Predictions:
 
     def __init__(self, search: Search, parameters: Parameters) -> None:
         self._search, self._good, self._lazy = search, *LEVELS[parameters.level][:2]
+        if parameters.greedy:
+            self._lazy = 0
         length, distance = search.length.copy(), search.distance
         length[length <= 5 if parameters.filtered else (length == 3) & (distance > TOO_FAR) & (not parameters.far)] = 0
+        if parameters.four:
+            length[length == 3] = 0
         following = np.zeros_like(length)
         following[:, :-1] = length[:, 1:]
         hurried = length[0] >= self._good
@@ -104,12 +114,11 @@ class Predictions:
         return self._search.longest(index, state)
 
 
-def _floors(data: NDArray[np.uint8], memory: int, chain: int, inside: tuple[int, int]) -> Positions:
+def _floors(hashes: NDArray[np.uint16], chain: int, inside: tuple[int, int]) -> Positions:
     """(2, n) the first position that zlib would look at with the whole chain, and with a quarter of it; n outside of `inside`.
 
     Position 0 is never looked at: zlib takes it for the end of a chain. The first of a chain may be a byte further away than the others.
     """
-    hashes = _hash(data, memory)
     order = np.argsort(hashes, kind="stable")
     hashes = hashes.take(order)
 
@@ -120,10 +129,10 @@ def _floors(data: NDArray[np.uint8], memory: int, chain: int, inside: tuple[int,
         return found
 
     nearest = np.where(before(1) == order - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1)
-    floors = np.empty((2, len(data)), np.int64)
+    floors = np.empty((2, len(order)), np.int64)
     for floor, limit in zip(floors, (chain, chain >> 2), strict=True):
         floor[order] = np.maximum(np.maximum(order - nearest, before(limit)), 1)
-        floor[: inside[0]] = floor[inside[1] :] = len(data)
+        floor[: inside[0]] = floor[inside[1] :] = len(order)
     return floors
 
 
@@ -133,6 +142,12 @@ def _hash(data: NDArray[np.uint8], memory: int) -> NDArray[np.uint16]:
     shift = (bits + 2) // 3
     padded = np.append(data, np.zeros(2, np.uint8)).astype(np.uint32)
     return (((padded[:-2] << shift ^ padded[1:-1]) << shift ^ padded[2:]) & ((1 << bits) - 1)).astype(np.uint16)
+
+
+def _hash_of_four(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """The same of four bytes, as zlib-ng computes it."""
+    words = np.ndarray((len(data),), "<u4", data.tobytes() + bytes(4), 0, (1,))
+    return (words.astype(np.uint32) * np.uint32(2654435761) >> np.uint32(16)).astype(np.uint16)
 
 
 def _nearest(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDArray[np.uint32], int, tuple[Positions, NDArray[np.uint64]]]:

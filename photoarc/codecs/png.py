@@ -35,8 +35,9 @@ _FLAT = 8  # what deflates to less than an eighth is worth a try of LZMA on the 
 _PALETTE = 3  # colour types and their depths: W3C PNG section 11.2.2
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
-# version, level, memory level, flags (1 filtered, 2 far, 4 samples of two bytes, 8 LZMA of the samples), channels, zlib's own level,
-# memory level, strategy (0, 0, 0: not known), CRC-32 of the zlib stream, width, height, bytes of the description, in the payload
+# version, level, memory level, flags (1 filtered, 2 far, 4 samples of two bytes, 8 LZMA of the samples, 16 four, 32 greedy), channels,
+# zlib's own level, memory level, strategy (0, 0, 0: not known), CRC-32 of the zlib stream, width, height, bytes of the description,
+# in the payload
 _HEAD = Struct("<BBBBBBBBIIIII")
 _CHUNK = Struct(">I4s")
 _COUNTS = Struct("<IIIII")  # bytes before and behind IDAT, numbers of IDAT chunks, blocks, exceptions
@@ -116,11 +117,14 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     made = recipe.find(raw, stream)
     coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
     by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
-    flags = made.parameters.filtered | made.parameters.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3
+    how = made.parameters
+    flags = (
+        how.filtered | how.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3 | how.four << 4 | how.greedy << 5
+    )
     description = _describe(frame, filters, made)
     packed = raw_lzma.compress(description)
     head = _HEAD.pack(
-        _VERSION, made.parameters.level, made.parameters.memory, flags, shape.channels, *made.settings, made.crc,
+        _VERSION, how.level, how.memory, flags, shape.channels, *made.settings, made.crc,
         shape.width, shape.height, len(description), len(packed),
     )  # fmt: skip
     payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
@@ -147,7 +151,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.uint8]]:
     """What stands around the zlib stream, its recipe and its data. Raises PayloadError, and what NumPy and struct raise."""
     version, level, memory, flags, channels, *settings, crc, width, height, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
-    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 15 or channels not in CHANNELS.values():
+    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 63 or channels not in CHANNELS.values():
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     shape = _Shape(height, width, channels, 1 + (flags >> 2 & 1))
     if shape.raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + shape.raw_bytes:
@@ -155,7 +159,7 @@ def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.u
     pixels_at = _HEAD.size + packed_bytes
     description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
     frame, filters, header, blocks, exceptions = _understand(description, height)
-    parameters = Parameters(level, memory, bool(flags & 1), bool(flags & 2))
+    parameters = Parameters(level, memory, *(bool(flags & bit) for bit in (1, 2, 16, 32)))
     if flags & 8:
         pixels = np.frombuffer(raw_lzma.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
     else:

@@ -9,7 +9,7 @@ Prediction runs over stretches of the data (photoarc.codecs.matches); both direc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from operator import itemgetter
 
 import numpy as np
@@ -24,6 +24,9 @@ _STRETCH_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
 _LEVELS = {3: (9, 8, 7, 6, 5, 4), 2: (6, 7, 8, 9, 5, 4), 1: (5, 4, 6, 7, 8, 9), 0: (6, 9, 8, 7, 5, 4)}  # what to try, by FLEVEL (RFC 1950)
+_OLD = [Parameters(6, filtered=filtered, far=far) for filtered in (False, True) for far in (False, True)]
+_NEW = [Parameters(6, four=True, greedy=True), Parameters(6, four=True), Parameters(6, four=True, filtered=True)]
+_CLOSE = 4  # a family with this many times as many exceptions at its usual level is not the one
 _ASK = 1 << 60
 
 Lengths = NDArray[np.uint16]
@@ -61,7 +64,7 @@ class _Stretch:
 
 def _search(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> Search:
     first = max(start - WINDOW, 0)
-    return Search(data[first : stop + MAX_MATCH + 8], parameters.level, parameters.memory, start - first, stop - first)
+    return Search(data[first : stop + MAX_MATCH + 8], parameters, start - first, stop - first)
 
 
 def _stretches(data: NDArray[np.uint8], parameters: Parameters) -> Iterator[_Stretch]:
@@ -106,8 +109,9 @@ def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Paramet
     stop = min(start + _TRIAL_BYTES, end)
     tokens = slice(first, int(np.searchsorted(starts, stop)))
 
-    def best_of(level: int, strategies: list[tuple[bool, bool]]) -> tuple[int, Parameters]:
-        trials = [Parameters(level, memory, *strategy) for strategy in strategies]
+    def best_of(level: int, writers: list[Parameters]) -> tuple[int, Parameters]:
+        """Of writers that hash alike."""
+        trials = [replace(writer, level=level, memory=memory) for writer in writers]
         search = _search(data, trials[0], start, stop)
         stretches = (_Stretch(start, stop, Predictions(search, parameters)) for parameters in trials)
         wrong = [
@@ -116,10 +120,14 @@ def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Paramet
         return min(zip(wrong, trials, strict=True), key=itemgetter(0))
 
     usual, *others = _LEVELS[flevel]
-    least, best = best_of(usual, [(False, False), (False, True), (True, False), (True, True)])
-    for level in others:
-        if least and (found := best_of(level, [(best.filtered, best.far)]))[0] < least:
-            least, best = found
+    families = [best_of(usual, _OLD)]
+    if families[0][0]:
+        families = sorted([*families, best_of(usual, _NEW)], key=itemgetter(0))
+    least, best = families[0]
+    for wrong, writer in families:
+        for level in others:
+            if least and wrong < _CLOSE * families[0][0] and (found := best_of(level, [writer]))[0] < least:
+                least, best = found
     share = least / max(tokens.stop - tokens.start, 1)
     if share > _MOST_WRONG:
         raise PayloadError("the stream is not zlib's")
