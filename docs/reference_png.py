@@ -1,9 +1,9 @@
 """A slow, plain decoder of `png` payloads: docs/format.md section 7.7 as code, with the standard library only.
 
-    python docs/reference_png.py PAYLOAD PIXELS > FILE.png      # PIXELS: the samples, row by row, as a JPEG XL decoder wrote them
+    python docs/reference_png.py PAYLOAD SAMPLES > FILE.png     # SAMPLES: row by row as a JPEG XL decoder wrote them, 16 bits big-endian
 
 Shares no code with photoarc and has no NumPy. What it leaves out is JPEG XL (ISO/IEC 18181): `split` gives that file, and any decoder makes
-8-bit samples of it.
+samples of 8 or 16 bits of it. Where LZMA has the samples, what is given for them does not matter.
 """
 
 import lzma
@@ -31,24 +31,28 @@ Token = tuple[int, int]  # length and distance; a literal is (1, 0)
 
 
 def split(payload: bytes) -> tuple[tuple[int, ...], bytes, bytes]:
-    """Head, description, JPEG XL file."""
+    """Head, description, JPEG XL file or LZMA of the samples."""
     head = HEAD.unpack_from(payload)
-    packed = payload[HEAD.size : HEAD.size + head[12]]
+    return head, unpacked(payload[HEAD.size : HEAD.size + head[12]]), payload[HEAD.size + head[12] :]
+
+
+def unpacked(packed: bytes) -> bytes:
+    """LZMA as in section 7.3."""
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << packed[0], "lc": packed[1] & 15, "lp": packed[1] >> 4, "pb": packed[2]}]
-    return head, lzma.decompress(packed[3:], lzma.FORMAT_RAW, filters=filters), payload[HEAD.size + head[12] :]
+    return lzma.decompress(packed[3:], lzma.FORMAT_RAW, filters=filters)
 
 
 # Filtered rows (W3C PNG section 9)
 
 
-def filtered(samples: bytes, height: int, row: int, channels: int, types: bytes) -> bytes:
+def filtered(samples: bytes, height: int, row: int, step: int, types: bytes) -> bytes:
     """The data of the DEFLATE stream: each row behind its filter type."""
     out, above = bytearray(), bytes(row)
     for y in range(height):
         here = samples[y * row : (y + 1) * row]
         out.append(types[y])
         for x in range(row):
-            a, b, c = (here[x - channels], above[x], above[x - channels]) if x >= channels else (0, above[x], 0)
+            a, b, c = (here[x - step], above[x], above[x - step]) if x >= step else (0, above[x], 0)
             p = a + b - c
             paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
             out.append(here[x] - (0, a, b, (a + b) // 2, paeth)[types[y]] & 255)
@@ -59,8 +63,11 @@ def filtered(samples: bytes, height: int, row: int, channels: int, types: bytes)
 # 7.7.1: tokens
 
 
-def hashes(data: bytes, memory: int) -> list[int]:
-    """The hash of the three bytes at each position, as in zlib; zeros follow the data."""
+def hashes(data: bytes, memory: int, four: bool) -> list[int]:
+    """The hash of the three bytes at each position, as in zlib, or of four, as in zlib-ng; zeros follow the data."""
+    if four:
+        padded = data + bytes(3)
+        return [int.from_bytes(padded[i : i + 4], "little") * 2654435761 % 2**32 >> 16 for i in range(len(data))]
     bits = memory + 7
     shift, mask = (bits + 2) // 3, (1 << bits) - 1
     padded = data + bytes(2)
@@ -94,14 +101,19 @@ def search(data: bytes, i: int, earlier: list[int], nice: int, chain: int) -> tu
     return (best, distance) if best >= 3 else (0, 0), short
 
 
-def tokens(data: bytes, level: int, memory: int, filtered_strategy: bool, far: bool, exceptions: dict[int, Token]) -> list[Token]:
-    """All tokens; `exceptions` by their number."""
+def tokens(data: bytes, level: int, memory: int, flags: int, exceptions: dict[int, Token]) -> list[Token]:
+    """All tokens; `exceptions` by the position where they start."""
+    filtered_strategy, far, four, greedy = (flags & bit for bit in (1, 2, 16, 32))
     good, lazy, nice, chain = LEVELS[level]
+    lazy = 0 if greedy else lazy
     found: list[tuple[Token, Token]] = []  # usable matches at each position: with the whole chain, and with a quarter of it
     places: defaultdict[int, list[int]] = defaultdict(list)
-    for i, key in enumerate(hashes(data, memory)):
+    for i, key in enumerate(hashes(data, memory, bool(four))):
         pair = search(data, i, places[key], nice, chain)
-        useless = [length <= 5 if filtered_strategy else length == 3 and distance > 4096 and not far for length, distance in pair]
+        useless = [
+            (length <= 5 if filtered_strategy else length == 3 and distance > 4096 and not far) or (four and length == 3)
+            for length, distance in pair
+        ]
         found.append(((0, 0) if useless[0] else pair[0], (0, 0) if useless[1] else pair[1]))
         places[key].append(i)
     found.append(((0, 0), (0, 0)))
@@ -112,7 +124,7 @@ def tokens(data: bytes, level: int, memory: int, filtered_strategy: bool, far: b
         hurried = length >= good
         gives_way = length < lazy and found[p + 1][hurried][0] > length
         token = (length, distance) if length >= 3 and not gives_way else (1, 0)
-        token = exceptions.get(len(out), token)
+        token = exceptions.get(p, token)
         state = int(token[0] == 1 and length >= 3 and gives_way and hurried)
         out.append(token)
         p += token[0]
@@ -320,7 +332,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 def decode(payload: bytes, samples: bytes) -> bytes:
     """The PNG file of a payload and its decoded samples."""
-    (version, level, memory, flags, channels, _, _, _, crc, width, height, length, _), description, _ = split(payload)
+    (version, level, memory, flags, channels, _, _, _, crc, width, height, length, _), description, coded = split(payload)
     assert version == 1
     assert len(description) == length
     at = 0
@@ -343,8 +355,9 @@ def decode(payload: bytes, samples: bytes) -> bytes:
 
     which = [sum(gaps[: k + 1]) for k in range(exception_count)]
     exceptions = dict(zip(which, zip(lengths, distances, strict=True), strict=True))
-    data = filtered(samples, height, width * channels, channels, types)
-    every = tokens(data, level, memory, bool(flags & 1), bool(flags & 2), exceptions)
+    step = channels * (2 if flags & 4 else 1)
+    data = filtered(unpacked(coded) if flags & 8 else samples, height, width * step, step, types)
+    every = tokens(data, level, memory, flags, exceptions)
     stream = zlib_header + deflated(data, every, list(zip(kinds, counts, headers, strict=True))) + zlib.adler32(data).to_bytes(4, "big")
     assert zlib.crc32(stream) == crc
     out = [before]

@@ -3,7 +3,7 @@
     effort   JPEG                       PNG                                  TIFF, BMP, PNM           anything else
     0..2     jpegxl, composite          lzma                                 raster, fast JPEG XL     lzma
     3..6     jpegxl, composite          png                                  raster                   lzma
-    7..9     and lepton, the smallest   png, slow JPEG XL, longer searches   raster, slow JPEG XL     lzma
+    7..9     and lepton, the smallest   png, slow JPEG XL                    raster, slow JPEG XL     lzma
 
 Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
 """
@@ -19,6 +19,7 @@ from photoarc.pictures import PNG_SIGNATURE, raster
 
 DEFAULT_EFFORT = 5
 TAKES_PNG, THOROUGH = 3, 7  # from this effort on
+_SMALL_PNG_BYTES = 4096  # up to here, LZMA of the file may be smaller than what `png` makes of it
 
 
 def code(data: bytes, effort: int) -> tuple[int, bytes]:
@@ -31,7 +32,8 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
         from photoarc.codecs import png
 
         try:
-            return codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)
+            found = codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)
+            return min(found, _general(data), key=lambda coded: len(coded[1])) if len(data) <= _SMALL_PNG_BYTES else found
         except PayloadError:
             pass
     if data.startswith(raster.STARTS):
@@ -41,13 +43,7 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
             return codecs.RASTER, plain.encode(data, effort)
         except PayloadError:
             pass
-    try:
-        payload = general.encode(data)
-        if general.decode(payload, len(data)) == data:
-            return codecs.LZMA, payload
-    except PayloadError:
-        pass
-    return codecs.STORE, store.encode(data)
+    return _general(data)
 
 
 def misses_lepton(effort: int) -> bool:
@@ -57,6 +53,17 @@ def misses_lepton(effort: int) -> bool:
     from photoarc.codecs import lepton  # slow to load
 
     return not lepton.available()
+
+
+def _general(data: bytes) -> tuple[int, bytes]:
+    """LZMA, or what is stored."""
+    try:
+        payload = general.encode(data)
+        if general.decode(payload, len(data)) == data:
+            return codecs.LZMA, payload
+    except PayloadError:
+        pass
+    return codecs.STORE, store.encode(data)
 
 
 def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:

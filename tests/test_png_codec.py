@@ -13,35 +13,61 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import png
+from photoarc.codecs import png, recipe, retrace, zlib_settings
+from photoarc.codecs.deflate import Block
+from photoarc.codecs.matches import Parameters
 from photoarc.errors import PayloadError
 
 PHOTO = pictures.photo(160, 120)
 ALPHA = np.dstack([PHOTO, PHOTO[:, :, 0]])
 
 
+DEEP = (PHOTO.astype(np.uint16) * 200).astype(">u2").view(np.uint8)  # (H, W, 6): samples of 16 bits
+DEEP_ALPHA = np.dstack([DEEP, DEEP[:, :, :2]])
+
+
+def drawing():
+    """Flat rectangles, (H, W, 3)."""
+    pixels = np.full((160, 200, 3), 255, np.uint8)
+    rng = np.random.default_rng(4)
+    for top, left, height, width in rng.integers(5, 120, (12, 4)):
+        pixels[top : top + height // 2, left : left + width // 2] = rng.integers(0, 256, 3)
+    return pixels
+
+
+DRAWING = drawing()
+TILES = np.tile(np.random.default_rng(6).integers(0, 64, (24, 24, 1), np.uint8), (2, 8, 1))
+NUMBERS = (PHOTO[:, :, :1] >> 3) * 5 % 64  # of the colours of a palette
+
+
 def filtered(pixels):
     """Rows with the five filter types in turn, written out for one byte after the other."""
-    height, width, channels = pixels.shape
+    height, width, step = pixels.shape
     rows = pixels.reshape(height, -1).astype(int)
     out = bytearray()
     for y in range(height):
         out.append(y % 5)
-        for x in range(width * channels):
-            a = rows[y, x - channels] if x >= channels else 0
+        for x in range(width * step):
+            a = rows[y, x - step] if x >= step else 0
             b = rows[y - 1, x] if y else 0
-            c = rows[y - 1, x - channels] if y and x >= channels else 0
+            c = rows[y - 1, x - step] if y and x >= step else 0
             p = a + b - c
             paeth = min((abs(p - a), 0, a), (abs(p - b), 1, b), (abs(p - c), 2, c))[2]
             out.append((rows[y, x] - (0, a, b, (a + b) // 2, paeth)[y % 5]) % 256)
     return bytes(out)
 
 
-def png_file(pixels, colour, level=6, memory=8, idat=8192, tail=b"", strategy=zlib.Z_DEFAULT_STRATEGY):
-    height, width, _ = pixels.shape
+def png_file(pixels, colour, level=6, memory=8, idat=8192, tail=b"", strategy=zlib.Z_DEFAULT_STRATEGY, depth=8):
+    """`pixels`: (H, W, bytes of a pixel); below 8 bits (H, bytes of a row, 1)."""
     made = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
-    stream = made.compress(filtered(pixels)) + made.flush()
-    chunks = [pictures.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)), pictures.chunk(b"tEXt", b"Title\0x")]
+    return png_around(made.compress(filtered(pixels)) + made.flush(), pixels, colour, idat, tail, depth)
+
+
+def png_around(stream, pixels, colour, idat=8192, tail=b"", depth=8):
+    height, width, _ = pixels.shape
+    width = width * 8 // depth if depth < 8 else width
+    chunks = [pictures.chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)), pictures.chunk(b"tEXt", b"Title\0x")]
+    chunks += [pictures.chunk(b"PLTE", bytes(range(192)))] * (colour == 3)
     chunks += [pictures.chunk(b"IDAT", stream[at : at + idat]) for at in range(0, len(stream), idat)]
     return b"".join((png.SIGNATURE, *chunks, pictures.chunk(b"tIME", bytes(7)), pictures.chunk(b"IEND", b""), tail))
 
@@ -57,6 +83,15 @@ FILES = {
     "small chunks": png_file(PHOTO, 2, idat=100),
     "one column": png_file(np.repeat(PHOTO, 8, axis=0)[:, :1], 2),
     "Pillow's": pictures.png(pictures.photo(300, 200), before=[(b"pHYs", bytes(9))], compress_level=6),
+    "16 bits, rgb": png_file(DEEP, 2, depth=16),
+    "16 bits, alpha": png_file(DEEP_ALPHA, 6, depth=16),
+    "16 bits, grey": png_file(DEEP[:, :, :2], 0, depth=16),
+    "16 bits, grey and alpha": png_file(DEEP[:, :, :4], 4, depth=16),
+    "palette": png_file(NUMBERS, 3),
+    "palette of 4 bits": png_file(NUMBERS[:, ::2] & 15 | NUMBERS[:, 1::2] << 4, 3, depth=4),
+    "1 bit": png_file(np.packbits(np.repeat(np.repeat(PHOTO[:, :, :1] > 128, 2, axis=0), 2, axis=1), axis=1), 0, depth=1),
+    "tiles": png_file(TILES, 3, 4),
+    "drawing": png_file(DRAWING, 2),
 }
 
 
@@ -72,23 +107,16 @@ def test_it_is_smaller_than_any_general_coder_makes_it():
     assert len(png.encode(data)) < 0.9 * len(data)
 
 
-def odd(kind):
+def without_compression():
     file = io.BytesIO()
-    picture = Image.fromarray(PHOTO)
-    if kind == "palette":
-        picture.quantize(16).save(file, "PNG")
-    elif kind == "16 bit":
-        Image.fromarray(PHOTO[:, :, 0].astype(np.uint16) * 257).save(file, "PNG")
-    elif kind == "1 bit":
-        picture.convert("1").save(file, "PNG")
-    elif kind == "stored":
-        picture.save(file, "PNG", compress_level=0)
+    Image.fromarray(PHOTO).save(file, "PNG", compress_level=0)
     return file.getvalue()
 
 
 GOOD = FILES["rgb"]
 REFUSED = {
-    **{kind: odd(kind) for kind in ("palette", "16 bit", "1 bit", "stored")},
+    "stored": without_compression(),
+    "no such depth": GOOD[:24] + b"\4" + GOOD[25:],
     "nothing": b"",
     "signature": png.SIGNATURE,
     "cut": GOOD[: len(GOOD) // 2],
@@ -153,11 +181,29 @@ def test_zlib_is_asked_first_and_can_be_done_without(monkeypatch):
     payload = png.encode(data)
     assert png._HEAD.unpack_from(payload)[5:8] == (9, 8, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(png.retrace, "replay", None)  # would fail if it were called
+        patch.setattr(retrace, "replay", None)  # would fail if it were called
         assert png.decode(payload, len(data)) == data
     with monkeypatch.context() as patch:
-        patch.setattr(png.zlib_settings, "body", lambda *_: b"of another zlib")
+        patch.setattr(zlib_settings, "deflated", lambda *_: b"of another zlib")
         assert png.decode(payload, len(data)) == data
+
+
+@pytest.mark.parametrize("how", [Parameters(6, four=True, greedy=True), Parameters(7, four=True), Parameters(9, far=True)], ids=str)
+def test_what_another_zlib_writes_has_no_exceptions(how):
+    """Streams as zlib-ng makes them at levels 6, 7 and 9, and zlib before 1.2 at level 9; none of them is at hand here."""
+    pixels = pictures.photo(160, 120, noise=0.5)
+    raw = np.frombuffer(filtered(pixels), np.uint8)
+    tokens = retrace.replay(raw, how)
+    body = recipe._deflated(raw, (Block(2, len(tokens[0])),), *tokens)
+    stream = bytes([0x78, 0x9C if how.level == 6 else 0xDA]) + body + zlib.adler32(raw.data).to_bytes(4, "big")
+    assert zlib.decompress(stream) == raw.tobytes()
+    found = recipe.find(raw, stream)
+    assert not len(found.exceptions.positions)
+    assert (found.parameters.four, found.parameters.greedy, found.parameters.far) == (how.four, how.greedy, how.far)
+    data = png_around(stream, pixels, 2)
+    payload = png.encode(data)
+    assert png._HEAD.unpack_from(payload)[5:8] == zlib_settings.UNKNOWN
+    assert png.decode(payload, len(data)) == data
 
 
 def test_settings_of_zlib_are_found():
@@ -165,6 +211,7 @@ def test_settings_of_zlib_are_found():
     for asked in ((6, 8, 0), (9, 9, 1), (1, 8, 0)):
         packer = zlib.compressobj(asked[0], zlib.DEFLATED, 15, *asked[1:])
         stream = packer.compress(raw.tobytes()) + packer.flush()
-        assert stream[2:] == png.zlib_settings.body(raw, *png.zlib_settings.find(raw, stream))
-    assert png.zlib_settings.find(raw, stream[:-1] + b"x") == png.zlib_settings.UNKNOWN
-    assert png.zlib_settings.body(raw, *png.zlib_settings.UNKNOWN) == b""
+        found = zlib_settings.find(raw, stream[2:-4], stream[1] >> 6, len(stream))
+        assert stream[2:-4] == zlib_settings.deflated(raw, *found)
+    assert zlib_settings.find(raw, stream[2:-5] + b"x", stream[1] >> 6, len(stream)) == zlib_settings.UNKNOWN
+    assert zlib_settings.deflated(raw, *zlib_settings.UNKNOWN) == b""

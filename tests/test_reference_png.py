@@ -11,12 +11,12 @@ import numpy as np
 import pictures
 import pyjpegxl
 import pytest
-from test_png_codec import ALPHA, PHOTO, png_file
+from test_png_codec import ALPHA, DEEP, PHOTO, TILES, png_file
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_png as reference
 
-from photoarc.codecs import deflate, huffman, matches, png, retrace
+from photoarc.codecs import deflate, huffman, long_matches, png, png_rows, retrace
 from photoarc.codecs.matches import Parameters
 
 FILES = {
@@ -30,14 +30,18 @@ FILES = {
     "level 7": png_file(PHOTO[:30], 2, 7),
     "level 8": png_file(PHOTO[:30], 2, 8),
     "fixed codes": png_file(PHOTO[:50], 2, strategy=zlib.Z_FIXED),
+    "16 bits": png_file(DEEP[:40], 2, depth=16),
+    "samples by LZMA": png_file(TILES, 3, 4),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_files(name: str) -> None:
     payload = png.encode(FILES[name])
-    samples = pyjpegxl.decode_to_numpy(reference.split(payload)[2])[1]
-    assert reference.decode(payload, samples.tobytes()) == FILES[name]
+    by_lzma = reference.split(payload)[0][3] & 8
+    samples = np.empty(0) if by_lzma else pyjpegxl.decode_to_numpy(reference.split(payload)[2])[1]
+    assert bool(by_lzma) == ("LZMA" in name)
+    assert reference.decode(payload, samples.astype(samples.dtype.newbyteorder(">")).tobytes()) == FILES[name]
 
 
 def repetitive(rng: random.Random, size_bytes: int) -> bytes:
@@ -61,18 +65,20 @@ def repetitive(rng: random.Random, size_bytes: int) -> bytes:
     return bytes(out[:size_bytes])
 
 
+@pytest.mark.parametrize("four", [False, True])
+@pytest.mark.parametrize("greedy", [False, True])
 @pytest.mark.parametrize("level", [4, 5, 6, 7, 8, 9])
-def test_tokens(level: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens(level: int, greedy: bool, four: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without exceptions. Cutting the data in stretches, as photoarc does to bound memory, changes nothing."""
-    monkeypatch.setattr(matches, "_FREE_STEPS", 1 << 30)
+    monkeypatch.setattr(long_matches, "_MOST_WORDS", 1 << 30)
     rng = random.Random(level)
     data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 3_000))  # the window is 32,768
-    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5)
-    expected = reference.tokens(data, parameters.level, parameters.memory, parameters.filtered, parameters.far, {})
-    none = np.empty(0, np.uint16)
+    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5, four, greedy)
+    flags = parameters.filtered | parameters.far << 1 | four << 4 | greedy << 5
+    expected = reference.tokens(data, parameters.level, parameters.memory, flags, {})
     for stretch_bytes in (1 << 20, 5000):
         monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
-        found = retrace.replay(np.frombuffer(data, np.uint8), parameters, retrace.Exceptions(none.astype(np.uint32), none, none))
+        found = retrace.replay(np.frombuffer(data, np.uint8), parameters)
         assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
 
 
@@ -88,11 +94,9 @@ def test_the_end_of_the_window() -> None:
                 data[where : where + 6] = mark
             if second:
                 data[at + 300 : at + 304] = mark[:4]
-    none = np.empty(0, np.uint16)
-    numbers = retrace.Exceptions(none.astype(np.uint32), none, none)
-    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9), numbers)
+    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9))
     tokens = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
-    assert tokens == reference.tokens(bytes(data), 6, 9, False, False, {})
+    assert tokens == reference.tokens(bytes(data), 6, 9, 0, {})
     assert [distance for _, distance in tokens if distance > 32_495] == [*range(32_502, 32_507), *range(32_502, 32_506)]
 
 
@@ -118,5 +122,5 @@ def test_headers() -> None:
 def test_rows() -> None:
     types = bytes(k % 5 for k in range(40))
     samples = pictures.photo(24, 40)
-    rows = png._filter(samples, np.frombuffer(types, np.uint8))
+    rows = png_rows.filtered(samples, np.frombuffer(types, np.uint8))
     assert reference.filtered(samples.tobytes(), 40, 72, 3, types) == rows.tobytes()

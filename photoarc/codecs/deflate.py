@@ -43,11 +43,17 @@ class Stream:
     distances: Lengths
 
 
-def parse(data: bytes) -> Stream:
-    """A whole stream; raises PayloadError if it is broken, has bytes behind its end, or padding bits that are not zero."""
-    blocks, lengths, distances = [], [np.empty(0, np.uint16)], [np.empty(0, np.uint16)]
+def parse(data: bytes, least_tokens: int | None = None) -> Stream:
+    """A stream, or its first blocks until they have `least_tokens`.
+
+    Raises PayloadError if it is broken, has bytes behind its end, or padding bits that are not zero.
+    """
+    blocks: list[Block] = []
+    lengths, distances = [np.empty(0, np.uint16)], [np.empty(0, np.uint16)]
     at, final = 0, 0
     while not final:
+        if least_tokens is not None and sum(map(len, lengths)) >= least_tokens:
+            return Stream(tuple(blocks), np.concatenate(lengths), np.concatenate(distances))
         if at + 3 > 8 * len(data):
             raise PayloadError("deflate stream: ends early")
         bits = int.from_bytes(data[at >> 3 : (at >> 3) + _MAX_HEADER_BYTES], "little") >> (at & 7)
@@ -177,10 +183,16 @@ def _tokens(data: bytes, at: int, literals: NDArray[np.int64], distances: NDArra
     return at, joined[0], joined[1]
 
 
+def kind_at(data: bytes, at: int) -> int:
+    """Type of the block that starts at bit `at`."""
+    return int.from_bytes(data[at >> 3 : (at >> 3) + 2], "little") >> (at & 7) >> 1 & 3
+
+
 class Writer:
-    """Builds a stream block by block; inverse of `parse`."""
+    """Builds a stream block by block; inverse of `parse`. `bits` have been written so far."""
 
     def __init__(self) -> None:
+        self.bits = 0
         self._pieces: list[bytes] = []
         self._carry, self._carry_bits = 0, 0  # of the last byte, not yet full
 
@@ -190,6 +202,7 @@ class Writer:
         if block.kind == STORED:
             self._bits(0, -self._carry_bits % 8)
             self._pieces.append(len(data).to_bytes(2, "little") + (len(data) ^ 0xFFFF).to_bytes(2, "little") + data.tobytes())
+            self.bits += 32 + 8 * len(data)
             return
         trees = huffman.fixed_lengths()
         if block.kind == DYNAMIC:
@@ -205,6 +218,7 @@ class Writer:
         return b"".join(self._pieces)
 
     def _bits(self, value: int, count: int) -> None:
+        self.bits += count
         self._carry |= value << self._carry_bits
         self._carry_bits += count
         self._pieces.append((self._carry & ((1 << self._carry_bits // 8 * 8) - 1)).to_bytes(self._carry_bits // 8, "little"))
@@ -216,6 +230,7 @@ class Writer:
         if not len(values):
             return
         ends = np.cumsum(bits) + self._carry_bits
+        self.bits += int(ends[-1]) - self._carry_bits
         starts = ends - bits
         word, shift = starts >> 6, (starts & 63).astype(np.uint64)
         out = np.zeros(int(ends[-1] >> 6) + 2, np.uint64)

@@ -2,8 +2,8 @@
 
 Source: zlib's published algorithm (deflate.c: hash chains of three-byte hashes, lazy evaluation), of which levels 4 to 9 insert every
 position into the chains: what a search finds depends on the data only, not on the parse before it. The k-th candidate of a chain is
-the k-th last position with the same hash; a limit on candidates is therefore a limit on the difference of two ranks. So the
-nearest earlier occurrences of the same 3, 4 and 5 bytes come from three sorts, and only chains of equal 6 bytes have to be walked.
+the k-th last position with the same hash; a limit on candidates is therefore a limit on how far back a candidate may lie. The nearest
+earlier occurrences of the same 3, 4, .. bytes come from one sort each; longer matches are searched where a token starts with one.
 
 This is a *prediction*: what a stream does otherwise is stored. Integers only, so every machine predicts the same.
 """
@@ -15,10 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.errors import PayloadError
+from photoarc.codecs.long_matches import MAX_DISTANCE, Classes, Ladder, Positions
 
-WINDOW, MAX_MATCH = 32768, 258
-MAX_DISTANCE = WINDOW - MAX_MATCH - 4
 TOO_FAR = 4096  # a match of three bytes further back is not taken
 # level: (good, lazy, nice, chain)
 LEVELS = {
@@ -29,185 +27,148 @@ LEVELS = {
     8: (32, 128, 258, 1024),
     9: (32, 258, 258, 4096),
 }
-_POSITION_BITS = 22
-_MASK = np.uint64((1 << _POSITION_BITS) - 1)
-MAX_BYTES = 1 << _POSITION_BITS  # of one stretch
-_LONGEST_RUNG = 32
-# Long equal strings are compared candidate by candidate: 0.1-8 steps a byte in photographs, 18-35 in flat graphics, which would take
-# a minute a megabyte each way and are refused.
-_MOST_STEPS, _FREE_STEPS = 10, 500_000
-
-Integers = NDArray[np.int32]
+# One more sort for each length makes searches one by one rarer. Above 16 bytes, this many positions may be sorted for one byte of data:
+# enough for all lengths in most photographs (kodim01 0.3, kodim20 19), for those up to 20 in flat graphics (1 a length).
+_LEAST_LONG, _SORTED_A_BYTE = 16, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Of zlib: level 4..9, memory level 1..9, strategy 1 (filtered) or 0; `far`: built without a limit for matches of three bytes."""
+    """Of zlib: level 4..9, memory level 1..9, strategy 1 (filtered) or 0; `far`: built without a limit for matches of three bytes.
+
+    zlib-ng: `far` at level 9; `four`: hashes of four bytes at levels 5 to 8; `greedy`: no match gives way, at levels 5 and 6.
+    """
 
     level: int
     memory: int = 8
     filtered: bool = False
     far: bool = False
+    four: bool = False
+    greedy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """Longest match at each position, (n,) each: length (0: none) and distance; `short_*` with a quarter of the chain."""
+class Search:
+    """Longest matches at the positions start..stop-1 of `data`; what lies before is history, behind it lookahead.
 
-    length: Integers
-    distance: Integers
-    short_length: Integers
-    short_distance: Integers
-
-
-def _grams(data: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The eight bytes from each position on, first byte lowest; zeros behind the end."""
-    padded = data.tobytes() + bytes(8)
-    return np.ndarray((len(data),), "<u8", padded, 0, (1,)).astype(np.uint64)
-
-
-def _sorted(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Keys of at most 42 bits with their positions, sorted; sorting values is ten times as fast as sorting indexes."""
-    return np.sort(key << np.uint64(_POSITION_BITS) | np.arange(len(key), dtype=np.uint64))
-
-
-def find(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> Matches:
-    """Matches at positions start..stop-1 of `data` (at most MAX_BYTES); what lies before `start` is history, behind `stop` lookahead.
-
-    Position 0 is never a candidate: zlib takes it for the end of a chain. Raises PayloadError where that would take too long.
+    (2, n) each: `length` (0: none) and `distance` with the whole chain, and with a quarter of it. Lengths from `long` on may be too
+    small: `longest` tells.
     """
-    _, _, nice, chain = LEVELS[parameters.level]
-    grams = _grams(data)
-    ordered = _sorted(_hash(grams, parameters.memory))
-    rank = np.empty(len(data), np.int32)
-    rank[(ordered & _MASK).astype(np.int32)] = np.arange(len(data), dtype=np.int32)
-    found = Matches(*(np.zeros(stop - start, np.int32) for _ in range(4)))
-    position = np.arange(len(data), dtype=np.uint64)
-    group = grams & np.uint64(0xFFFF)  # number of the group of equal strings of `size - 1` bytes, at first the bytes themselves
-    for size in range(3, min(nice, _LONGEST_RUNG) + 1):
-        there = position + np.uint64(size) <= np.uint64(len(data))
-        position, group = position[there], group[there]
-        if not len(position):
-            return found
-        last = data[position + np.uint64(size - 1)].astype(np.uint64)
-        ordered = np.sort((group << np.uint64(8) | last) << np.uint64(_POSITION_BITS) | position)
-        position, key = ordered & _MASK, ordered >> np.uint64(_POSITION_BITS)
-        same = key[1:] == key[:-1]
-        _note(found, rank, (position[1:][same].astype(np.int32), position[:-1][same].astype(np.int32)), size, chain, start, stop)
-        company = np.append(same, False) | np.insert(same, 0, False)  # strings that occur once cannot match at any greater size
-        group = np.insert(np.cumsum(~same), 0, 0)[company].astype(np.uint64)
-        position = position[company]
-    _walk(grams, rank, (position.astype(np.int32), group), found, (chain, nice, start, stop))
-    return found
+
+    def __init__(self, data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> None:
+        _, _, nice, chain = LEVELS[parameters.level]
+        self._start, more = start, min(stop + 1, len(data))  # whether a match gives way depends on the next position
+        self.count = stop - start
+        hashes = _hash_of_four(data) if parameters.four else _hash(data, parameters.memory)
+        self._floors = _floors(hashes, chain, (start, more))
+        found, self.long, shared = _nearest(data, nice, self._floors)
+        self.length, self.distance = (found[:, start:more] >> 16).astype(np.uint16), found[:, start:more].astype(np.uint16)
+        self._ladder = Ladder(data, self.long, nice, shared)
+        self._known: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def longest(self, index: int, state: int) -> tuple[int, int]:
+        """(length, distance) at start + index. Raises PayloadError if all such searches took too long."""
+        at = self._start + index
+        key = at, int(self._floors[state, at])
+        if key not in self._known:
+            self._known[key] = self._ladder.longest(*key)
+        return self._known[key]
 
 
-def _note(found: Matches, rank: Integers, pairs: tuple[Integers, Integers], size: int, chain: int, start: int, stop: int) -> None:
-    """Enter matches of `size` bytes, (positions, nearest candidates), over those of fewer."""
-    here, before = pairs
-    inside = (here >= start) & (here < stop) & (here - before <= MAX_DISTANCE)
-    here, before = here[inside], before[inside]
-    step = rank[here] - rank[before]
-    good = _reachable(here, before, step) & (step <= chain)
-    here, distance, step = here[good] - start, (here - before)[good], step[good]
-    found.length[here], found.distance[here] = size, distance
-    short = step <= chain >> 2
-    found.short_length[here[short]], found.short_distance[here[short]] = size, distance[short]
+class Predictions:
+    """What zlib does if a token starts at one of the positions of a search.
+
+    `lengths` (n,) (1: a literal) and `distances` (n,) are right in state 0, except where one should `ask`: `token` tells. State 1: the
+    token before is a literal that gave way to the match here, found with a quarter of the chain.
+    """
+
+    def __init__(self, search: Search, parameters: Parameters) -> None:
+        self._search, self._good, self._lazy = search, *LEVELS[parameters.level][:2]
+        if parameters.greedy:
+            self._lazy = 0
+        length, distance = search.length.copy(), search.distance
+        length[length <= 5 if parameters.filtered else (length == 3) & (distance > TOO_FAR) & (not parameters.far)] = 0
+        if parameters.four:
+            length[length == 3] = 0
+        following = np.zeros_like(length)
+        following[:, :-1] = length[:, 1:]
+        hurried = length[0] >= self._good
+        gives_way = (length[0] < self._lazy) & (np.where(hurried, following[1], following[0]) > length[0])
+        taken = (length[0] >= 3) & ~gives_way
+        self.lengths = np.where(taken, length[0], np.uint16(1))[: search.count]
+        self.distances = np.where(taken, distance[0], np.uint16(0))[: search.count]
+        self.ask = (hurried & gives_way | (length[0] >= search.long))[: search.count]
+        self._length, self._distance = length, distance
+
+    def token(self, index: int, state: int) -> tuple[int, int, int]:
+        """(length, distance, state behind it). Raises PayloadError if all such searches took too long."""
+        length, distance = self._match(index, state)
+        hurried = int(length >= self._good)
+        gives_way = length < self._lazy and self._match(index + 1, hurried)[0] > length
+        return (length, distance, 0) if length >= 3 and not gives_way else (1, 0, hurried)
+
+    def _match(self, index: int, state: int) -> tuple[int, int]:
+        if index >= self._length.shape[1]:
+            return 0, 0
+        if self._length[state, index] < self._search.long:
+            return int(self._length[state, index]), int(self._distance[state, index])
+        return self._search.longest(index, state)
 
 
-def _hash(grams: NDArray[np.uint64], memory: int) -> NDArray[np.uint64]:
+def _floors(hashes: NDArray[np.uint16], chain: int, inside: tuple[int, int]) -> Positions:
+    """(2, n) the first position that zlib would look at with the whole chain, and with a quarter of it; n outside of `inside`.
+
+    Position 0 is never looked at: zlib takes it for the end of a chain. The first of a chain may be a byte further away than the others.
+    """
+    order = np.argsort(hashes, kind="stable")
+    hashes = hashes.take(order)
+
+    def before(count: int) -> Positions:
+        """The candidate of that number, 0 if there is none."""
+        found = np.zeros_like(order)
+        found[count:] = np.where(hashes[count:] == hashes[:-count], order[:-count], 0)
+        return found
+
+    nearest = np.where(before(1) == order - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1)
+    floors = np.empty((2, len(order)), np.int64)
+    for floor, limit in zip(floors, (chain, chain >> 2), strict=True):
+        floor[order] = np.maximum(np.maximum(order - nearest, before(limit)), 1)
+        floor[: inside[0]] = floor[inside[1] :] = len(order)
+    return floors
+
+
+def _hash(data: NDArray[np.uint8], memory: int) -> NDArray[np.uint16]:
+    """Of the three bytes at each position; zeros follow the data."""
     bits = memory + 7
-    shift = np.uint64((bits + 2) // 3)
-    first, second, third = (grams >> np.uint64(8 * k) & np.uint64(255) for k in range(3))
-    return (((first << shift) ^ second) << shift ^ third) & np.uint64((1 << bits) - 1)
+    shift = (bits + 2) // 3
+    padded = np.append(data, np.zeros(2, np.uint8)).astype(np.uint32)
+    return (((padded[:-2] << shift ^ padded[1:-1]) << shift ^ padded[2:]) & ((1 << bits) - 1)).astype(np.uint16)
 
 
-def _reachable(here: Integers, before: Integers, step: Integers) -> NDArray[np.bool_]:
-    """Whether zlib would look at `before`: the first of a chain may be one byte further away than the others; position 0 is no position."""
-    distance = here - before
-    return np.asarray((before > 0) & (distance < MAX_DISTANCE + (step == 1)))
+def _hash_of_four(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """The same of four bytes, as zlib-ng computes it."""
+    words = np.ndarray((len(data),), "<u4", data.tobytes() + bytes(4), 0, (1,))
+    return (words.astype(np.uint32) * np.uint32(2654435761) >> np.uint32(16)).astype(np.uint16)
 
 
-def _walk(
-    grams: NDArray[np.uint64],
-    rank: Integers,
-    groups: tuple[Integers, NDArray[np.uint64]],
-    found: Matches,
-    limits: tuple[int, int, int, int],
-) -> None:
-    """Longer matches: candidate by candidate along the chains of equal strings of the longest rung.
-
-    `groups`: (positions, number of the group of each), sorted by group. `limits`: chain, nice, start, stop.
-    """
-    chain, nice, start, stop = limits
-    members, group = groups
-    previous = np.full(len(grams), -1, np.int32)
-    same = group[1:] == group[:-1]
-    previous[members[1:][same]] = members[:-1][same]
-    position = members[(members >= start) & (members < stop)]
-    candidate = previous[position]
-    best = np.full(len(grams), min(nice, _LONGEST_RUNG) - 1, np.int32)
-    steps = _FREE_STEPS + _MOST_STEPS * (stop - start)
-    while len(position):
-        steps -= len(position)
-        if steps < 0:
-            raise PayloadError("too repetitive to be retraced")
-        step = rank[position] - rank[candidate]
-        keep = (candidate > 0) & _reachable(position, candidate, step) & (step <= chain)
-        position, candidate, step = position[keep], candidate[keep], step[keep]
-        length = _common(grams, position, candidate, len(grams))
-        longer = np.flatnonzero(length > best[position])
-        at, distance, length = position[longer], (position - candidate)[longer], length[longer]
-        best[at] = length
-        found.length[at - start], found.distance[at - start] = length, distance
-        short = step[longer] <= chain >> 2
-        found.short_length[at[short] - start], found.short_distance[at[short] - start] = length[short], distance[short]
-        go_on = best[position] < np.minimum(nice, len(grams) - position)
-        position, candidate = position[go_on], previous[candidate[go_on]]
-
-
-def _common(grams: NDArray[np.uint64], first: Integers, second: Integers, end: int) -> Integers:
-    """Number of equal bytes from two positions on, at most 258 and not beyond the end."""
-    limit = np.minimum(end - first, MAX_MATCH).astype(np.int32)
-    length = np.zeros(len(first), np.int32)
-    todo = np.arange(len(first))
-    while len(todo):
-        a, b = first[todo] + length[todo], second[todo] + length[todo]
-        differ = grams[a] ^ grams[b]
-        equal = np.where(differ == 0, 8, _zero_bytes(differ)).astype(np.int32)
-        length[todo] += equal
-        todo = todo[(equal == 8) & (length[todo] < limit[todo])]
-    return np.minimum(length, limit)
-
-
-def _zero_bytes(values: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Number of zero bytes at the low end of non-zero values."""
-    lowest = values & (~values + np.uint64(1))
-    return np.searchsorted(_BYTE_STARTS, lowest, side="right").astype(np.int64) - 1
-
-
-_BYTE_STARTS = np.array([1 << 8 * k for k in range(8)], np.uint64)
-
-
-def predict(found: Matches, parameters: Parameters) -> tuple[Integers, Integers, NDArray[np.int8]]:
-    """What zlib does when a token starts at a position: (2, n) lengths (1: literal), distances, and the state behind a literal.
-
-    State (first axis) 1: the token before is a literal that gave way to the match here, found with a quarter of the chain.
-    The last position has no successor here and is only right where it does not matter: ask for one position more than needed.
-    """
-    good, lazy, _, _ = LEVELS[parameters.level]
-    usable = []
-    for length, distance in ((found.length, found.distance), (found.short_length, found.short_distance)):
-        drop = length <= 5 if parameters.filtered else (length == 3) & (distance > TOO_FAR) & (not parameters.far)
-        usable.append(np.where(drop, 0, length))
-    following = [np.append(length[1:], 0) for length in usable]
-    lengths, distances = np.ones((2, len(found.length)), np.int32), np.zeros((2, len(found.length)), np.int32)
-    after = np.zeros((2, len(found.length)), np.int8)
-    for state, distance in enumerate((found.distance, found.short_distance)):
-        length = usable[state]
-        hurried = length >= good
-        give_way = (length < lazy) & (np.where(hurried, following[1], following[0]) > length)
-        take = (length >= 3) & ~give_way
-        lengths[state][take] = length[take]
-        distances[state][take] = distance[take]
-        after[state] = (length >= 3) & give_way & hurried
-    return lengths, distances, after
+def _nearest(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDArray[np.uint32], int, tuple[Positions, NDArray[np.uint64]]]:
+    """(2, n) length << 16 | distance of the longest match, 0 for none; the length up to which they are right; who has matches of it."""
+    found = np.zeros((2, len(data)), np.uint32)
+    wide = data.astype(np.uint64)
+    position, key = np.arange(max(len(data) - 2, 0)), wide[:-2] << np.uint64(16) | wide[1:-1] << np.uint64(8) | wide[2:]
+    size, left = 3, _SORTED_A_BYTE * len(data)
+    while True:
+        classes = Classes.of(key, position)
+        joined = np.flatnonzero(classes.joined)
+        here, there = classes.position.take(joined), classes.position.take(joined - 1)
+        for floor, best in zip(floors, found, strict=True):
+            reached = there >= floor.take(here)
+            here, there = here.compress(reached), there.compress(reached)
+            best[here] = size << 16 | here - there
+        position, number = classes.shared()
+        left -= len(position) if size >= _LEAST_LONG else 0
+        if size == nice or left < 0 or not len(position):
+            return found, size, (position, number)
+        inside = position < len(data) - size
+        position, number = position.compress(inside), number.compress(inside)
+        key = number << np.uint64(8) | data.take(position + size)
+        size += 1

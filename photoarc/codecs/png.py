@@ -6,7 +6,7 @@
 The DEFLATE stream comes back from the pixels as zlib would have made it, token by token, except where it is stored that it did not
 (photoarc.codecs.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the
 zlib here makes the very stream of the data, it is asked first: that takes a tenth of the time, and a CRC tells whether it did.
-Files of other writers than zlib, of 16 or fewer than 8 bits, with palettes or interlaced are refused. docs/format.md section 7.7.
+Graphics may have LZMA( pixels ) instead. Interlaced files are refused, and those of other writers than zlib. docs/format.md section 7.7.
 """
 
 from __future__ import annotations
@@ -18,36 +18,76 @@ from struct import Struct, error
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import deflate, raw_lzma, retrace, samples, zlib_settings
-from photoarc.codecs.deflate import Block, Writer
+from photoarc.codecs import deflate, png_rows, raw_lzma, recipe, samples
+from photoarc.codecs.deflate import Block
 from photoarc.codecs.matches import LEVELS, Parameters
+from photoarc.codecs.recipe import Recipe
 from photoarc.codecs.retrace import Exceptions
+from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
-MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 3 s a megabyte on a busy core, each way
+MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 1-3 s a megabyte, each way
 _VERSION = 1
 _LEAST_SAVING = 0.02
 _MAX_DEFLATE = 1040  # DEFLATE reaches 1,032 : 1
+_FLAT = 8  # what deflates to less than an eighth is worth a try of LZMA on the pixels
+_PALETTE = 3  # colour types and their depths: W3C PNG section 11.2.2
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
-# version, level, memory level, flags (1 filtered, 2 far), channels, zlib's own level, memory level, strategy (0, 0, 0: not known),
-# CRC-32 of the zlib stream, width, height, bytes of the description, in the payload
+# version, level, memory level, flags (1 filtered, 2 far, 4 samples of two bytes, 8 LZMA of the samples, 16 four, 32 greedy), channels,
+# zlib's own level, memory level, strategy (0, 0, 0: not known), CRC-32 of the zlib stream, width, height, bytes of the description,
+# in the payload
 _HEAD = Struct("<BBBBBBBBIIIII")
 _CHUNK = Struct(">I4s")
 _COUNTS = Struct("<IIIII")  # bytes before and behind IDAT, numbers of IDAT chunks, blocks, exceptions
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    """A PNG file taken apart: `before` and `behind` the IDAT chunks, their sizes, the zlib stream in them."""
+class _Frame:
+    """What stands around the zlib stream: the bytes before and behind the IDAT chunks, and their sizes."""
 
     before: bytes
     behind: bytes
     sizes: tuple[int, ...]
-    stream: bytes
-    width_px: int
-    height_px: int
+
+    def around(self, stream: bytes) -> bytes:
+        """The file."""
+        if sum(self.sizes) != len(stream):
+            raise PayloadError("the picture data do not have the length that they had", PayloadCorrupt)
+        chunks, at = [self.before], 0
+        for size in self.sizes:
+            chunks.append(chunk(b"IDAT", stream[at : at + size]))
+            at += size
+        return b"".join([*chunks, self.behind])
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Of the samples: numbers of a palette and grey levels of fewer than 8 bits are one channel, as many of them in a byte as there are."""
+
+    height: int
+    width: int
     channels: int
+    sample_bytes: int
+
+    @property
+    def step(self) -> int:
+        """Bytes of a pixel."""
+        return self.channels * self.sample_bytes
+
+    @property
+    def raw_bytes(self) -> int:
+        """Of the rows with their filter types."""
+        return self.height * (1 + self.width * self.step)
+
+    def samples_of(self, pixels: NDArray[np.uint8]) -> Samples:
+        """(H, W, step) bytes as they stand in a PNG, high ones first -> (H, W, C)."""
+        return np.ascontiguousarray(pixels).view(f">u{self.sample_bytes}").astype(f"u{self.sample_bytes}")
+
+    def bytes_of(self, values: Samples) -> NDArray[np.uint8]:
+        """Inverse of `samples_of`."""
+        return values.astype(f">u{self.sample_bytes}").view(np.uint8)
 
 
 def encode(data: bytes, *, thorough: bool = False) -> bytes:
@@ -62,47 +102,36 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
 
 
 def _encode(data: bytes, thorough: bool) -> bytes:
-    file = _split(data)
-    raw_bytes = file.height_px * (1 + file.width_px * file.channels)
+    frame, stream, shape, graphics = _split(data)
     inflater = zlib.decompressobj()
     try:
-        raw = np.frombuffer(inflater.decompress(file.stream, raw_bytes + 1), np.uint8)
+        raw = np.frombuffer(inflater.decompress(stream, shape.raw_bytes + 1), np.uint8)
     except zlib.error as broken:
         raise PayloadError(f"broken PNG: {broken}") from broken
-    if len(raw) != raw_bytes or not inflater.eof or inflater.unused_data:
+    if len(raw) != shape.raw_bytes or not inflater.eof or inflater.unused_data:
         raise PayloadError("broken PNG: other than the declared number of rows")
-    stream = deflate.parse(file.stream[2:-4])
-    if any(block.kind == deflate.STORED for block in stream.blocks):
-        raise PayloadError("PNG with stored blocks")
-    rows = raw.reshape(file.height_px, -1)
-    filters, pixels = rows[:, 0], _pixels(file)
-    if not np.array_equal(_filter(pixels, filters), rows):
+    rows = raw.reshape(shape.height, -1)
+    filters, pixels = rows[:, 0], png_rows.unfiltered(rows, shape.step)
+    if not np.array_equal(png_rows.filtered(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    level, memory, strategy = settings = zlib_settings.find(raw, file.stream)
-    known = Parameters(level, memory, bool(strategy)) if level in LEVELS else None
-    parameters, exceptions = retrace.differences(raw, stream, known, thorough=thorough)
-    coded = samples.encode(pixels, samples.SLOW if thorough else samples.USUAL)
-    headers = _unforeseen_headers(raw, stream)
-    description = _describe(file, filters, stream.blocks, headers, exceptions)
-    packed = raw_lzma.compress(description)
-    flags = parameters.filtered | parameters.far << 1
-    head = _HEAD.pack(
-        _VERSION,
-        parameters.level,
-        parameters.memory,
-        flags,
-        file.channels,
-        *settings,
-        zlib.crc32(file.stream),
-        file.width_px,
-        file.height_px,
-        len(description),
-        len(packed),
+    made = recipe.find(raw, stream)
+    coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
+    by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
+    how = made.parameters
+    flags = (
+        how.filtered | how.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3 | how.four << 4 | how.greedy << 5
     )
-    payload = b"".join((head, packed, coded))
+    description = _describe(frame, filters, made)
+    packed = raw_lzma.compress(description)
+    head = _HEAD.pack(
+        _VERSION, how.level, how.memory, flags, shape.channels, *made.settings, made.crc,
+        shape.width, shape.height, len(description), len(packed),
+    )  # fmt: skip
+    payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
         raise PayloadError("its pixels do not become smaller")
-    if _decode(payload, len(data), ask_zlib=False) != data:
+    frame_again, again, raw_again = _open(payload, len(data))
+    if again != made or not np.array_equal(raw_again, raw) or frame_again.around(stream) != data:  # `made` has been followed
         raise PayloadError("the PNG does not come back")
     return payload
 
@@ -110,45 +139,47 @@ def _encode(data: bytes, thorough: bool) -> bytes:
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
     """Payload -> PNG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
     try:
-        return _decode(payload, size_bytes, ask_zlib=True)
+        frame, made, raw = _open(payload, size_bytes)
+        data = frame.around(recipe.follow(made, raw))
     except (error, IndexError, ValueError, OverflowError) as broken:
         raise PayloadError(f"the description of the PNG is damaged: {broken}", PayloadCorrupt) from broken
-
-
-def _decode(payload: bytes, size_bytes: int, *, ask_zlib: bool) -> bytes:
-    version, level, memory, flags, channels, *settings, crc, width_px, height_px, description_bytes, packed_bytes = _HEAD.unpack_from(
-        payload
-    )
-    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 3 or channels not in CHANNELS.values():
-        raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
-    raw_bytes = height_px * (1 + width_px * channels)
-    if raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + raw_bytes:
-        raise PayloadError(f"{width_px} x {height_px} pixels are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
-    pixels_at = _HEAD.size + packed_bytes
-    description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
-    before, behind, zlib_header, sizes, filters, blocks, exceptions = _understand(description, height_px)
-    pixels = samples.decode(payload[pixels_at:], (height_px, width_px, channels), 1)
-    raw = _filter(np.asarray(pixels, np.uint8), filters).ravel()
-    stream = zlib_header + zlib_settings.body(raw, *settings) if ask_zlib else b""
-    if zlib.crc32(stream) != crc:
-        lengths, distances = retrace.replay(raw, Parameters(level, memory, bool(flags & 1), bool(flags & 2)), exceptions)
-        stream = zlib_header + _deflated(raw, blocks, lengths, distances) + zlib.adler32(raw.tobytes()).to_bytes(4, "big")
-    data = before + _idat(stream, sizes) + behind
     if len(data) != size_bytes:
         raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
     return data
 
 
-def _split(data: bytes) -> _File:
-    """Raises PayloadError for what is no PNG or of a kind that is refused."""
+def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.uint8]]:
+    """What stands around the zlib stream, its recipe and its data. Raises PayloadError, and what NumPy and struct raise."""
+    version, level, memory, flags, channels, *settings, crc, width, height, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
+    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 63 or channels not in CHANNELS.values():
+        raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
+    shape = _Shape(height, width, channels, 1 + (flags >> 2 & 1))
+    if shape.raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + shape.raw_bytes:
+        raise PayloadError(f"{width} x {height} samples are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
+    pixels_at = _HEAD.size + packed_bytes
+    description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
+    frame, filters, header, blocks, exceptions = _understand(description, height)
+    parameters = Parameters(level, memory, *(bool(flags & bit) for bit in (1, 2, 16, 32)))
+    if flags & 8:
+        pixels = np.frombuffer(raw_lzma.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
+    else:
+        pixels = shape.bytes_of(samples.decode(payload[pixels_at:], (height, width, channels), shape.sample_bytes))
+    raw = png_rows.filtered(pixels.reshape(height, width, shape.step), filters).ravel()
+    return frame, Recipe(header, crc, (settings[0], settings[1], settings[2]), parameters, blocks, exceptions), raw
+
+
+def _split(data: bytes) -> tuple[_Frame, bytes, _Shape, bool]:
+    """Frame, zlib stream, shape of the samples, whether they are graphics. Raises PayloadError for what is no PNG or is refused."""
     if data[:8] != SIGNATURE or data[12:16] != b"IHDR" or len(data) < 33:
         raise PayloadError("not a PNG file")
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     depth, colour, _, _, interlaced = data[24:29]
-    if depth != 8 or colour not in CHANNELS or interlaced:
-        raise PayloadError("PNG with a palette, interlaced, or not of 8 bits")
-    channels = CHANNELS[colour]
-    if not width or not height or height * (1 + width * channels) > min(MAX_RAW_BYTES, len(data) * _MAX_DEFLATE):
+    if depth not in _DEPTHS.get(colour, ()) or interlaced:
+        raise PayloadError("interlaced PNG, or of no known kind")
+    if depth < 8:
+        width = (width * depth + 7) // 8
+    shape = _Shape(height, width, CHANNELS.get(colour, 1), 2 if depth == 16 else 1)
+    if not width or not height or shape.raw_bytes > min(MAX_RAW_BYTES, len(data) * _MAX_DEFLATE):
         raise PayloadError(f"PNG of {width} x {height} pixels")
     at = start = 8
     pieces: list[bytes] = []
@@ -166,106 +197,25 @@ def _split(data: bytes) -> _File:
     stream = b"".join(pieces)
     if len(stream) < 7 or stream[1] & 32:
         raise PayloadError("broken PNG: no picture data")
-    return _File(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces)), stream, width, height, channels)
+    return _Frame(data[:start], data[min(at, len(data)) :], tuple(map(len, pieces))), stream, shape, colour == _PALETTE or depth < 8
 
 
-def _pixels(file: _File) -> NDArray[np.uint8]:
-    """(H, W, C) uint8. Raises PayloadError."""
-    from photoarc.pictures.image import open_pil
-
-    picture = open_pil(file.before[:33] + chunk(b"IDAT", file.stream) + chunk(b"IEND", b""))
-    pixels = np.asarray(picture)
-    if pixels.dtype != np.uint8 or pixels.size != file.height_px * file.width_px * file.channels:
-        raise PayloadError(f"pixels of kind {picture.mode}")
-    return np.ascontiguousarray(pixels.reshape(file.height_px, file.width_px, file.channels))
-
-
-def _filter(pixels: NDArray[np.uint8], filters: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, C) pixels -> (H, 1 + W C) rows as they are deflated; W3C PNG section 9."""
-    height, width, channels = pixels.shape
-    flat = pixels.reshape(height, width * channels)
-    out = np.empty((height, 1 + flat.shape[1]), np.uint8)
-    out[:, 0] = filters
-    for kind in np.unique(filters):
-        rows = np.flatnonzero(filters == kind)
-        here = flat[rows]
-        up = np.where(rows[:, None] > 0, flat[rows - 1], 0).astype(np.int16)
-        left, corner = np.zeros_like(up), np.zeros_like(up)
-        left[:, channels:], corner[:, channels:] = here[:, :-channels], up[:, :-channels]
-        if kind > 4:
-            raise PayloadError("broken PNG: filter type")
-        guess = (np.int16(0), left, up, (left + up) >> 1, _paeth(left, up, corner) if kind == 4 else up)[kind]
-        out[rows, 1:] = (here - guess).astype(np.uint8)
-    return out
-
-
-def _paeth(left: NDArray[np.int16], up: NDArray[np.int16], corner: NDArray[np.int16]) -> NDArray[np.int16]:
-    a, b, c = np.abs(up - corner), np.abs(left - corner), np.abs(left + up - 2 * corner)
-    return np.where((a <= b) & (a <= c), left, np.where(b <= c, up, corner))
-
-
-def _block_data(
-    raw: NDArray[np.uint8], blocks: tuple[Block, ...], lengths: NDArray[np.uint16], distances: NDArray[np.uint16]
-) -> list[tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint16]]]:
-    """Bytes, lengths and distances of each block. Raises PayloadError if the blocks do not take all tokens."""
-    ends = np.cumsum([block.tokens for block in blocks], dtype=np.int64)
-    if not len(ends) or int(ends[-1]) != len(lengths):
-        raise PayloadError("the blocks do not take all tokens", PayloadCorrupt)
-    offsets = np.append(0, np.cumsum(lengths, dtype=np.int64))
-    parts = []
-    for block, end in zip(blocks, ends.tolist(), strict=True):
-        start = end - block.tokens
-        parts.append((raw[offsets[start] : offsets[end]], lengths[start:end], distances[start:end]))
-    return parts
-
-
-def _unforeseen_headers(raw: NDArray[np.uint8], stream: deflate.Stream) -> list[tuple[int, int]]:
-    """Headers that differ from zlib's, (0, 0) where they do not."""
-    parts = _block_data(raw, stream.blocks, stream.lengths, stream.distances)
-    return [
-        (0, 0) if block.kind != deflate.DYNAMIC or block.header == deflate.zlib_header(*part) else block.header
-        for block, part in zip(stream.blocks, parts, strict=True)
-    ]
-
-
-def _deflated(raw: NDArray[np.uint8], blocks: tuple[Block, ...], lengths: NDArray[np.uint16], distances: NDArray[np.uint16]) -> bytes:
-    writer = Writer()
-    for number, (block, part) in enumerate(zip(blocks, _block_data(raw, blocks, lengths, distances), strict=True), 1):
-        header = block.header if block.kind != deflate.DYNAMIC or block.header[1] else deflate.zlib_header(*part)
-        writer.block(Block(block.kind, block.tokens, header), *part, final=number == len(blocks))
-    return writer.finish()
-
-
-def _idat(stream: bytes, sizes: NDArray[np.uint32]) -> bytes:
-    """The IDAT chunks."""
-    if int(sizes.sum(dtype=np.int64)) != len(stream):
-        raise PayloadError("the picture data do not have the length that they had", PayloadCorrupt)
-    chunks, at = [], 0
-    for size in sizes.tolist():
-        chunks.append(chunk(b"IDAT", stream[at : at + size]))
-        at += size
-    return b"".join(chunks)
-
-
-def _describe(
-    file: _File, filters: NDArray[np.uint8], blocks: tuple[Block, ...], headers: list[tuple[int, int]], exceptions: Exceptions
-) -> bytes:
+def _describe(frame: _Frame, filters: NDArray[np.uint8], made: Recipe) -> bytes:
     """Everything but the pixels; arrays little-endian, one behind the other."""
-    gaps = np.diff(exceptions.numbers, prepend=np.uint32(0))
-    counts = _COUNTS.pack(len(file.before), len(file.behind), len(file.sizes), len(blocks), len(exceptions.numbers))
+    blocks, exceptions = made.blocks, made.exceptions
+    gaps = np.diff(exceptions.positions, prepend=0)
+    counts = _COUNTS.pack(len(frame.before), len(frame.behind), len(frame.sizes), len(blocks), len(gaps))
     return b"".join([
-        counts, file.stream[:2], np.array(file.sizes, "<u4").tobytes(), filters.tobytes(),
+        counts, made.header, np.array(frame.sizes, "<u4").tobytes(), filters.tobytes(),
         bytes(block.kind for block in blocks), np.array([block.tokens for block in blocks], "<u4").tobytes(),
-        np.array([bits for _, bits in headers], "<u2").tobytes(),
+        np.array([block.header[1] for block in blocks], "<u2").tobytes(),
         gaps.astype("<u4").tobytes(), exceptions.lengths.astype("<u2").tobytes(), exceptions.distances.astype("<u2").tobytes(),
-        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in headers), file.before, file.behind,
+        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in (block.header for block in blocks)), frame.before, frame.behind,
     ])  # fmt: skip
 
 
-def _understand(
-    description: bytes, height_px: int
-) -> tuple[bytes, bytes, bytes, NDArray[np.uint32], NDArray[np.uint8], tuple[Block, ...], Exceptions]:
-    """Inverse of _describe: before, behind, zlib header, sizes, filters, blocks, exceptions. Raises ValueError, struct.error."""
+def _understand(description: bytes, height_px: int) -> tuple[_Frame, NDArray[np.uint8], bytes, tuple[Block, ...], Exceptions]:
+    """Inverse of _describe: frame, filters, zlib header, blocks, exceptions. Raises ValueError, struct.error."""
     before_n, behind_n, sizes_n, blocks_n, exceptions_n = _COUNTS.unpack_from(description)
     at = _COUNTS.size
 
@@ -276,17 +226,17 @@ def _understand(
             raise ValueError("it is too short")
         return description[at - size : at]
 
-    zlib_header, sizes, filters = take(2), np.frombuffer(take(4 * sizes_n), "<u4"), np.frombuffer(take(height_px), np.uint8)
+    header, sizes, filters = take(2), np.frombuffer(take(4 * sizes_n), "<u4"), np.frombuffer(take(height_px), np.uint8)
     kinds, tokens = take(blocks_n), np.frombuffer(take(4 * blocks_n), "<u4").tolist()
     bits = np.frombuffer(take(2 * blocks_n), "<u2").tolist()
-    numbers = np.cumsum(np.frombuffer(take(4 * exceptions_n), "<u4"), dtype=np.uint64)
+    positions = np.cumsum(np.frombuffer(take(4 * exceptions_n), "<u4"), dtype=np.int64)
     lengths, distances = (np.frombuffer(take(2 * exceptions_n), "<u2").astype(np.uint16) for _ in range(2))
     values = [int.from_bytes(take((count + 7) // 8), "little") for count in bits]
-    before, behind = take(before_n), take(behind_n)
+    frame = _Frame(take(before_n), take(behind_n), tuple(sizes.tolist()))
     is_match = (lengths >= 3) & (lengths <= 258) & (distances >= 1) & (distances <= 1 << 15)
     if at != len(description) or not np.all(is_match | ((lengths == 1) & (distances == 0))):
         raise ValueError("its lists do not agree")
     if any(kind not in (deflate.FIXED, deflate.DYNAMIC) for kind in kinds):
         raise ValueError("a block of an unknown type")
     blocks = tuple(Block(kind, n, header) for kind, n, header in zip(kinds, tokens, zip(values, bits, strict=True), strict=True))
-    return before, behind, zlib_header, sizes, filters, blocks, Exceptions(numbers.astype(np.uint32), lengths, distances)
+    return frame, filters, header, blocks, Exceptions(positions, lengths, distances)

@@ -9,139 +9,187 @@ Prediction runs over stretches of the data (photoarc.codecs.matches); both direc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import astuple, dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import matches
 from photoarc.codecs.deflate import Stream
-from photoarc.codecs.matches import MAX_MATCH, WINDOW, Parameters
+from photoarc.codecs.long_matches import MAX_MATCH, WINDOW
+from photoarc.codecs.matches import Parameters, Predictions, Search
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 _STRETCH_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
-_BOTH = (False, True)
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
-# Level 8 searches chains 4 times as long, also on the way back: it must explain this share of the tokens more. Level 9 takes 16 times
-# as long and explains 1 token in 300 more (kodim16): left out.
-_FAST_LEVEL = 7
-_LEVELS = {7: 0.0, 5: 0.0, 4: 0.0, 8: 0.01}
+_LEVELS = {3: (9, 8, 7, 6, 5, 4), 2: (6, 7, 8, 9, 5, 4), 1: (5, 4, 6, 7, 8, 9), 0: (6, 9, 8, 7, 5, 4)}  # what to try, by FLEVEL (RFC 1950)
+_OLD = [Parameters(6, filtered=filtered, far=far) for filtered in (False, True) for far in (False, True)]
+_NEW = [Parameters(6, four=True, greedy=True), Parameters(6, four=True), Parameters(6, four=True, filtered=True)]
+_CLOSE = 4  # a family with this many times as many exceptions at its usual level is not the one
+_ASK = 1 << 60
+
+Lengths = NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exceptions:
+    """Tokens that are not as predicted, (n,) each: `positions` where they start, ascending; `lengths`, `distances` as in deflate.Stream."""
+
+    positions: NDArray[np.int64]
+    lengths: Lengths
+    distances: Lengths
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exceptions) and all(map(np.array_equal, astuple(self), astuple(other)))
+
+    def __hash__(self) -> int:
+        return hash(self.positions.tobytes())
+
+    def between(self, start: int, stop: int) -> Exceptions:
+        """Those of a stretch."""
+        part = slice(*np.searchsorted(self.positions, (start, stop)).tolist())
+        return Exceptions(self.positions[part], self.lengths[part], self.distances[part])
+
+
+NO_EXCEPTIONS = Exceptions(np.empty(0, np.int64), np.empty(0, np.uint16), np.empty(0, np.uint16))
 
 
 @dataclass(frozen=True, slots=True)
-class Exceptions:
-    """Tokens that are not as predicted: `numbers` (n,) uint32 ascending, `lengths` and `distances` (n,) uint16 as in deflate.Stream."""
-
-    numbers: NDArray[np.uint32]
-    lengths: NDArray[np.uint16]
-    distances: NDArray[np.uint16]
+class _Stretch:
+    start: int
+    stop: int
+    predictions: Predictions
 
 
-def _predictions(
-    data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int
-) -> Iterator[tuple[int, list[list[int]], list[list[int]], list[list[int]]]]:
-    """(offset, lengths, distances, states behind a literal) stretch by stretch; lists, because they are read one by one."""
-    for at in range(start, stop, _STRETCH_BYTES):
-        end = min(at + _STRETCH_BYTES, stop)
-        first = max(at - WINDOW, 0)
-        piece = data[first : end + MAX_MATCH + 8]
-        found = matches.find(piece, parameters, at - first, min(end + 1 - first, len(piece)))
-        lengths, distances, after = matches.predict(found, parameters)
-        yield at, lengths.tolist(), distances.tolist(), after.tolist()
+def _search(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> Search:
+    first = max(start - WINDOW, 0)
+    return Search(data[first : stop + MAX_MATCH + 8], parameters, start - first, stop - first)
 
 
-def differences(
-    data: NDArray[np.uint8], stream: Stream, known: Parameters | None = None, *, thorough: bool = False
-) -> tuple[Parameters, Exceptions]:
-    """What `replay` needs. `stream` has no stored blocks and stands for `data`.
+def _stretches(data: NDArray[np.uint8], parameters: Parameters) -> Iterator[_Stretch]:
+    for start in range(0, len(data), _STRETCH_BYTES):
+        stop = min(start + _STRETCH_BYTES, len(data))
+        yield _Stretch(start, stop, Predictions(_search(data, parameters, start, stop), parameters))
 
-    `known`: parameters that explain all but a few tokens; levels above 7 are taken slowly, if `thorough`, or guessed.
+
+def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, Exceptions]:
+    """What `replay` needs, proven. `stream` has no stored blocks and stands for `data`; `flevel` is the level that its header tells.
 
     Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
-    best = known if known is not None and (thorough or known.level <= _FAST_LEVEL) else _guess(data, stream, starts, thorough)
-    levels = [best.level, *(level for level in ((8, 7, 6) if thorough else (6,)) if level < best.level)]
-    for level in levels:
-        parameters = Parameters(level, best.memory, best.filtered, best.far)
-        try:
-            numbers = _unexplained(data, stream, starts, parameters, 0, len(data))
-            break
-        except PayloadError:  # takes too long somewhere
-            if level == levels[-1]:
-                raise
-    return parameters, Exceptions(np.array(numbers, np.uint32), stream.lengths[numbers], stream.distances[numbers])
+    parameters, _ = guess(data, stream, flevel)
+    wrong = []
+    at = at_state = state = 0
+    for stretch in _stretches(data, parameters):
+        tokens = slice(*np.searchsorted(starts, (stretch.start, stretch.stop)).tolist())
+        here, state = _unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], state)
+        numbers = here + tokens.start
+        found = Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
+        at, at_state, lengths, distances = _walk(stretch, found, at, at_state)
+        if not (np.array_equal(lengths, stream.lengths[tokens]) and np.array_equal(distances, stream.distances[tokens])):
+            raise PayloadError("the tokens do not come back")
+        wrong.append(numbers)
+    numbers = np.concatenate(wrong)
+    return parameters, Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
 
 
-def _guess(data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], thorough: bool) -> Parameters:
-    """Parameters that explain a stretch in the middle best; block sizes tell the memory level."""
+def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, float]:
+    """Parameters that explain best, and the share of tokens that they do not explain, of a stretch in the middle of the stream.
+
+    `stream` may be the first blocks only; sizes of blocks tell the memory level. Raises PayloadError if zlib would do it quite otherwise.
+    """
     memory = min(max((stream.blocks[0].tokens + 1).bit_length() - 7, 1), 9) if len(stream.blocks) > 1 else 8
-    start = max(len(data) // 2 - _TRIAL_BYTES // 2, 0)
-    stop = min(start + _TRIAL_BYTES, len(data))
-    tokens = max(int(np.searchsorted(starts, stop) - np.searchsorted(starts, start)), 1)
+    starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
+    end = int(starts[-1]) + int(stream.lengths[-1])
+    first = int(np.searchsorted(starts, max(end // 2 - _TRIAL_BYTES // 2, 0)))
+    first += int(np.argmax(stream.lengths[max(first - 1, 0) :] > 1)) if first else 0  # behind a match the state is known
+    start = int(starts[first])
+    stop = min(start + _TRIAL_BYTES, end)
+    tokens = slice(first, int(np.searchsorted(starts, stop)))
 
-    def wrong(parameters: Parameters) -> float:
-        return len(_unexplained(data, stream, starts, parameters, start, stop)) / tokens
+    def best_of(level: int, writers: list[Parameters]) -> tuple[int, Parameters]:
+        """Of writers that hash alike."""
+        trials = [replace(writer, level=level, memory=memory) for writer in writers]
+        search = _search(data, trials[0], start, stop)
+        stretches = (_Stretch(start, stop, Predictions(search, parameters)) for parameters in trials)
+        wrong = [
+            len(_unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], 0)[0]) for stretch in stretches
+        ]
+        return min(zip(wrong, trials, strict=True), key=itemgetter(0))
 
-    shares = {parameters: wrong(parameters) for parameters in (Parameters(6, memory, *both) for both in product(_BOTH, _BOTH))}
-    best = min(shares, key=shares.__getitem__)
-    share = shares[best]
-    for level, usual_gain in _LEVELS.items():
-        gain = 0.0 if thorough else usual_gain
-        other = Parameters(level, memory, best.filtered, best.far)
-        with suppress(PayloadError):
-            if share > gain and (found := wrong(other)) < share - gain:
-                best, share = other, found
+    usual, *others = _LEVELS[flevel]
+    families = [best_of(usual, _OLD)]
+    if families[0][0]:
+        families = sorted([*families, best_of(usual, _NEW)], key=itemgetter(0))
+    least, best = families[0]
+    for wrong, writer in families:
+        for level in others:
+            if least and wrong < _CLOSE * families[0][0] and (found := best_of(level, [writer]))[0] < least:
+                least, best = found
+    share = least / max(tokens.stop - tokens.start, 1)
     if share > _MOST_WRONG:
         raise PayloadError("the stream is not zlib's")
-    return best
+    return best, share
 
 
 def _unexplained(
-    data: NDArray[np.uint8], stream: Stream, starts: NDArray[np.int64], parameters: Parameters, start: int, stop: int
-) -> list[int]:
-    """Numbers of the tokens that start in a stretch and are not as predicted."""
-    number = int(np.searchsorted(starts, start))
-    last = int(np.searchsorted(starts, stop))
-    wrong, state = [], 0
-    for offset, lengths, distances, after in _predictions(data, parameters, start, stop):
-        end = min(offset + _STRETCH_BYTES, stop)
-        until = min(int(np.searchsorted(starts, end)), last)
-        rows = zip(
-            (starts[number:until] - offset).tolist(), stream.lengths[number:until].tolist(), stream.distances[number:until].tolist(),
-            strict=True,
-        )  # fmt: skip
-        for k, (at, length, distance) in enumerate(rows, number):
-            if lengths[state][at] != length or distances[state][at] != distance:
-                wrong.append(k)
-            state = after[state][at] if length == 1 else 0
-        number = until
-    return wrong
+    stretch: _Stretch, starts: NDArray[np.int64], lengths: Lengths, distances: Lengths, state: int
+) -> tuple[NDArray[np.int64], int]:
+    """Which of the tokens that start in a stretch are not as predicted, and the state behind the last."""
+    predictions, index = stretch.predictions, starts - stretch.start
+    expected = predictions.lengths[index], predictions.distances[index]
+    ask = predictions.ask[index]
+    ask[:1] |= bool(state)
+    k = 0
+    for first in np.flatnonzero(ask).tolist():
+        k = max(k, first)
+        while k == first or (state and k < len(index)):
+            expected[0][k], expected[1][k], state = predictions.token(int(index[k]), state)
+            state = state if lengths[k] == 1 else 0
+            k += 1
+    return np.flatnonzero((expected[0] != lengths) | (expected[1] != distances)), state
 
 
-def replay(data: NDArray[np.uint8], parameters: Parameters, exceptions: Exceptions) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+def replay(data: NDArray[np.uint8], parameters: Parameters, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[Lengths, Lengths]:
     """Lengths and distances of all tokens. Raises PayloadError if the exceptions do not fit the data."""
-    special = dict(
-        zip(exceptions.numbers.tolist(), zip(exceptions.lengths.tolist(), exceptions.distances.tolist(), strict=True), strict=True)
-    )
-    out_lengths: list[int] = []
-    out_distances: list[int] = []
-    at = state = number = 0
-    for offset, lengths, distances, after in _predictions(data, parameters, 0, len(data)):
-        end = min(offset + _STRETCH_BYTES, len(data))
-        while at < end:
-            if number in special:
-                length, distance = special[number]
-            else:
-                length, distance = lengths[state][at - offset], distances[state][at - offset]
-            state = after[state][at - offset] if length == 1 else 0
-            out_lengths.append(length)
-            out_distances.append(distance)
-            at += length
-            number += 1
-    if at != len(data) or (len(exceptions.numbers) and int(exceptions.numbers[-1]) >= number):
+    at, state, parts = 0, 0, []
+    for stretch in _stretches(data, parameters):
+        at, state, *tokens = _walk(stretch, exceptions.between(stretch.start, stretch.stop), at, state)
+        parts.append(tokens)
+    if at != len(data):
         raise PayloadError("the tokens do not fit the pixels", PayloadCorrupt)
-    return np.array(out_lengths, np.uint16), np.array(out_distances, np.uint16)
+    lengths, distances = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return lengths, distances
+
+
+def _walk(stretch: _Stretch, exceptions: Exceptions, at: int, state: int) -> tuple[int, int, Lengths, Lengths]:
+    """From token to token through a stretch, from a position and state -> (position and state behind it, lengths, distances)."""
+    predictions, count = stretch.predictions, stretch.stop - stretch.start
+    lengths, distances, ask = predictions.lengths.copy(), predictions.distances.copy(), predictions.ask.copy()
+    fixed = exceptions.positions - stretch.start
+    lengths[fixed], distances[fixed], ask[fixed] = exceptions.lengths, exceptions.distances, False
+    hops = np.arange(count) + lengths
+    hops[ask] = _ASK
+    following, fixed_ones = hops.tolist(), set(fixed.tolist())
+    at -= stretch.start
+    starts: list[int] = []
+    while True:
+        if state == 0:
+            while at < count:
+                starts.append(at)
+                at = following[at]
+            if at != _ASK:
+                break
+            at = starts.pop()
+        elif at >= count:
+            break
+        starts.append(at)
+        if at in fixed_ones:
+            state = 0
+        else:
+            lengths[at], distances[at], state = predictions.token(at, state)
+        at += int(lengths[at])
+    where = np.array(starts, np.int64)
+    return at + stretch.start, state, lengths[where], distances[where]

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 UNKNOWN = (0, 0, 0)
-_PREFIX_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 14  # of the data
 _LEVELS = {3: (9, 8, 7), 2: (6,), 1: (5, 4, 3, 2), 0: (1,)}  # by the two bits of the header that tell the level (RFC 1950, FLEVEL)
 _MEMORY, _STRATEGIES = (8, 9), (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
 
 
-def find(data: NDArray[np.uint8], made: bytes) -> tuple[int, int, int]:
-    """(level, memory level, strategy) that make the zlib stream `made` of the data, or UNKNOWN.
-
-    The first two bytes are not compared: libpng writes a smaller window there for small pictures, but does not use it.
-    """
-    for level, memory, strategy in product(_LEVELS[made[1] >> 6], _MEMORY, _STRATEGIES):
-        packer = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
-        start = packer.compress(data[:_PREFIX_BYTES].data)
-        if made[2:].startswith(start[2:]) and body(data, level, memory, strategy) == made[2:]:
-            return level, memory, strategy
+def find(data: NDArray[np.uint8], made: bytes, flevel: int, enough_bytes: int) -> tuple[int, int, int]:
+    """(level, memory level, strategy) that make the first bytes of the DEFLATE stream `made` of the data, or UNKNOWN."""
+    for settings in product(_LEVELS[flevel], _MEMORY, _STRATEGIES):
+        at = 0
+        for piece in _pieces(data, *settings):
+            if made[at : at + len(piece)] != piece:
+                break
+            at += len(piece)
+            if at >= min(enough_bytes, len(made)):
+                return settings
     return UNKNOWN
 
 
-def body(data: NDArray[np.uint8], level: int, memory: int, strategy: int) -> bytes:
-    """The zlib stream behind its two bytes of header, as the zlib of this machine makes it; empty if the settings are UNKNOWN."""
-    if not level:
-        return b""
-    packer = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
-    return (packer.compress(data.data) + packer.flush())[2:]
+def deflated(data: NDArray[np.uint8], level: int, memory: int, strategy: int) -> bytes:
+    """The DEFLATE stream that the zlib of this machine makes; empty if the settings are UNKNOWN."""
+    return b"".join(_pieces(data, level, memory, strategy)) if level else b""
+
+
+def _pieces(data: NDArray[np.uint8], level: int, memory: int, strategy: int) -> Iterator[bytes]:
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
+    for at in range(0, len(data), _PIECE_BYTES):
+        yield packer.compress(data[at : at + _PIECE_BYTES].data)
+    yield packer.flush()
