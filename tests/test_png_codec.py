@@ -147,12 +147,17 @@ SMALL = pictures.png(pictures.photo(64, 48), compress_level=6)
 PAYLOAD = png.encode(SMALL)
 
 
-@settings(deadline=None, max_examples=200)
-@given(st.integers(0, len(PAYLOAD) - 1), st.integers(1, 255), st.booleans())
-def test_damage_gives_a_payload_error_or_a_file_of_the_right_size(at, mask, cut):
-    wrong = PAYLOAD[:at] if cut else PAYLOAD[:at] + bytes([PAYLOAD[at] ^ mask]) + PAYLOAD[at + 1 :]
+DAMAGED = {name: (data, png.encode(data)) for name, data in (("rgb", SMALL), *((k, FILES[k]) for k in ("tiles", "16 bits, grey")))}
+
+
+@pytest.mark.parametrize(("data", "payload"), DAMAGED.values(), ids=DAMAGED)
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0), st.integers(1, 255), st.booleans())
+def test_damage_gives_a_payload_error_or_a_file_of_the_right_size(data, payload, at, mask, cut):
+    at %= len(payload) if at % 2 else 60  # the head, too
+    wrong = payload[:at] if cut else payload[:at] + bytes([payload[at] ^ mask]) + payload[at + 1 :]
     try:
-        assert len(png.decode(wrong, len(SMALL))) == len(SMALL)  # what is wrong in it, the digest tells
+        assert len(png.decode(wrong, len(data))) == len(data)  # what is wrong in it, the digest tells
     except PayloadError:
         return
 

@@ -20,7 +20,7 @@ POSITION_BITS = 22
 MAX_BYTES = 1 << POSITION_BITS  # of one stretch
 _MASK = np.uint64(MAX_BYTES - 1)
 _BYTE_STARTS = np.array([1 << 8 * k for k in range(8)], np.uint64)
-_FEW = 32  # candidates that are compared one by one, as numbers of up to 2,064 bits: 1 us each; NumPy takes 40 us for any of them
+_FEW = 32  # candidates that are compared one by one, as numbers of up to 2,064 bits, instead of by NumPy
 # What one search counts for at least, and what all may count for together, in words to compare for a byte of data.
 _LEAST_WORDS, _MOST_WORDS = 1000, 1000
 

@@ -27,8 +27,8 @@ LEVELS = {
     8: (32, 128, 258, 1024),
     9: (32, 258, 258, 4096),
 }
-# One more sort for each length makes searches one by one rarer. Above 16 bytes, this many positions may be sorted for one byte of data:
-# enough for all lengths in most photographs (kodim01 0.3, kodim20 19), for those up to 20 in flat graphics (1 a length).
+# One more sort for each length makes searches one by one rarer. From 16 bytes on, this many positions may be sorted for a byte of data:
+# in flat graphics nearly all have company and four more lengths take that, in photographs hardly any and it does for all lengths.
 _LEAST_LONG, _SORTED_A_BYTE = 16, 4
 
 

@@ -5,7 +5,7 @@
 
 The DEFLATE stream comes back from the pixels as zlib would have made it, token by token, except where it is stored that it did not
 (photoarc.codecs.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the
-zlib here makes the very stream of the data, it is asked first: that takes a tenth of the time, and a CRC tells whether it did.
+zlib here makes the very stream of the data, it is asked first: that takes a third of the time, and a CRC tells whether it did.
 Graphics may have LZMA( pixels ) instead. Interlaced files are refused, and those of other writers than zlib. docs/format.md section 7.7.
 """
 
