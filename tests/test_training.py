@@ -27,6 +27,7 @@ import onnx
 import prepare
 import torch
 import train
+import tune
 
 MODEL = Path(__file__).parent.parent / "models_onnx" / "photo-1"
 
@@ -172,6 +173,20 @@ def test_cost_of_windows_by_hand():
     assert macs.dense == 3 * 256 * 128 * eighths + 128 * 4 * 320 * sixteenths
     assert macs.pointwise == 3 * 2 * 128 * 256 * eighths + 2 * 2 * 320 * 320 * sixteenths
     assert macs.depthwise == 3 * 25 * 128 * eighths + 2 * 9 * 320 * sixteenths
+
+
+def test_bits_go_where_they_bring_most(monkeypatch):
+    """Four groups of one channel, a logarithm of bits each, squared errors that weigh 16, 4, 1, 1: steps must differ by factors of 2."""
+    weight = np.array([16.0, 4.0, 1.0, 1.0])
+
+    def measured(model, found, level, added):
+        error = (weight * np.exp(-2 * added)).sum()
+        return np.array([[10 + added.sum(), *[-10 * np.log10(error)] * 3]] * 3)
+
+    monkeypatch.setattr(tune, "measure", measured)
+    added = tune.optimum(None, [], 4.0, np.arange(4), rounds=12)
+    assert added - added[2] == pytest.approx(np.log(np.sqrt(weight)), abs=0.02)
+    assert added.sum() == pytest.approx(0, abs=0.1)  # the rate stays
 
 
 def test_weights_land_only_if_better_on_every_set():
