@@ -1,4 +1,4 @@
-"""The bench's own arithmetic: metrics, Bjontegaard deltas, codecs, raw rows."""
+"""The bench's own arithmetic: Bjontegaard deltas, codecs, raw rows, the metrics that only it has."""
 
 from __future__ import annotations
 
@@ -19,111 +19,24 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 
 pytest.importorskip("scipy")
 
-import photoarc
 from bench import (
     bdrate,
-    bitexact,
     bubbles,
     butteraugli,
     codecs,
     complexity,
     crops,
     curves,
-    figures,
     lpips,
     papers,
-    readme,
     rows,
     run,
-    tables,
 )
 from photoarc.folderbench import metrics
 
 
 def picture(height=192, width=208, seed=3):
     return photo(width, height, seed)
-
-
-def slow_ms_ssim(a, b):
-    """The two papers' formulas in float64, window as an explicit 11x11 sum."""
-    offsets = np.arange(11) - 5
-    window = np.exp(-(offsets[:, None] ** 2 + offsets[None, :] ** 2) / (2 * 1.5**2))
-    window /= window.sum()
-
-    def blur(x):
-        return np.einsum("hwij,ij->hw", np.lib.stride_tricks.sliding_window_view(x, (11, 11)), window)
-
-    def halve(x):
-        return (x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2]) / 4
-
-    values = []
-    for channel in range(3):
-        x, y, value = a[:, :, channel].astype(float), b[:, :, channel].astype(float), 1.0
-        for level, exponent in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
-            mx, my = blur(x), blur(y)
-            vx, vy, cv = blur(x * x) - mx * mx, blur(y * y) - my * my, blur(x * y) - mx * my
-            value_map = (2 * cv + 58.5225) / (vx + vy + 58.5225)
-            if level == 4:
-                value_map = value_map * (2 * mx * my + 6.5025) / (mx * mx + my * my + 6.5025)
-            value *= value_map.mean() ** exponent
-            if level < 4:
-                x, y = halve(x), halve(y)
-        values.append(value)
-    return np.mean(values)
-
-
-def test_identical_pictures():
-    p = picture()
-    quality = metrics.compare(metrics.reference(p), p)
-    assert quality.psnr_db == math.inf
-    assert quality.ssim == pytest.approx(1, abs=1e-6)
-    assert quality.ms_ssim == pytest.approx(1, abs=1e-6)
-
-
-def test_psnr_of_a_known_error():
-    p = np.full((64, 64, 3), 100, np.uint8)
-    assert metrics.psnr(p, p + np.uint8(5)) == pytest.approx(20 * math.log10(255 / 5))
-    q = p.copy()
-    q[..., 1] += 3  # only green: the error is shared by three channels
-    assert metrics.psnr(p, q) == pytest.approx(10 * math.log10(255**2 / 3))
-
-
-def test_ms_ssim_agrees_with_the_formulas_of_the_papers():
-    p = picture()
-    rng = np.random.default_rng(0)
-    for sigma in (3, 25):
-        q = np.clip(p + rng.normal(0, sigma, p.shape), 0, 255).astype(np.uint8)
-        assert metrics.compare(metrics.reference(p), q).ms_ssim == pytest.approx(slow_ms_ssim(p, q), abs=2e-6)
-
-
-def test_more_noise_is_worse_and_a_shift_costs_structure():
-    p = picture()
-    original = metrics.reference(p)
-    rng = np.random.default_rng(1)
-    noise = rng.normal(0, 1, p.shape)
-    noisy = [metrics.compare(original, np.clip(p + s * noise, 0, 255).astype(np.uint8)) for s in (2, 8, 32)]
-    for metric in ("psnr_db", "ssim", "ms_ssim"):
-        values = [getattr(q, metric) for q in noisy]
-        assert values == sorted(values, reverse=True)
-        assert values[0] > values[-1]
-    shifted = metrics.compare(original, np.roll(p, 2, axis=1))
-    brighter = metrics.compare(original, np.clip(p.astype(int) + 6, 0, 255).astype(np.uint8))
-    assert shifted.ms_ssim < brighter.ms_ssim  # SSIM forgives brightness, PSNR does not
-
-
-def test_small_pictures_have_no_ms_ssim():
-    for side, has_ssim, has_ms in ((8, False, False), (11, True, False), (160, True, False), (161, True, True)):
-        p = picture(side, side + 7)
-        quality = metrics.compare(metrics.reference(p), p)
-        assert math.isnan(quality.ssim) != has_ssim
-        assert math.isnan(quality.ms_ssim) != has_ms
-    with pytest.raises(ValueError, match="cannot be compared"):
-        metrics.compare(metrics.reference(p), p[1:])
-
-
-def test_decibels():
-    assert metrics.decibels(0.99) == pytest.approx(20)
-    assert metrics.decibels(1.0) == math.inf
 
 
 RATES = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2]
@@ -157,7 +70,19 @@ def test_bd_rate_needs_an_overlap_and_drops_points_that_get_worse():
     assert bdrate.bd_rate((RATES, LINE), bumpy).rate == pytest.approx(0, abs=1e-9)
 
 
-CHEAP = ("photoarc-fast", "photoarc-lzma", "jpeg", "webp", "jpeg2000", "jpegxl", "photoarc-lossless", "webp-lossless", "png", "xz")
+CHEAP = (
+    "photoarc-fast",
+    "photoarc-psnr",
+    "photoarc-lzma",
+    "jpeg",
+    "webp",
+    "jpeg2000",
+    "jpegxl",
+    "photoarc-lossless",
+    "webp-lossless",
+    "png",
+    "xz",
+)
 
 
 @pytest.mark.parametrize("name", CHEAP)
@@ -370,70 +295,3 @@ def test_the_crop_sheet_finds_a_setting_for_a_rate(monkeypatch):
         3 * (tile + crops.GAP_PX) + crops.GAP_PX,
         tile + crops.LABEL_PX + 2 * crops.GAP_PX,
     )
-
-
-RESULTS = rows.RESULTS / photoarc.__version__
-SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith(("-times", "-exact")))
-
-
-@pytest.mark.parametrize("name", SETS)
-def test_tables_and_figures_are_made_from_the_rows(name):
-    assert (RESULTS / f"{name}.md").read_text() == tables.text(name), f"stale; python -m bench.tables {name}"
-    assert (RESULTS / f"{name}-papers.md").read_text() == papers.text(name), f"stale; python -m bench.papers {name}"
-    sources = dict.fromkeys(["speed", *(figures.FILES[metric] for metric in figures.measured(tables.load(name)))], f"{name}.tsv")
-    if bubbles.read(name):
-        sources["bubbles"] = f"{name}-folder.json"
-    for what, source in sources.items():
-        figure = RESULTS / f"{name}-{what}.svg"
-        assert rows.fingerprint(source) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
-
-
-def test_the_byte_exact_archives_are_those_measured():
-    for path in RESULTS.glob("*-exact.tsv"):
-        assert path.with_suffix(".md").read_text() == bitexact.text(bitexact.load(path)), f"stale; python -m bench.bitexact {path.stem}"
-
-
-@pytest.mark.parametrize("name", SETS)
-def test_names_in_figures_lie_in_the_figure_and_on_no_other(name):
-    plt = pytest.importorskip("matplotlib.pyplot")
-    from matplotlib.text import Text
-
-    means = tables.load(name)
-    for figure in [*(figures.rd(means, name, metric) for metric in figures.measured(means)), figures.speed(means, name)]:
-        figure.canvas.draw()
-        named = [text for axis in figure.axes for text in axis.texts if text.get_text()]
-        assert len(named) >= len(figure.axes) * len(figures.HERE)
-        found = [(text.get_text(), Text.get_window_extent(text)) for text in named]  # without the line that ties it to its point
-        for k, (words, box) in enumerate(found):
-            assert figure.bbox.x0 <= box.x0, words
-            assert box.x1 <= figure.bbox.x1, words
-            assert figure.bbox.y0 <= box.y0, words
-            assert box.y1 <= figure.bbox.y1, words
-            assert not [other for other, there in found[:k] if box.overlaps(there)], words
-        plt.close(figure)
-
-
-def test_byte_exact_archives_of_a_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(bitexact, "EFFORTS", (1,))
-    some = [tool for tool in bitexact.archivers() if tool.installed()]
-    monkeypatch.setattr(bitexact, "archivers", lambda: some)
-    (tmp_path / "notes" / "deep").mkdir(parents=True)
-    for name in ("a.txt", "deep/b.txt"):
-        (tmp_path / "notes" / name).write_text("two words\n" * 500)
-    found = bitexact.measure(tmp_path)
-    assert [(row.part, row.kind, row.files, row.size_bytes) for row in found] == [("notes", "other", 2, 10_000)] * len(found)
-    assert [row.tool for row in found] == [*(tool.name for tool in some), bitexact.JPEG_XL]
-    assert [row.same for row in found] == [2] * len(some) + [0]
-    assert found[0].codecs == "1 lzma, 1 duplicate"
-    assert found[-1].archive_bytes == 10_000
-
-
-def test_the_folders_are_those_measured():
-    assert (RESULTS / "folders.md").read_text() == papers.folders(), "stale; python -m bench.papers kodak"
-
-
-def test_the_results_in_the_readme_are_those_of_the_rows():
-    text = readme.README.read_text()
-    assert readme.updated(text) == text, "stale; python -m bench.readme"
-    with pytest.raises(ValueError, match="needs the lines"):
-        readme.updated("# no markers")
