@@ -23,10 +23,9 @@ from PIL import Image
 
 from bench import lpips
 from photoarc import models
-from photoarc.codecs import photograph
 from photoarc.folderbench import metrics
 from photoarc.models.hyperprior import SLICES, STRIDE_PX, Hyperprior, RatePoint
-from photoarc.pictures.tiling import Band
+from photoarc.pictures.tiling import cut
 from photoarc.records import Tuning
 
 TILE_PX = 384
@@ -47,6 +46,11 @@ class Tile:
     features: lpips.Features
 
 
+def whole(model: Hyperprior, pixels: np.ndarray) -> np.ndarray:
+    """Latents of a picture in one piece; its sides are multiples of 64."""
+    return model.analyze(cut(pixels, 0, len(pixels), model.margin_px))
+
+
 def tiles(model: Hyperprior, folder: Path, count: int) -> list[Tile]:
     """Middles of `count` photographs, spread evenly over a folder."""
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
@@ -55,7 +59,7 @@ def tiles(model: Hyperprior, folder: Path, count: int) -> list[Tile]:
         pixels = np.asarray(Image.open(file).convert("RGB"))
         top, left = ((side - TILE_PX) // 2 for side in pixels.shape[:2])
         pixels = np.ascontiguousarray(pixels[top : top + TILE_PX, left : left + TILE_PX])
-        latents = photograph._analyze(model, pixels, Band(0, TILE_PX // STRIDE_PX))
+        latents = whole(model, pixels)
         found.append(Tile(pixels, latents, metrics.reference(pixels), lpips.features(pixels)))
     return found
 
@@ -64,7 +68,7 @@ def groups(model: Hyperprior) -> np.ndarray:
     """Number of each channel's group (M,): luma by rising frequency, then chroma."""
     side = 12
     grey = np.full((side * STRIDE_PX, side * STRIDE_PX, 3), 128, np.uint8)
-    background = photograph._analyze(model, grey, Band(0, side))
+    background = whole(model, grey)
     background[:] = background[:, :, side // 2, side // 2, None, None]
     before = model.synthesize(background).astype(float)
     height = 4 / model.scale(np.ones_like(background), RatePoint(Tuning.PSNR, 2.0))[0, :, 0, 0]  # four steps at a low rate

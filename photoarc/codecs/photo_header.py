@@ -20,7 +20,7 @@ HEADER_BYTES = _HEADER.size
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Section 7.1. `quality_c` is in hundredths, `checksum` the CRC-32 of all decoded integers."""
+    """Section 7.1. `quality_c` is in hundredths, `checksum` the CRC-32 of the steps and of all decoded integers (7.2)."""
 
     source_format: SourceFormat
     tuning: int

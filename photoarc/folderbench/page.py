@@ -52,8 +52,12 @@ def page(found: Bench) -> str:
     return f"{_HEAD.replace('TITLE', name)}<h1>{name}: photoarc and other archivers</h1>{warning}{body}</body></html>\n"
 
 
+def _ours(result: Result) -> bool:
+    return result.tool.startswith("photoarc")
+
+
 def _group(result: Result) -> Group:
-    if not result.tool.startswith("photoarc"):
+    if not _ours(result):
         return Group.PEER
     return Group.LOSSY if result.changed else Group.EXACT
 
@@ -89,8 +93,8 @@ def _summary(found: Bench) -> Iterator[str]:
     exact = _smallest_first(found.results, every_bit=True)
     if exact:
         best = exact[0]
-        others = [result for result in exact if result.tool.startswith("photoarc") != best.tool.startswith("photoarc")]
-        whose = "other archivers" if best.tool.startswith("photoarc") else "photoarc's modes"
+        others = [result for result in exact if _ours(result) != _ours(best)]
+        whose = "other archivers" if _ours(best) else "photoarc's modes"
         yield f"Smallest with every bit back: {of(best)}.{f' Of {whose}: {of(others[0])}.' if others else ''}"
     changed = [result for result in _smallest_first(found.results, every_bit=False) if not result.lost]
     if changed:

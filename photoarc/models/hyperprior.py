@@ -94,12 +94,16 @@ class Hyperprior:
     def scale(self, latents: FloatArray, point: RatePoint, step: FloatArray | None = None) -> FloatArray:
         """Latents in units of the quantisation step: that of the point, times `step` (h, w) if it is given."""
         scaled = latents * self._interpolate(self._log_gain, point)
-        return scaled if step is None else scaled / step
+        if step is not None:
+            scaled /= step
+        return scaled
 
     def unscale(self, y_hat: FloatArray, point: RatePoint, step: FloatArray | None = None) -> FloatArray:
         """Inverse of scale; the model's factors are not quite the reciprocals."""
         latents = y_hat * self._interpolate(self._log_igain, point)
-        return latents if step is None else latents * step
+        if step is not None:
+            latents *= step
+        return latents
 
     def synthesize(self, latents: FloatArray) -> npt.NDArray[np.uint8]:
         """Latents (1, M, h, w) -> pixels (16 h, 16 w, 3)."""
