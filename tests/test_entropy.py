@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
+from photoarc.entropy.ans import Decoder, Encoder
 from photoarc.entropy.tables import PRECISION, Table, split
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
@@ -29,7 +29,7 @@ TABLES = [table(1, 1, 0.3), table(3, 2, 0.6), table(40, 3), table(1023, 4, 90.0)
 
 def stream(symbols, index, tables=TABLES):
     encoder = Encoder()
-    push_by_table(encoder, symbols, index, tables)
+    encoder.push(symbols, index, tables)
     return encoder.finish()
 
 
@@ -41,7 +41,7 @@ def test_groups_by_table_come_back_in_place(seed, count):
     symbols = np.rint(rng.laplace(0, rng.choice([0.3, 3, 300]), count)).astype(np.int32)
     symbols[index == 0] = 0
     decoder = Decoder(stream(symbols, index))
-    assert np.array_equal(pop_by_table(decoder, index, TABLES), symbols)
+    assert np.array_equal(decoder.pop(index, TABLES), symbols)
     decoder.finish()
 
 
@@ -63,7 +63,7 @@ def test_the_stream_is_the_page_of_integer_arithmetic():
 def test_escapes_hold_every_16_bit_value(extreme):
     symbols = np.array([0, extreme, 1, -extreme, extreme], np.int32)
     index = np.array([1, 1, 2, 3, 4], np.uint8)
-    assert np.array_equal(pop_by_table(Decoder(stream(symbols, index)), index, TABLES), symbols)
+    assert np.array_equal(Decoder(stream(symbols, index)).pop(index, TABLES), symbols)
 
 
 def test_cost_is_the_entropy_of_the_table():
@@ -89,7 +89,7 @@ def test_a_cut_stream_is_refused(cut):
 def test_unread_symbols_are_noticed():
     index = np.full(50, 3, np.uint8)
     decoder = Decoder(stream(np.arange(50, dtype=np.int32) % 7, index))
-    pop_by_table(decoder, index[:20], TABLES)
+    decoder.pop(index[:20], TABLES)
     with pytest.raises(ValueError, match="goes on"):
         decoder.finish()
 
@@ -99,7 +99,7 @@ def test_more_escapes_than_listed_are_noticed():
     data = bytearray(stream(symbols, index))
     data[4] = 1
     with pytest.raises(ValueError, match="escapes more"):
-        pop_by_table(Decoder(bytes(data[:-2])), index, TABLES)
+        Decoder(bytes(data[:-2])).pop(index, TABLES)
 
 
 @pytest.mark.parametrize(

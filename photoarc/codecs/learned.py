@@ -9,13 +9,18 @@ import numpy as np
 
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
-from photoarc.entropy.ans import Decoder, Encoder, pop_by_table, push_by_table
+from photoarc.entropy.ans import Decoder, Encoder, Index
 from photoarc.models.hyperprior import SLICES, Hyperprior, RatePoint
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
 from photoarc.records import PhotoInfo, Tuning
 
 Z_PER_LATENT = 4  # latents a hyper-latent's side
+
+
+def _by_channel(shape: tuple[int, ...]) -> Index:
+    """Index of hyper-latents (1, Z, h, w) in raster order: each channel has a table of its own."""
+    return np.repeat(np.arange(1, shape[1] + 1, dtype=np.uint8), shape[2] * shape[3])
 
 
 class _Coder:
@@ -26,23 +31,20 @@ class _Coder:
         encoder = Encoder()  # a stack: last slice first, hyper-latents last
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
-            push_by_table(encoder, symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
-        planes = z[0].reshape(model.z_channels, -1).astype(np.int32)
-        for plane, table in zip(reversed(planes), reversed(model.z_tables(point)), strict=True):
-            encoder.push(plane, table)
+            encoder.push(symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
+        encoder.push(z.ravel().astype(np.int32), _by_channel(z.shape), model.z_tables(point))
         return encoder.finish(), (z, symbols), y_hat
 
     def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
         h, w = coded.shape
         decoder = Decoder(stream)
-        count = (h // Z_PER_LATENT) * (w // Z_PER_LATENT)
-        z = np.stack([decoder.pop(count, table) for table in model.z_tables(point)]).astype(np.float32)
-        z = z.reshape(1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
+        shape = (1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
+        z = decoder.pop(_by_channel(shape), model.z_tables(point)).astype(np.float32).reshape(shape)
         features = model.scale_features(z)
         symbols = np.zeros((1, model.channels, h, w), np.int16)
         for k in range(SLICES):
             index = model.table_index(k, symbols, features) * coded
-            symbols[:, model.slice_channels(k)] = pop_by_table(decoder, index.ravel(), model.y_tables).reshape(index.shape)
+            symbols[:, model.slice_channels(k)] = decoder.pop(index.ravel(), model.y_tables).reshape(index.shape)
         decoder.finish()
         return z, symbols
 

@@ -1,7 +1,10 @@
 """Symbols <-> bytes: constriction's ANS coder with integer tables (docs/format.md section 8.2; Duda et al. 2015).
 
-ANS is a stack: what is decoded first is encoded last. `Encoder.push` and `Decoder.pop` therefore mirror each other in reversed order,
-and escapes are listed in decoding order.
+Symbols come in groups with an index each, which says their table: symbol i has tables[index[i] - 1], index 0 stands for a 0 that is not
+coded. The stream has a group by ascending table, then in order. ANS is a stack: what is decoded first is encoded last. `Encoder.push` and
+`Decoder.pop` therefore mirror each other in reversed order, and escapes are listed in decoding order.
+
+One call of constriction a table, everything else for the whole group at once: a photograph has some 300 short runs of one table.
 """
 
 from __future__ import annotations
@@ -15,7 +18,19 @@ import numpy.typing as npt
 from photoarc.entropy.tables import Table
 
 Symbols = npt.NDArray[np.int32]
-LIMIT = 32767  # symbols and escapes are 16-bit integers
+Index = npt.NDArray[np.uint8]
+
+
+class _Runs:
+    """A group in the stream's order: where its symbols stand in the group, and where the run of each table ends."""
+
+    def __init__(self, index: Index, tables: Sequence[Table]) -> None:
+        counts = np.bincount(index, minlength=len(tables) + 1)
+        self.places = np.argsort(index, kind="stable")[counts[0] :]
+        ends = np.cumsum(counts[1:]).tolist()
+        self.spans = [(table, a, b) for table, a, b in zip(tables, [0, *ends], ends, strict=False) if b > a]
+        reaches = np.fromiter((table.reach for table in tables), np.int32, len(tables))
+        self.reach: Symbols = np.repeat(reaches, counts[1:])  # of each symbol's table
 
 
 class Encoder:
@@ -25,15 +40,15 @@ class Encoder:
         self._coder = constriction.stream.stack.AnsCoder()
         self._escapes: list[Symbols] = []
 
-    def push(self, symbols: Symbols, table: Table) -> None:
+    def push(self, symbols: Symbols, index: Index, tables: Sequence[Table]) -> None:
         """Encode one group (n,) in front of everything pushed so far."""
-        reach = table.reach
-        beyond = np.abs(symbols) > reach
-        shifted = symbols + np.int32(reach)
-        if beyond.any():
-            self._escapes.append(symbols[beyond])
-            shifted[beyond] = 2 * reach + 1
-        self._coder.encode_reverse(shifted, table.model)
+        runs = _Runs(index, tables)
+        coded = symbols[runs.places]
+        beyond = np.abs(coded) > runs.reach
+        self._escapes.append(coded[beyond])
+        shifted = np.where(beyond, 2 * runs.reach + 1, coded + runs.reach)
+        for table, start, end in reversed(runs.spans):
+            self._coder.encode_reverse(shifted[start:end], table.model)
 
     def finish(self) -> bytes:
         """Stream: u32 words, u32 escapes, the words u32, the escapes i16; all little-endian."""
@@ -62,42 +77,23 @@ class Decoder:
         self._escapes = np.frombuffer(stream, "<i2", escapes, 8 + 4 * words).astype(np.int32)
         self._next = 0
 
-    def pop(self, count: int, table: Table) -> Symbols:
-        """Decode one group of `count` symbols."""
-        reach = table.reach
-        symbols: Symbols = self._coder.decode(table.model, count) - np.int32(reach)
-        escaped = np.flatnonzero(symbols > reach)
-        if len(escaped):
-            if self._next + len(escaped) > len(self._escapes):
-                raise ValueError(f"ANS stream escapes more than its {len(self._escapes)} listed values")
-            symbols[escaped] = self._escapes[self._next : self._next + len(escaped)]
-            self._next += len(escaped)
+    def pop(self, index: Index, tables: Sequence[Table]) -> Symbols:
+        """Decode one group: symbols (n,), zero where the index is 0."""
+        runs = _Runs(index, tables)
+        coded: Symbols = np.empty(len(runs.places), np.int32)
+        for table, start, end in runs.spans:
+            coded[start:end] = self._coder.decode(table.model, end - start)
+        coded -= runs.reach
+        escaped = np.flatnonzero(coded > runs.reach)
+        if self._next + len(escaped) > len(self._escapes):
+            raise ValueError(f"ANS stream escapes more than its {len(self._escapes)} listed values")
+        coded[escaped] = self._escapes[self._next : self._next + len(escaped)]
+        self._next += len(escaped)
+        symbols: Symbols = np.zeros(len(index), np.int32)
+        symbols[runs.places] = coded
         return symbols
 
     def finish(self) -> None:
         """Everything must have been read: raises ValueError otherwise."""
         if not self._coder.is_empty() or self._next != len(self._escapes):
             raise ValueError("ANS stream goes on after the last symbol")
-
-
-def push_by_table(encoder: Encoder, symbols: Symbols, index: npt.NDArray[np.uint8], tables: Sequence[Table]) -> None:
-    """Encode symbols (n,), each with tables[index - 1]; index 0 is not coded. The stream has them by ascending table, then in order."""
-    order = np.argsort(index, kind="stable")
-    ends = np.cumsum(np.bincount(index, minlength=len(tables) + 1))
-    grouped = symbols[order]
-    for i in range(len(tables), 0, -1):
-        if ends[i] > ends[i - 1]:
-            encoder.push(grouped[ends[i - 1] : ends[i]], tables[i - 1])
-
-
-def pop_by_table(decoder: Decoder, index: npt.NDArray[np.uint8], tables: Sequence[Table]) -> Symbols:
-    """Inverse of push_by_table: symbols (n,), zero where the index is 0."""
-    order = np.argsort(index, kind="stable")
-    ends = np.cumsum(np.bincount(index, minlength=len(tables) + 1))
-    grouped = np.zeros(len(index), np.int32)
-    for i in range(1, len(tables) + 1):
-        if ends[i] > ends[i - 1]:
-            grouped[ends[i - 1] : ends[i]] = decoder.pop(int(ends[i] - ends[i - 1]), tables[i - 1])
-    symbols = np.empty_like(grouped)
-    symbols[order] = grouped
-    return symbols

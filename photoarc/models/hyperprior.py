@@ -14,7 +14,6 @@ rolled channel order. scale_k sees clipped symbols of slices < k only, so a deco
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -53,6 +52,7 @@ class Hyperprior:
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
         self._networks: dict[str, Network] = {}
+        self._z_tables: dict[tuple[int, int], list[Table]] = {}
         with np.load(entry.file("tables.npz"), allow_pickle=False) as arrays:
             try:
                 self.y_tables: list[Table] = split(arrays["y_lengths"], arrays["y_frequencies"])
@@ -70,14 +70,14 @@ class Hyperprior:
             self._networks[network] = Network(self.entry.file(f"{network}.onnx"), self.entry.id)
         return self._networks[network](**inputs)
 
-    @cached_property
-    def _z_tables(self) -> list[Table]:
-        return split(self._z_lengths.ravel(), self._z_frequencies)
-
     def z_tables(self, point: RatePoint) -> list[Table]:
         """One table a hyper-latent channel; those of the nearest trained level."""
-        nearest = point.tuning * self.levels + int(np.floor(point.level + 0.5))
-        return self._z_tables[nearest * self.z_channels : (nearest + 1) * self.z_channels]
+        place = point.tuning, int(np.floor(point.level + 0.5))
+        if place not in self._z_tables:
+            lengths = self._z_lengths[place]
+            before = int(self._z_lengths.reshape(-1, self.z_channels)[: place[0] * self.levels + place[1]].sum())
+            self._z_tables[place] = split(lengths, self._z_frequencies[before : before + int(lengths.sum())])
+        return self._z_tables[place]
 
     def _interpolate(self, logs: npt.NDArray[np.float64], point: RatePoint) -> FloatArray:
         """Per-channel factor (1, M, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""

@@ -28,7 +28,8 @@ def reason(pixels: NDArray[np.uint8]) -> str:
     Looks at `_ROWS` bands of two rows spread over the picture, so that a 100-megapixel picture costs no more than a small one.
     """
     height, width, channels = pixels.shape
-    tops = np.unique(np.linspace(0, height - 2, min(height - 1, max(_ROWS, _SAMPLES // width))).astype(int))
+    bands = min(height - 1, max(_ROWS, _SAMPLES // width))
+    tops = np.linspace(0, height - 2, bands).astype(int)  # no two the same: there are at least as many rows
     upper, lower = _codes(pixels[tops]), _codes(pixels[tops + 1])  # (bands, W) uint32, one number a colour
     flat = (lower[:, 1:] == lower[:, :-1]) & (lower[:, 1:] == upper[:, 1:])
     share = float(flat.mean())
@@ -36,10 +37,10 @@ def reason(pixels: NDArray[np.uint8]) -> str:
         return "graphics: flat areas" if share > _FLAT_GREY else ""
     uneven = lower[:, 1:][~flat]
     step = max(1, len(uneven) // _SAMPLES)
-    own = len(np.unique(uneven[::step])) / max(1, len(uneven[::step]))
+    own = _distinct(uneven[::step]) / max(1, len(uneven[::step]))
     if share > _FLAT and own < _OWN_COLOUR:
         return "graphics: flat areas"
-    colours = len(np.unique(lower.ravel()[:: max(1, lower.size // _SAMPLES)]))
+    colours = _distinct(lower.ravel()[:: max(1, lower.size // _SAMPLES)])
     grey = bool((pixels[tops, :, 0] == pixels[tops, :, 1]).all() and (pixels[tops, :, 1] == pixels[tops, :, 2]).all())
     return "graphics: few colours" if colours < _FEW_COLOURS and not grey else ""
 
@@ -49,3 +50,9 @@ def _codes(rows: NDArray[np.uint8]) -> NDArray[np.uint32]:
     places = np.array([1] if rows.shape[2] == 1 else [1 << 16, 1 << 8, 1], np.uint32)
     codes: NDArray[np.uint32] = rows.astype(np.uint32) @ places
     return codes
+
+
+def _distinct(values: NDArray[np.uint32]) -> int:
+    """Number of different values. np.unique would import numpy.ma, which takes longer than this."""
+    ordered = np.sort(values)
+    return len(ordered[:1]) + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
