@@ -8,6 +8,7 @@ several parts, which are written and read one by one; and 5 (solid), because a g
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from photoarc.container import ArchiveFile, make_chunk, read_chunk, read_ends, r
 from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, UnsupportedCodec, UsageError
 from photoarc.frames import FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
 from photoarc.groups import OpenGroups, open_group, pack_group
+from photoarc.likeness import Likenesses
 from photoarc.names import display
 from photoarc.partial import PartialFile
 from photoarc.records import Kind, Member, pack_member, parse_member
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PART_BYTES = 32 << 20  # of a large stored file; what a writer has in memory at most
+_LOST = "its contents were stored with another file that is lost; restore it from another copy"
 _SHARD_BYTES = frames.MAX_SHARD_BYTES // 2  # an index part is closed here: the limit stays out of reach of one more record
 
 
@@ -69,6 +72,7 @@ class ArchiveWriter:
         self._names: set[bytes] = set()
         self._shards: list[list[bytes]] = [[]]
         self._shard_bytes = 0
+        self._likenesses = Likenesses(self._read_back)
 
     def __enter__(self) -> ArchiveWriter:
         self._file.create()
@@ -87,8 +91,8 @@ class ArchiveWriter:
         finally:
             self._file.discard()
 
-    def add(self, member: Member, parts: Iterable[bytes]) -> None:
-        """Append one member; each part becomes one chunk (docs/format.md section 4.4).
+    def add(self, member: Member, parts: Iterable[bytes]) -> int:
+        """Append one member; each part becomes one chunk (docs/format.md section 4.4). Returns the offset of the first.
 
         `member.parts` and `member.payload_bytes` must be what `parts` will yield (ValueError otherwise). When `parts` raises, the
         member is taken back and the archive goes on without it. Raises UsageError for a name that is there already.
@@ -117,6 +121,32 @@ class ArchiveWriter:
         self._names.add(member.name)
         self._index(frames.pack_entry(start, record))
         self._members += 1
+        return start
+
+    def add_coded(self, member: Member, payload: bytes) -> Member:
+        """Append one member with a payload in one part, of which only that is stored which no earlier payload has in the same place.
+
+        Returns the record (docs/format.md section 4.9).
+        """
+        found = self._likenesses.find(member.codec_id, payload)
+        if found is None:
+            offset = self.add(member, [payload])
+            self._likenesses.remember(member.digest, member.codec_id, payload, offset)
+            return member
+        shared, piece = found
+        member = dataclasses.replace(member, shared=shared, payload_bytes=len(piece))
+        self.add(member, [piece])
+        return member
+
+    def _read_back(self, offset: int) -> bytes:
+        """Payload of a chunk that was written. Raises UsageError if the disk does not give it back."""
+        source = ArchiveFile(self._file.partial)
+        try:
+            return read_payload(source, read_chunk(source, offset, self._id[:4]))
+        except FormatError as error:
+            raise UsageError(f"{self.path}: what was written cannot be read back: {error}; choose another disk") from error
+        finally:
+            source.close()
 
     def add_group(self, members: Sequence[Member], payload: bytes, digest: bytes) -> None:
         """Append small files that were coded together (docs/format.md section 4.7); `digest` is that of their contents, back to back."""
@@ -189,7 +219,7 @@ class Archive:
         except BaseException:
             self._source.close()
             raise
-        self._first_copies: dict[bytes, Member] = {}  # by digest; filled when a duplicate is read
+        self._first_copies: dict[bytes, Member] = {}  # by digest; filled when a member is read that needs another
         self._groups = OpenGroups(self._source, self._tag)
         self._positions = {member.name: position for position, member in enumerate(self.members)}
 
@@ -245,10 +275,24 @@ class Archive:
         return member
 
     def payload_parts(self, member: Member) -> Iterator[bytes]:
-        """Payload, part by part, each compared with its stored check before it is yielded; raises PayloadCorrupt or UnsupportedCodec.
+        """Payload, part by part, each compared with its stored check before it is yielded; raises PayloadCorrupt or UnsupportedCodec."""
+        if member.shared is None or member.needs_extension:
+            yield from self._stored_parts(member)
+            return
+        first = self._first_copy(member.shared.digest)
+        if first is None or first.codec_id != member.codec_id or first.shared:
+            raise PayloadCorrupt(member.display_name, _LOST)
+        try:
+            whole = b"".join(self._stored_parts(first))
+        except PayloadCorrupt as error:
+            raise PayloadCorrupt(member.display_name, f"most of it was stored with {first.display_name}, {error.reason}") from error
+        before, behind = member.shared.before_bytes, member.shared.behind_bytes
+        if before + behind > len(whole):
+            raise PayloadCorrupt(member.display_name, f"it takes {before} and {behind} bytes of a payload that has {len(whole)}")
+        yield b"".join([whole[:before], *self._stored_parts(member), whole[len(whole) - behind :]])
 
-        The chunks must say what the index says (docs/format.md section 5.3).
-        """
+    def _stored_parts(self, member: Member) -> Iterator[bytes]:
+        """Contents of a member's chunks, which must say what the index says (docs/format.md section 5.3); for duplicates, the other's."""
         name, offsets = member.display_name, self._offsets[self._position(member)]
         if member.needs_extension:
             raise UnsupportedCodec(name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc")
@@ -280,19 +324,21 @@ class Archive:
 
     def _parts_of_first_copy(self, member: Member) -> Iterator[bytes]:
         """Payload of the member that has a duplicate's (docs/format.md section 4.5); raises PayloadCorrupt."""
-        if not self._first_copies:
-            for other in self.members:
-                if other.kind is Kind.FILE and not other.duplicate:
-                    self._first_copies.setdefault(other.digest, other)
-        first = self._first_copies.get(member.digest)
+        first = self._first_copy(member.digest)
         if first is None or (first.codec_id, first.size_bytes, first.photo) != (member.codec_id, member.size_bytes, member.photo):
-            raise PayloadCorrupt(
-                member.display_name, "its contents were stored with another file that is lost; restore it from another copy"
-            )
+            raise PayloadCorrupt(member.display_name, _LOST)
         try:
             yield from self.payload_parts(first)
         except PayloadCorrupt as error:
             raise PayloadCorrupt(member.display_name, f"its contents were stored with {first.display_name}, {error.reason}") from error
+
+    def _first_copy(self, digest: bytes) -> Member | None:
+        """The member with these contents that is no duplicate."""
+        if not self._first_copies:
+            for other in self.members:
+                if other.kind is Kind.FILE and not other.duplicate:
+                    self._first_copies.setdefault(other.digest, other)
+        return self._first_copies.get(digest)
 
     def payload(self, member: Member) -> bytes:
         """Whole payload; see payload_parts."""

@@ -88,6 +88,7 @@ class Repeats:
             parts=0,
             duplicate=True,
             grouped=False,
+            shared=None,
         ), note
 
 

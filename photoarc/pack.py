@@ -212,9 +212,13 @@ def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, 
 def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: Tally) -> None:
     parts = _split(coded.encoded)
     member = _member(source, coded, len(parts), tally)
-    writer.add(repeats.linked(source, member), parts)
+    written = repeats.linked(source, member)
+    if len(parts) == 1:
+        written = writer.add_coded(written, parts[0])
+    else:
+        writer.add(written, parts)
     repeats.remember(member, coded.encoded.note)
-    tally.add(member, coded.encoded.note)
+    tally.add(written, coded.encoded.note)
 
 
 def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Member:

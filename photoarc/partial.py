@@ -57,6 +57,12 @@ class PartialFile:
         except OSError as error:
             raise self._refused("cannot write", error) from error
 
+    @property
+    def partial(self) -> Path:
+        """The name it has until it is whole."""
+        assert self._partial is not None
+        return self._partial
+
     def truncate(self, size_bytes: int) -> None:
         """Take back what was appended last. Called while an exception is on its way; if it fails, so does the next write."""
         try:

@@ -20,7 +20,7 @@ MAX_PAYLOAD_BYTES = 1 << 30  # of one chunk; larger files are split in parts (se
 MAX_NAME_BYTES = 0xFFFF
 NO_DIGEST = bytes(32)  # of folders and symbolic links
 
-PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG, GROUPED_TAG, BIRTH_TAG, ATTRIBUTES_TAG = 1, 0x8002, 3, 0x8004, 5, 6
+PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG, GROUPED_TAG, BIRTH_TAG, ATTRIBUTES_TAG, SHARED_TAG = 1, 0x8002, 3, 0x8004, 5, 6, 0x8007
 CRITICAL_TAG = 0x8000  # bit 15 of an extension tag: "do not use this member without understanding me"
 
 _MEMBER = Struct("<HHHHIIBBqQQ32s")
@@ -28,6 +28,7 @@ _EXTENSION = Struct("<HI")
 _PHOTO = Struct("<IIIHHH")
 _BIRTH = Struct("<q")
 _ATTRIBUTE = Struct("<HI")
+_SHARED = Struct("<32sII")
 
 Attributes = tuple[tuple[bytes, bytes], ...]  # extended attributes: names and values
 
@@ -81,14 +82,24 @@ class PhotoInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What a payload has in common with that of an earlier member (section 4.9): its first and its last bytes."""
+
+    digest: bytes  # of the earlier member's original
+    before_bytes: int
+    behind_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One packed file, folder or symbolic link (section 4).
 
     `name` is '/'-separated and exact; `digest` is the BLAKE3-256 of the original bytes; `payload_bytes` counts all parts.
     `needs_extension` is the tag of a critical extension that this version does not know (0: none): such a member can be listed only.
-    A `duplicate` has no payload: it is that of the earlier member with this digest. `hard_link` is the name of an earlier member that
-    was the same file on the disk. A `grouped` member's record and contents are in a GROUP chunk; `payload_bytes` is its share of that.
-    `birth_ns` and `attributes` (extended ones) are what the file system told, None and empty where it did not.
+    A `duplicate` has no payload: it is that of the earlier member with this digest. What is `shared` stands in an earlier member's payload,
+    the rest is `payload_bytes` long. `hard_link` is the name of an earlier member that was the same file on the disk. A `grouped` member's
+    record and contents are in a GROUP chunk; `payload_bytes` is its share of that. `birth_ns` and `attributes` (extended ones) are what the
+    file system told, None and empty where it did not.
     """
 
     name: bytes
@@ -108,6 +119,7 @@ class Member:
     grouped: bool = False
     birth_ns: int | None = None
     attributes: Attributes = ()
+    shared: Shared | None = None
 
     @property
     def lossy(self) -> bool:
@@ -157,6 +169,9 @@ def pack_member(member: Member) -> bytes:
     if member.attributes:
         attributes = b"".join(_ATTRIBUTE.pack(len(name), len(value)) + name + value for name, value in member.attributes)
         extensions += _EXTENSION.pack(ATTRIBUTES_TAG, len(attributes)) + attributes
+    if member.shared is not None:
+        shared = _SHARED.pack(member.shared.digest, member.shared.before_bytes, member.shared.behind_bytes)
+        extensions += _EXTENSION.pack(SHARED_TAG, len(shared)) + shared
     fixed = _MEMBER.pack(
         len(member.name), len(member.link_target), member.codec_id, member.mode, len(extensions), member.parts, member.kind, 0,
         member.mtime_ns, member.size_bytes, member.payload_bytes, member.digest,
@@ -184,9 +199,12 @@ def parse_member(data: bytes) -> Member:
         raise FormatError("a file record of a duplicate declares a payload of its own", section="4.5")
     if found.grouped and (kind_n != Kind.FILE or parts):
         raise FormatError("a file record in a group declares parts of its own", section="4.7")
+    if found.shared and (kind_n != Kind.FILE or found.duplicate or found.grouped or parts > 1):
+        raise FormatError("a file record that shares a payload is a duplicate, in a group, or has several parts", section="4.9")
     return Member(
         data[_MEMBER.size : link_at], _KINDS[kind_n], mode, mtime_ns, size_bytes, digest, codec_id, payload_bytes, parts,
         data[link_at:ext_at], found.photo, found.needs, found.duplicate, found.hard_link, found.grouped, found.birth_ns, found.attributes,
+        found.shared,
     )  # fmt: skip
 
 
@@ -200,6 +218,7 @@ class _Extensions:
     grouped: bool = False
     birth_ns: int | None = None
     attributes: Attributes = ()
+    shared: Shared | None = None
     needs: int = 0
 
 
@@ -231,6 +250,8 @@ def _parse_extensions(data: bytes, at: int) -> _Extensions:
             (found.birth_ns,) = _BIRTH.unpack_from(data, at)
         elif tag == ATTRIBUTES_TAG:
             found.attributes = _parse_attributes(data[at : at + length])
+        elif tag == SHARED_TAG and length == _SHARED.size:
+            found.shared = Shared(*_SHARED.unpack_from(data, at))
         elif tag & CRITICAL_TAG:
             found.needs = found.needs or tag
         at += length

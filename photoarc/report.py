@@ -83,6 +83,7 @@ def member_json(member: Member) -> dict[str, Any]:
         "codec": codec_name(member.codec_id) if member.kind is Kind.FILE else None,
         "lossy": member.lossy,
         "duplicate": member.duplicate,
+        "shared": member.shared is not None,
         "mtime_ns": member.mtime_ns,
         "mode": f"{member.mode:04o}",
         "blake3": member.digest.hex() if member.kind is Kind.FILE else None,
@@ -179,6 +180,7 @@ def pack_lines(done: PackSummary) -> list[str]:
             "    " + ", ".join(reasons),
         ]
     lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
+    lines += [f"  {count(done.alike, 'file')} like others but for a piece, which alone was stored"] if done.alike else []
     speed = f", {done.size_bytes / 1e6 / done.seconds:.1f} MB/s" if done.seconds > 0 else ""
     speed += f", {photos.pixels / 1e6 / done.seconds:.1f} MP/s" if photos.pixels and done.seconds > 0 else ""
     lines.append(

@@ -160,9 +160,10 @@ def _result(tag: bytes, findings: _Findings) -> Salvaged:
             findings.known[member.name] = "its parts do not have the length that its record promises"
         else:
             whole[member.name] = (member, [chunk.offset for chunk in chunks])  # of two with one name, the later one counts
-    stored = {member.digest for member, _ in whole.values() if not member.duplicate}
+    stored = {member.digest for member, _ in whole.values() if not member.duplicate and not member.shared}
+    stored |= {member.digest for member, _ in whole.values() if member.shared and member.shared.digest in stored}
     for name, (member, _) in list(whole.items()):
-        if member.duplicate and member.digest not in stored:
+        if (member.duplicate or member.shared) and member.digest not in stored:
             del whole[name]
             findings.known[name] = "its contents were stored with another file, which is damaged"
     ordered = sorted(whole.values(), key=lambda found: found[1][0])

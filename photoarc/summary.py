@@ -32,7 +32,7 @@ class Photographs:
 class PackSummary:
     """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
 
-    `duplicates` are stored as references to an identical file.
+    `duplicates` are stored as references to an identical file, of the `alike` only that is stored which differs from an earlier one.
     """
 
     archive: str
@@ -49,6 +49,7 @@ class PackSummary:
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
     duplicates: int
+    alike: int
 
 
 class Tally:
@@ -58,7 +59,7 @@ class Tally:
         self.progress = progress
         self.files_total = sum(file.kind is Kind.FILE for file in files)
         self.bytes_total = sum(file.size_bytes for file in files)
-        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = 0
+        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = self.alike = 0
         self.kinds: Counter[Kind] = Counter()
         self.codecs: dict[int, CodecTotal] = {}
         self.lossy = CodecTotal("", 0, 0, 0)
@@ -78,6 +79,7 @@ class Tally:
         self.kinds[member.kind] += 1
         self.size_bytes += member.size_bytes
         self.duplicates += member.duplicate
+        self.alike += member.shared is not None
         if member.kind is Kind.FILE:
             empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
@@ -123,5 +125,5 @@ class Tally:
             ),
             self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
             tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
-            self.duplicates,
+            self.duplicates, self.alike,
         )  # fmt: skip

@@ -44,7 +44,7 @@ LAYERS = [
     {"models"},
     {"entropy"},
     {"pictures"},
-    {"container", "salvage", "partial", "scan", "extract", "attributes"},
+    {"container", "likeness", "salvage", "partial", "scan", "extract", "attributes"},
     {"frames"},
     {"records"},
     {"names"},
