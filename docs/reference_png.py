@@ -22,6 +22,7 @@ LEVELS = {
     8: (32, 128, 258, 1024),
     9: (32, 258, 258, 4096),
 }
+FAST_LEVELS = {1: (4, 8, 4), 2: (5, 16, 8), 3: (6, 32, 32)}
 LENGTH_BASE = [*range(3, 11), *range(11, 19, 2), *range(19, 35, 4), *range(35, 67, 8), *range(67, 131, 16), *range(131, 258, 32), 258]
 LENGTH_EXTRA = [0] * 8 + [k for k in range(1, 6) for _ in range(4)] + [0]
 DISTANCE_EXTRA = [0] * 4 + [k for k in range(1, 14) for _ in range(2)]
@@ -103,6 +104,10 @@ def search(data: bytes, i: int, earlier: list[int], nice: int, chain: int) -> tu
 
 def tokens(data: bytes, level: int, memory: int, flags: int, exceptions: dict[int, Token]) -> list[Token]:
     """All tokens; `exceptions` by the position where they start."""
+    if flags & 64:
+        return tokens_without_search(data, bool(flags & 1), exceptions)
+    if level in FAST_LEVELS:
+        return fast_tokens(data, level, memory, exceptions)
     filtered_strategy, far, four, greedy = (flags & bit for bit in (1, 2, 16, 32))
     good, lazy, nice, chain = LEVELS[level]
     lazy = 0 if greedy else lazy
@@ -126,6 +131,36 @@ def tokens(data: bytes, level: int, memory: int, flags: int, exceptions: dict[in
         token = (length, distance) if length >= 3 and not gives_way else (1, 0)
         token = exceptions.get(p, token)
         state = int(token[0] == 1 and length >= 3 and gives_way and hurried)
+        out.append(token)
+        p += token[0]
+    assert p == len(data)
+    return out
+
+
+def fast_tokens(data: bytes, level: int, memory: int, exceptions: dict[int, Token]) -> list[Token]:
+    """All tokens at levels 1-3."""
+    longest_kept, nice, chain = FAST_LEVELS[level]
+    keys, places = hashes(data, memory, four=False), defaultdict[int, list[int]](list)
+    out: list[Token] = []
+    p = 0
+    while p < len(data):
+        match, _ = search(data, p, places[keys[p]], nice, chain)
+        length, distance = exceptions.get(p, match if match[0] else (1, 0))
+        out.append((length, distance))
+        for i in range(p, p + (length if length <= longest_kept else 1)):
+            places[keys[i]].append(i)
+        p += length
+    assert p == len(data)
+    return out
+
+
+def tokens_without_search(data: bytes, runs: bool, exceptions: dict[int, Token]) -> list[Token]:
+    """All tokens with the strategy Z_RLE, where runs are matches, or Z_HUFFMAN_ONLY."""
+    out: list[Token] = []
+    p = 0
+    while p < len(data):
+        length = common(data, p, p - 1) if runs and p else 0
+        token = exceptions.get(p, (length, 1) if length >= 3 else (1, 0))
         out.append(token)
         p += token[0]
     assert p == len(data)

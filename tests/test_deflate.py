@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoarc.codecs import deflate, long_matches, matches, retrace
+from photoarc.codecs import deflate, fast_matches, long_matches, matches, retrace
 from photoarc.codecs.matches import Parameters
 from photoarc.codecs.retrace import Exceptions
 from photoarc.errors import PayloadError
@@ -80,40 +80,84 @@ def test_any_bytes_parse_or_are_refused(noise, at, mask):
             continue
 
 
-FLEVEL = {1: 0, 4: 1, 5: 1, 6: 2, 7: 3, 8: 3, 9: 3}  # as zlib writes it
-
-
-@pytest.mark.parametrize("data", [*SAMPLES.values(), DOTS], ids=[*SAMPLES, "dots"])
-@pytest.mark.parametrize("level", [1, 4, 5, 6, 7, 8, 9])
-def test_every_stream_is_retraced(data, level):
-    raw, stream = np.frombuffer(data, np.uint8), deflate.parse(deflated(data, level))
-    try:
-        parameters, exceptions = retrace.differences(raw, stream, FLEVEL[level])
-    except PayloadError:
-        assert level == 1  # zlib's fast levels
-        return
-    assert level == 1 or len(exceptions.positions) <= len(stream.lengths) // 1000  # a lower level may explain the middle as well
+def retraced(data, level, strategy=zlib.Z_DEFAULT_STRATEGY, memory=8):
+    """Parameters and the share of exceptions that bring all tokens back."""
+    made = zlib.compressobj(level, zlib.DEFLATED, 15, memory, strategy)
+    packed = made.compress(data) + made.flush()
+    raw, stream = np.frombuffer(data, np.uint8), deflate.parse(packed[2:-4])
+    parameters, exceptions = retrace.differences(raw, stream, packed[1] >> 6)
     lengths, distances = retrace.replay(raw, parameters, exceptions)
     assert np.array_equal(lengths, stream.lengths)
     assert np.array_equal(distances, stream.distances)
+    return parameters, len(exceptions.positions) / len(stream.lengths)
 
 
+@pytest.mark.parametrize("data", [*SAMPLES.values(), DOTS], ids=[*SAMPLES, "dots"])
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_every_stream_is_retraced(data, level):
+    assert retraced(data, level)[1] <= 0.001  # another level may explain the middle as well
+
+
+@pytest.mark.parametrize("data", [*SAMPLES.values(), DOTS], ids=[*SAMPLES, "dots"])
+@pytest.mark.parametrize("strategy", [zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE])
+def test_streams_without_a_search_are_retraced(data, strategy):
+    parameters, share = retraced(data, 6, strategy)
+    assert parameters.strategy in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)
+    assert share == 0
+
+
+@pytest.mark.parametrize("memory", [5, 8, 9])
+@pytest.mark.parametrize(("level", "strategy"), [(1, zlib.Z_DEFAULT_STRATEGY), (2, zlib.Z_FILTERED), (3, zlib.Z_DEFAULT_STRATEGY)])
+def test_fast_levels_are_recognized(level, strategy, memory):
+    assert retraced(PHOTO + TEXT + PHOTO, level, strategy, memory) == (Parameters(level, memory), 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400), st.integers(0, 255)), min_size=1, max_size=60), st.integers(1, 3))
+def test_fast_streams_of_repetitive_data_have_no_exceptions(pieces, level):
+    """Copies from 1..40 pieces before and further back: long matches, positions inside of which are in no chain."""
+    data = bytearray(b"0123456789")
+    for distance, length, byte in pieces:
+        start = max(len(data) - distance * 7, 0)
+        data += (data[start:] * length)[:length] + bytes([byte])
+    made = deflate.parse(deflated(bytes(data), level))
+    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(level))
+    assert found[0].tolist() == made.lengths.tolist()
+    assert found[1].tolist() == made.distances.tolist()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data(), st.sampled_from([Parameters(1), Parameters(3), Parameters(6, strategy=zlib.Z_RLE)]))
+def test_tokens_that_differ_become_exceptions(choices, parameters):
+    """Matches of zlib's that were taken apart by whoever wrote the stream."""
+    data = np.frombuffer(TEXT[:9000] + bytes(600) + PHOTO[:9000], np.uint8)
+    tokens = [*zip(*(column.tolist() for column in retrace.replay(data, parameters)), strict=True)]
+    for at in choices.draw(st.lists(st.integers(0, len(tokens) - 1), min_size=1, max_size=9)):
+        length, _ = tokens[at]
+        tokens[at : at + 1] = [(1, 0)] * length
+    lengths, distances = (np.array(column, np.uint16) for column in zip(*tokens, strict=True))
+    stream = deflate.Stream((deflate.Block(deflate.DYNAMIC, len(tokens)),), lengths, distances)
+    found, exceptions = retrace.differences(data, stream, 0)
+    assert len(exceptions.positions) <= len(tokens) // 10
+    again = retrace.replay(data, found, exceptions)
+    assert np.array_equal(again[0], lengths)
+    assert np.array_equal(again[1], distances)
+
+
+@pytest.mark.parametrize("level", [1, 3, 6])
 @pytest.mark.parametrize("stretch", [40_000, 1 << 20])
-def test_stretches_do_not_matter_for_the_result(monkeypatch, stretch):
+def test_stretches_do_not_matter_for_the_result(monkeypatch, stretch, level):
     monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch)
-    data = PHOTO + TEXT[:20_000] + PHOTO[::-1]
-    raw, stream = np.frombuffer(data, np.uint8), deflate.parse(deflated(data))
-    parameters, exceptions = retrace.differences(raw, stream, 2)
-    assert parameters == Parameters(6)
-    assert not len(exceptions.positions)
-    assert np.array_equal(retrace.replay(raw, parameters, exceptions)[0], stream.lengths)
+    monkeypatch.setattr(fast_matches, "_STRETCH_BYTES", stretch)
+    assert retraced(PHOTO + TEXT[:20_000] + bytes(45_000) + PHOTO[::-1], level) == (Parameters(level), 0)
 
 
 def test_exceptions_that_do_not_fit_are_refused():
     raw = np.frombuffer(PHOTO, np.uint8)
     wrong = Exceptions(np.array([0]), np.array([60_000], np.uint16), np.array([1], np.uint16))
-    with pytest.raises(PayloadError, match="do not fit"):
-        retrace.replay(raw, Parameters(6), wrong)
+    for parameters in (Parameters(1), Parameters(6), Parameters(6, strategy=zlib.Z_RLE)):
+        with pytest.raises(PayloadError, match="do not fit"):
+            retrace.replay(raw, parameters, wrong)
 
 
 def test_what_takes_too_long_is_refused(monkeypatch):

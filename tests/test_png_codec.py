@@ -76,6 +76,11 @@ FILES = {
     "rgb": png_file(PHOTO, 2),
     "level 9, memory 9, one chunk": png_file(PHOTO, 2, 9, 9, 1 << 20),
     "level 4, filtered": png_file(PHOTO, 2, 4, strategy=zlib.Z_FILTERED),
+    "level 1": png_file(PHOTO, 2, 1),
+    "level 2, memory 9": png_file(PHOTO, 2, 2, 9),
+    "level 3, filtered": png_file(PHOTO, 2, 3, strategy=zlib.Z_FILTERED),
+    "runs": png_file(PHOTO & 0xF0, 2, 1, strategy=zlib.Z_RLE),
+    "Huffman codes only": png_file(PHOTO, 2, 1, strategy=zlib.Z_HUFFMAN_ONLY),
     "grey": png_file(PHOTO[:, :, :1], 0),
     "grey and alpha": png_file(PHOTO[:, :, :2], 4),
     "alpha": png_file(ALPHA, 6),
@@ -147,7 +152,10 @@ SMALL = pictures.png(pictures.photo(64, 48), compress_level=6)
 PAYLOAD = png.encode(SMALL)
 
 
-DAMAGED = {name: (data, png.encode(data)) for name, data in (("rgb", SMALL), *((k, FILES[k]) for k in ("tiles", "16 bits, grey")))}
+DAMAGED = {
+    name: (data, png.encode(data))
+    for name, data in (("rgb", SMALL), *((k, FILES[k]) for k in ("tiles", "16 bits, grey", "level 1", "runs")))
+}
 
 
 @pytest.mark.parametrize(("data", "payload"), DAMAGED.values(), ids=DAMAGED)
@@ -179,18 +187,26 @@ def test_a_damaged_description_is_refused(at, noise):
         return
 
 
-def test_zlib_is_asked_first_and_can_be_done_without(monkeypatch):
-    rows = b"".join(b"\0" + row.tobytes() for row in pictures.photo(90, 70, noise=0))
-    head = pictures.chunk(b"IHDR", struct.pack(">IIBBBBB", 90, 70, 8, 2, 0, 0, 0))
-    data = b"\x89PNG\r\n\x1a\n" + head + pictures.chunk(b"IDAT", zlib.compress(rows, 9)) + pictures.chunk(b"IEND", b"")
+@pytest.mark.parametrize(
+    "asked", [(9, 8, 0), (6, 9, 1), (3, 8, 0), (2, 9, 0), (1, 8, 0), (1, 8, zlib.Z_HUFFMAN_ONLY), (1, 8, zlib.Z_RLE)], ids=str
+)
+def test_zlib_is_asked_first_and_can_be_done_without(asked, monkeypatch):
+    level, memory, strategy = asked
+    data = png_file(pictures.photo(90, 70, noise=0) & 0xF0, 2, level, memory, strategy=strategy)
     payload = png.encode(data)
-    assert png._HEAD.unpack_from(payload)[5:8] == (9, 8, 0)
+    assert png._HEAD.unpack_from(payload)[5:8] == asked
     with monkeypatch.context() as patch:
         patch.setattr(retrace, "replay", None)  # would fail if it were called
         assert png.decode(payload, len(data)) == data
     with monkeypatch.context() as patch:
         patch.setattr(zlib_settings, "deflated", lambda *_: b"of another zlib")
         assert png.decode(payload, len(data)) == data
+
+
+@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE])
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_who_wrote_it_does_not_matter_for_the_size(level, strategy):
+    assert len(png.encode(png_file(PHOTO, 2, level, strategy=strategy))) < len(png.encode(GOOD)) + 100
 
 
 @pytest.mark.parametrize("how", [Parameters(6, four=True, greedy=True), Parameters(7, four=True), Parameters(9, far=True)], ids=str)
@@ -213,7 +229,7 @@ def test_what_another_zlib_writes_has_no_exceptions(how):
 
 def test_settings_of_zlib_are_found():
     raw = np.frombuffer(pictures.photo(120, 90).tobytes(), np.uint8)
-    for asked in ((6, 8, 0), (9, 9, 1), (1, 8, 0)):
+    for asked in ((6, 8, 0), (9, 9, 1), (1, 8, zlib.Z_RLE), (1, 8, zlib.Z_HUFFMAN_ONLY), (1, 8, 0)):
         packer = zlib.compressobj(asked[0], zlib.DEFLATED, 15, *asked[1:])
         stream = packer.compress(raw.tobytes()) + packer.flush()
         found = zlib_settings.find(raw, stream[2:-4], stream[1] >> 6, len(stream))

@@ -16,7 +16,7 @@ from test_png_codec import ALPHA, DEEP, PHOTO, TILES, png_file
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_png as reference
 
-from photoarc.codecs import deflate, huffman, long_matches, png, png_rows, retrace
+from photoarc.codecs import deflate, fast_matches, huffman, long_matches, png, png_rows, retrace
 from photoarc.codecs.matches import Parameters
 
 FILES = {
@@ -31,6 +31,11 @@ FILES = {
     "level 8": png_file(PHOTO[:30], 2, 8),
     "fixed codes": png_file(PHOTO[:50], 2, strategy=zlib.Z_FIXED),
     "16 bits": png_file(DEEP[:40], 2, depth=16),
+    "level 1": png_file(PHOTO[:50], 2, 1),
+    "level 2, filtered, memory 9": png_file(PHOTO[:50], 2, 2, 9, strategy=zlib.Z_FILTERED),
+    "level 3": png_file(PHOTO[:50], 2, 3),
+    "runs": png_file(PHOTO[:50] & 0xF0, 2, 1, strategy=zlib.Z_RLE),
+    "Huffman codes only": png_file(PHOTO[:50], 2, 6, strategy=zlib.Z_HUFFMAN_ONLY),
     "samples by LZMA": png_file(TILES, 3, 4),
 }
 
@@ -73,8 +78,8 @@ def test_tokens(level: int, greedy: bool, four: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr(long_matches, "_MOST_WORDS", 1 << 30)
     rng = random.Random(level)
     data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 3_000))  # the window is 32,768
-    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.random() < 0.5, rng.random() < 0.5, four, greedy)
-    flags = parameters.filtered | parameters.far << 1 | four << 4 | greedy << 5
+    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.randrange(2), rng.random() < 0.5, four, greedy)
+    flags = parameters.strategy | parameters.far << 1 | four << 4 | greedy << 5
     expected = reference.tokens(data, parameters.level, parameters.memory, flags, {})
     for stretch_bytes in (1 << 20, 5000):
         monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
@@ -82,9 +87,30 @@ def test_tokens(level: int, greedy: bool, four: bool, monkeypatch: pytest.Monkey
         assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
 
 
-def test_the_end_of_the_window() -> None:
+@pytest.mark.parametrize(("level", "strategy"), [(1, 0), (2, 1), (3, 0), (6, zlib.Z_HUFFMAN_ONLY), (6, zlib.Z_RLE)])
+@pytest.mark.parametrize("seed", range(4))
+def test_tokens_and_exceptions(level: int, strategy: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fast levels and strategies. Exceptions of any kind, some of them where no token starts."""
+    rng = random.Random(seed)
+    data = repetitive(rng, 45_000) + bytes(rng.choices(b"abc", k=3000))
+    parameters = Parameters(level, rng.choice((1, 5, 8, 9)), strategy)
+    where = sorted(rng.sample(range(len(data) - 300), 200 * (seed % 2)))
+    wrong = [rng.choice(((1, 0), (3, 7), (rng.randrange(4, 259), rng.randrange(1, 32769)))) for _ in where]
+    lengths, distances = np.array([*wrong, (0, 0)], np.uint16)[:-1].T
+    exceptions = retrace.Exceptions(np.array(where, np.int64), lengths, distances)
+    flags = strategy & 1 | strategy >> 1 << 6
+    expected = reference.tokens(data, level, parameters.memory, flags, dict(zip(where, wrong, strict=True)))
+    for stretch_bytes in (1 << 20, 5000):
+        monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
+        monkeypatch.setattr(fast_matches, "_STRETCH_BYTES", stretch_bytes)
+        found = retrace.replay(np.frombuffer(data, np.uint8), parameters, exceptions)
+        assert list(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("level", [3, 6])
+def test_the_end_of_the_window(level: int) -> None:
     """Strings that come again at each distance around the limit, as nearest candidates and as second ones."""
-    rng = random.Random(1)
+    rng = random.Random(4)
     data = bytearray(rng.choices(range(16), k=36_000))  # their hashes are none of those of the marks
     for second in (False, True):
         for k in range(8):
@@ -94,9 +120,9 @@ def test_the_end_of_the_window() -> None:
                 data[where : where + 6] = mark
             if second:
                 data[at + 300 : at + 304] = mark[:4]
-    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(6, 9))
+    found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(level, 9))
     tokens = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
-    assert tokens == reference.tokens(bytes(data), 6, 9, 0, {})
+    assert tokens == reference.tokens(bytes(data), level, 9, 0, {})
     assert [distance for _, distance in tokens if distance > 32_495] == [*range(32_502, 32_507), *range(32_502, 32_506)]
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from photoarc.codecs.long_matches import MAX_DISTANCE, Classes, Ladder, Positions
 
+Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE = 1, 2, 3
 TOO_FAR = 4096  # a match of three bytes further back is not taken
 # level: (good, lazy, nice, chain)
 LEVELS = {
@@ -27,6 +28,8 @@ LEVELS = {
     8: (32, 128, 258, 1024),
     9: (32, 258, 258, 4096),
 }
+# level: (longest match of which all positions are candidates, nice, chain)
+FAST_LEVELS = {1: (4, 8, 4), 2: (5, 16, 8), 3: (6, 32, 32)}
 # One more sort for each length makes searches one by one rarer. From 16 bytes on, this many positions may be sorted for a byte of data:
 # in flat graphics nearly all have company and four more lengths take that, in photographs hardly any and it does for all lengths.
 _LEAST_LONG, _SORTED_A_BYTE = 16, 4
@@ -34,17 +37,23 @@ _LEAST_LONG, _SORTED_A_BYTE = 16, 4
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Of zlib: level 4..9, memory level 1..9, strategy 1 (filtered) or 0; `far`: built without a limit for matches of three bytes.
+    """Of zlib: level 1..9, memory level 1..9, strategy 0..3 as zlib.h numbers them.
 
-    zlib-ng: `far` at level 9; `four`: hashes of four bytes at levels 5 to 8; `greedy`: no match gives way, at levels 5 and 6.
+    `far`: built without a limit for matches of three bytes. zlib-ng: `far` at level 9; `four`: hashes of four bytes at levels 5 to 8;
+    `greedy`: no match gives way, at levels 5 and 6.
     """
 
     level: int
     memory: int = 8
-    filtered: bool = False
+    strategy: int = 0
     far: bool = False
     four: bool = False
     greedy: bool = False
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it is deflate_fast: photoarc.codecs.fast_matches."""
+        return self.level in FAST_LEVELS and self.strategy in (0, Z_FILTERED)
 
 
 class Search:
@@ -58,9 +67,9 @@ class Search:
         _, _, nice, chain = LEVELS[parameters.level]
         self._start, more = start, min(stop + 1, len(data))  # whether a match gives way depends on the next position
         self.count = stop - start
-        hashes = _hash_of_four(data) if parameters.four else _hash(data, parameters.memory)
+        hashes = _hash_of_four(data) if parameters.four else hash_of_three(data, parameters.memory)
         self._floors = _floors(hashes, chain, (start, more))
-        found, self.long, shared = _nearest(data, nice, self._floors)
+        found, self.long, shared = nearest(data, nice, self._floors)
         self.length, self.distance = (found[:, start:more] >> 16).astype(np.uint16), found[:, start:more].astype(np.uint16)
         self._ladder = Ladder(data, self.long, nice, shared)
         self._known: dict[tuple[int, int], tuple[int, int]] = {}
@@ -86,7 +95,7 @@ class Predictions:
         if parameters.greedy:
             self._lazy = 0
         length, distance = search.length.copy(), search.distance
-        length[length <= 5 if parameters.filtered else (length == 3) & (distance > TOO_FAR) & (not parameters.far)] = 0
+        length[length <= 5 if parameters.strategy == Z_FILTERED else (length == 3) & (distance > TOO_FAR) & (not parameters.far)] = 0
         if parameters.four:
             length[length == 3] = 0
         following = np.zeros_like(length)
@@ -136,7 +145,7 @@ def _floors(hashes: NDArray[np.uint16], chain: int, inside: tuple[int, int]) -> 
     return floors
 
 
-def _hash(data: NDArray[np.uint8], memory: int) -> NDArray[np.uint16]:
+def hash_of_three(data: NDArray[np.uint8], memory: int) -> NDArray[np.uint16]:
     """Of the three bytes at each position; zeros follow the data."""
     bits = memory + 7
     shift = (bits + 2) // 3
@@ -150,7 +159,7 @@ def _hash_of_four(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
     return (words.astype(np.uint32) * np.uint32(2654435761) >> np.uint32(16)).astype(np.uint16)
 
 
-def _nearest(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDArray[np.uint32], int, tuple[Positions, NDArray[np.uint64]]]:
+def nearest(data: NDArray[np.uint8], nice: int, floors: Positions) -> tuple[NDArray[np.uint32], int, tuple[Positions, NDArray[np.uint64]]]:
     """(2, n) length << 16 | distance of the longest match, 0 for none; the length up to which they are right; who has matches of it."""
     found = np.zeros((2, len(data)), np.uint32)
     wide = data.astype(np.uint64)

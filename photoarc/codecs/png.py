@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from photoarc.codecs import deflate, png_rows, raw_lzma, recipe, samples
 from photoarc.codecs.deflate import Block
-from photoarc.codecs.matches import LEVELS, Parameters
+from photoarc.codecs.matches import Parameters
 from photoarc.codecs.recipe import Recipe
 from photoarc.codecs.retrace import Exceptions
 from photoarc.codecs.samples import Samples
@@ -35,9 +35,9 @@ _FLAT = 8  # what deflates to less than an eighth is worth a try of LZMA on the 
 _PALETTE = 3  # colour types and their depths: W3C PNG section 11.2.2
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), _PALETTE: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
-# version, level, memory level, flags (1 filtered, 2 far, 4 samples of two bytes, 8 LZMA of the samples, 16 four, 32 greedy), channels,
-# zlib's own level, memory level, strategy (0, 0, 0: not known), CRC-32 of the zlib stream, width, height, bytes of the description,
-# in the payload
+# version, level, memory level, flags (1 and 64 the strategy, 2 far, 4 samples of two bytes, 8 LZMA of the samples, 16 four, 32 greedy),
+# channels, zlib's own level, memory level, strategy (0, 0, 0: not known), CRC-32 of the zlib stream, width, height, bytes of the
+# description, in the payload
 _HEAD = Struct("<BBBBBBBBIIIII")
 _CHUNK = Struct(">I4s")
 _COUNTS = Struct("<IIIII")  # bytes before and behind IDAT, numbers of IDAT chunks, blocks, exceptions
@@ -118,9 +118,8 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
     by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
     how = made.parameters
-    flags = (
-        how.filtered | how.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3 | how.four << 4 | how.greedy << 5
-    )
+    flags = how.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3 | how.four << 4 | how.greedy << 5
+    flags |= how.strategy & 1 | how.strategy >> 1 << 6
     description = _describe(frame, filters, made)
     packed = raw_lzma.compress(description)
     head = _HEAD.pack(
@@ -151,7 +150,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.uint8]]:
     """What stands around the zlib stream, its recipe and its data. Raises PayloadError, and what NumPy and struct raise."""
     version, level, memory, flags, channels, *settings, crc, width, height, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
-    if version != _VERSION or level not in LEVELS or not 1 <= memory <= 9 or flags > 63 or channels not in CHANNELS.values():
+    if version != _VERSION or not 1 <= level <= 9 or not 1 <= memory <= 9 or flags > 127 or channels not in CHANNELS.values():
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     shape = _Shape(height, width, channels, 1 + (flags >> 2 & 1))
     if shape.raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + shape.raw_bytes:
@@ -159,7 +158,7 @@ def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.u
     pixels_at = _HEAD.size + packed_bytes
     description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
     frame, filters, header, blocks, exceptions = _understand(description, height)
-    parameters = Parameters(level, memory, *(bool(flags & bit) for bit in (1, 2, 16, 32)))
+    parameters = Parameters(level, memory, flags & 1 | flags >> 6 << 1, *(bool(flags & bit) for bit in (2, 16, 32)))
     if flags & 8:
         pixels = np.frombuffer(raw_lzma.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
     else:

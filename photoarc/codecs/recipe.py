@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from photoarc.codecs import deflate, retrace, zlib_settings
 from photoarc.codecs.deflate import Block, Writer
-from photoarc.codecs.matches import LEVELS, Parameters
+from photoarc.codecs.matches import Parameters
 from photoarc.codecs.retrace import NO_EXCEPTIONS, Exceptions, Lengths
 from photoarc.errors import PayloadCorrupt, PayloadError
 
@@ -49,8 +49,8 @@ def find(data: Data, stream: bytes) -> Recipe:
         before, settings = settings, zlib_settings.find(data, made, flevel, enough_bytes)
         if settings == before:
             break
-        parameters = Parameters(settings[0], settings[1], bool(settings[2]))
-        if parameters.level in LEVELS and (blocks := _foreseen_blocks(data, made, parameters)):
+        parameters = Parameters(*settings)
+        if settings != zlib_settings.UNKNOWN and (blocks := _foreseen_blocks(data, made, parameters)):
             return Recipe(header, crc, settings, parameters, blocks, NO_EXCEPTIONS)
     if settings == zlib_settings.UNKNOWN and (guess := _guess(data, made, flevel)) and (blocks := _foreseen_blocks(data, made, guess)):
         return Recipe(header, crc, settings, guess, blocks, NO_EXCEPTIONS)

@@ -15,17 +15,20 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from photoarc.codecs import fast_matches
 from photoarc.codecs.deflate import Stream
 from photoarc.codecs.long_matches import MAX_MATCH, WINDOW
-from photoarc.codecs.matches import Parameters, Predictions, Search
+from photoarc.codecs.matches import Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE, Parameters, Predictions, Search
+from photoarc.codecs.runs import Runs
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 _STRETCH_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
 _LEVELS = {3: (9, 8, 7, 6, 5, 4), 2: (6, 7, 8, 9, 5, 4), 1: (5, 4, 6, 7, 8, 9), 0: (6, 9, 8, 7, 5, 4)}  # what to try, by FLEVEL (RFC 1950)
-_OLD = [Parameters(6, filtered=filtered, far=far) for filtered in (False, True) for far in (False, True)]
-_NEW = [Parameters(6, four=True, greedy=True), Parameters(6, four=True), Parameters(6, four=True, filtered=True)]
+_FAST: dict[int, tuple[int, ...]] = {3: (), 2: (), 1: (3, 2), 0: (1, 3, 2)}
+_OLD = [Parameters(6, strategy=strategy, far=far) for strategy in (0, Z_FILTERED) for far in (False, True)]
+_NEW = [Parameters(6, four=True, greedy=True), Parameters(6, four=True), Parameters(6, four=True, strategy=Z_FILTERED)]
 _CLOSE = 4  # a family with this many times as many exceptions at its usual level is not the one
 _ASK = 1 << 60
 
@@ -59,7 +62,7 @@ NO_EXCEPTIONS = Exceptions(np.empty(0, np.int64), np.empty(0, np.uint16), np.emp
 class _Stretch:
     start: int
     stop: int
-    predictions: Predictions
+    predictions: Predictions | Runs
 
 
 def _search(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> Search:
@@ -67,10 +70,17 @@ def _search(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: i
     return Search(data[first : stop + MAX_MATCH + 8], parameters, start - first, stop - first)
 
 
+def _predictions(data: NDArray[np.uint8], parameters: Parameters, start: int, stop: int) -> Predictions | Runs:
+    if parameters.strategy in (Z_HUFFMAN_ONLY, Z_RLE):
+        first = max(start - 1, 0)
+        return Runs(data[first : stop + MAX_MATCH], parameters, start - first, stop - first)
+    return Predictions(_search(data, parameters, start, stop), parameters)
+
+
 def _stretches(data: NDArray[np.uint8], parameters: Parameters) -> Iterator[_Stretch]:
     for start in range(0, len(data), _STRETCH_BYTES):
         stop = min(start + _STRETCH_BYTES, len(data))
-        yield _Stretch(start, stop, Predictions(_search(data, parameters, start, stop), parameters))
+        yield _Stretch(start, stop, _predictions(data, parameters, start, stop))
 
 
 def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, Exceptions]:
@@ -80,6 +90,12 @@ def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[P
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
     parameters, _ = guess(data, stream, flevel)
+    if parameters.is_fast:
+        numbers = fast_matches.unexplained(data, parameters, (starts, stream.lengths, stream.distances), 0, len(data))
+        exceptions = Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])
+        if not all(map(np.array_equal, replay(data, parameters, exceptions), (stream.lengths, stream.distances))):
+            raise PayloadError("the tokens do not come back")
+        return parameters, exceptions
     wrong = []
     at = at_state = state = 0
     for stretch in _stretches(data, parameters):
@@ -109,25 +125,35 @@ def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Paramet
     stop = min(start + _TRIAL_BYTES, end)
     tokens = slice(first, int(np.searchsorted(starts, stop)))
 
+    def unexplained(predictions: Predictions | Runs) -> int:
+        stretch = _Stretch(start, stop, predictions)
+        return len(_unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], 0)[0])
+
     def best_of(level: int, writers: list[Parameters]) -> tuple[int, Parameters]:
         """Of writers that hash alike."""
         trials = [replace(writer, level=level, memory=memory) for writer in writers]
         search = _search(data, trials[0], start, stop)
-        stretches = (_Stretch(start, stop, Predictions(search, parameters)) for parameters in trials)
-        wrong = [
-            len(_unexplained(stretch, starts[tokens], stream.lengths[tokens], stream.distances[tokens], 0)[0]) for stretch in stretches
-        ]
-        return min(zip(wrong, trials, strict=True), key=itemgetter(0))
+        return min(((unexplained(Predictions(search, trial)), trial) for trial in trials), key=itemgetter(0))
 
-    usual, *others = _LEVELS[flevel]
-    families = [best_of(usual, _OLD)]
-    if families[0][0]:
-        families = sorted([*families, best_of(usual, _NEW)], key=itemgetter(0))
-    least, best = families[0]
-    for wrong, writer in families:
-        for level in others:
-            if least and wrong < _CLOSE * families[0][0] and (found := best_of(level, [writer]))[0] < least:
-                least, best = found
+    tried: list[tuple[int, Parameters]] = []
+    if (farthest := int(stream.distances.max())) <= 1:
+        runs = Parameters(6, memory, Z_RLE if farthest else Z_HUFFMAN_ONLY)
+        tried.append((unexplained(_predictions(data, runs, start, stop)), runs))
+    for level in _FAST[flevel]:
+        fast = Parameters(level, memory)
+        if all(wrong for wrong, _ in tried):
+            tried.append((len(fast_matches.unexplained(data, fast, (starts, stream.lengths, stream.distances), start, stop)), fast))
+    if all(wrong for wrong, _ in tried):
+        usual, *others = _LEVELS[flevel]
+        families = [best_of(usual, _OLD)]
+        if families[0][0]:
+            families = sorted([*families, best_of(usual, _NEW)], key=itemgetter(0))
+        tried.append(families[0])
+        for wrong, writer in families:
+            for level in others:
+                if min(tried, key=itemgetter(0))[0] and wrong < _CLOSE * families[0][0]:
+                    tried.append(best_of(level, [writer]))
+    least, best = min(tried, key=itemgetter(0))
     share = least / max(tokens.stop - tokens.start, 1)
     if share > _MOST_WRONG:
         raise PayloadError("the stream is not zlib's")
@@ -154,6 +180,8 @@ def _unexplained(
 
 def replay(data: NDArray[np.uint8], parameters: Parameters, exceptions: Exceptions = NO_EXCEPTIONS) -> tuple[Lengths, Lengths]:
     """Lengths and distances of all tokens. Raises PayloadError if the exceptions do not fit the data."""
+    if parameters.is_fast:
+        return fast_matches.replay(data, parameters, (exceptions.positions, exceptions.lengths, exceptions.distances))
     at, state, parts = 0, 0, []
     for stretch in _stretches(data, parameters):
         at, state, *tokens = _walk(stretch, exceptions.between(stretch.start, stretch.stop), at, state)

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 UNKNOWN = (0, 0, 0)
 _PIECE_BYTES = 1 << 14  # of the data
 _LEVELS = {3: (9, 8, 7), 2: (6,), 1: (5, 4, 3, 2), 0: (1,)}  # by the two bits of the header that tell the level (RFC 1950, FLEVEL)
-_MEMORY, _STRATEGIES = (8, 9), (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
+_MEMORY, _SEARCHING = (8, 9), (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
+_STRATEGIES = {3: _SEARCHING, 2: _SEARCHING, 1: _SEARCHING, 0: (*_SEARCHING, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY)}
 
 
 def find(data: NDArray[np.uint8], made: bytes, flevel: int, enough_bytes: int) -> tuple[int, int, int]:
     """(level, memory level, strategy) that make the first bytes of the DEFLATE stream `made` of the data, or UNKNOWN."""
-    for settings in product(_LEVELS[flevel], _MEMORY, _STRATEGIES):
+    for settings in product(_LEVELS[flevel], _MEMORY, _STRATEGIES[flevel]):
         at = 0
         for piece in _pieces(data, *settings):
             if made[at : at + len(piece)] != piece:
