@@ -19,7 +19,7 @@ from photoarc.codecs.long_matches import MAX_DISTANCE, MAX_MATCH, WINDOW, Positi
 from photoarc.codecs.matches import FAST_LEVELS, Parameters, hash_of_three, nearest
 from photoarc.errors import PayloadCorrupt, PayloadError
 
-_STRETCH_BYTES = 1 << 18  # of which each takes a hundred bytes in lists
+_STRETCH_BYTES = 1 << 18  # of which each takes 200 bytes in lists
 Lengths = NDArray[np.uint16]
 Token = tuple[int, int]  # length and distance
 Known = tuple[Positions, Lengths, Lengths]  # (n,) each: where tokens start, ascending, their lengths and distances
@@ -36,14 +36,17 @@ class FastSearch:
         self._kept, self._nice, self._chain = FAST_LEVELS[parameters.level]
         self._end, self._stop, self._bytes = len(data), stop, data.tobytes()
         hashes = hash_of_three(data, parameters.memory)
-        before, self._last = _chains(hashes, self._chain)
+        before, last = _chains(hashes, self._chain)
         index = np.arange(len(data))
         floors = np.full((2, len(data)), len(data))  # of the candidates within reach, if many are skipped, and if none is
-        sure = np.maximum(np.maximum(self._last, 1), index - np.where(before == index - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1))
+        sure = np.maximum(np.maximum(last, 1), index - np.where(before == index - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1))
         floors[:, start:stop] = np.maximum(index - MAX_DISTANCE, 1)[start:stop], sure[start:stop]
         found, self._long, _ = nearest(data, self._nice, floors)
-        self._length, self._distance = (found >> 16).astype(np.int64), (found & 0xFFFF).astype(np.int64)
-        self._hashes, self._before = hashes.tolist(), before.tolist()
+        length = found >> 16
+        self._may_match, is_sure = length[0] > 0, (length[0] == length[1]) & (length[0] < self._long)  # unless the candidate is skipped
+        self._most, self._length, self._sure = length[0].tolist(), length[1].tolist(), np.where(is_sure, length[1], 0).tolist()
+        self._distance = (found[1] & 0xFFFF).tolist()
+        self._hashes, self._before, self._last = hashes.tolist(), before.tolist(), last.tolist()
         self._is_skipped = bytearray(len(data))
         self._skipped_of: dict[int, list[int]] = {}  # by hash
         self._skip(skipped)
@@ -58,13 +61,11 @@ class FastSearch:
 
         `known`: tokens by where they start; others are as predicted or, with `complete`, literals.
         """
-        stops = self._length[0] > 0
+        stops = self._may_match.copy()
         stops[list(known)] = True
         here = np.where(stops, np.arange(self._end), self._end)
         following = [*np.minimum.accumulate(here[::-1])[::-1].tolist(), self._end]
-        is_sure = (self._length[0] == self._length[1]) & (self._length[0] < self._long)  # unless the candidate is skipped
-        lengths, distances = np.where(is_sure, self._length[1], 0).tolist(), self._distance[1].tolist()
-        is_skipped = self._is_skipped
+        lengths, distances, is_skipped = self._sure, self._distance, self._is_skipped
         matches: dict[int, Token] = {}
         wrong: list[int] = []
         behind = at
@@ -96,14 +97,14 @@ class FastSearch:
 
     def _longest(self, at: int) -> Token:
         """What zlib finds at a position."""
-        length, distance = int(self._length[1, at]), int(self._distance[1, at])
+        length, distance = self._length[at], self._distance[at]
         is_skipped = length and self._is_skipped[at - distance]
         is_at_limit = at >= MAX_DISTANCE and self._hashes[at - MAX_DISTANCE] == self._hashes[at]  # where only a first candidate may be
         if is_skipped or is_at_limit or self._long <= length < self._nice:
             return self._walk(at, self._before[at], self._chain, 2, 0)
         if length == self._nice:
             return self._common(at - distance, at), distance
-        last, skipped = int(self._last[at]), self._skipped_of.get(self._hashes[at])
+        last, skipped = self._last[at], self._skipped_of.get(self._hashes[at])
         if last and skipped:  # as many more are within reach as are skipped up to the last that is
             left = len(skipped) - bisect_left(skipped, last)
             return self._walk(at, self._before[last], left, max(length, 2), distance)
@@ -111,18 +112,19 @@ class FastSearch:
 
     def _walk(self, at: int, candidate: int, left: int, length: int, distance: int) -> Token:
         """Token at a position with the longer of the match given and of the next `left` candidates."""
-        before, is_skipped, enough = self._before, self._is_skipped, min(self._nice, self._end - at)
+        before, is_skipped, data, most = self._before, self._is_skipped, self._bytes, self._most[at]
+        enough, longer = most if most < self._long else min(self._nice, self._end - at), data[at : at + length + 1]
         farthest = at - MAX_DISTANCE + (left < self._chain)  # the first candidate may be a byte further away
         while left:
             if is_skipped[candidate]:
                 candidate = before[candidate]
             if not candidate or candidate < farthest:  # zlib takes position 0 for the end of a chain
                 break
-            common = self._common(candidate, at)
-            if common > length:
-                length, distance = common, at - candidate
+            if data[candidate : candidate + length + 1] == longer:
+                length, distance = self._common(candidate, at), at - candidate
                 if length >= enough:
                     break
+                longer = data[at : at + length + 1]
             candidate = before[candidate]
             farthest = at - MAX_DISTANCE + 1
             left -= 1
