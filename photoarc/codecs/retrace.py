@@ -3,7 +3,8 @@
     data, tokens  --differences-->  parameters of zlib that explain most, the tokens that they do not explain
     data, parameters, exceptions  --replay-->  tokens
 
-Prediction runs over stretches of the data (photoarc.codecs.matches); both directions see the same stretches.
+Prediction runs over stretches of the data (photoarc.codecs.matches, or runs); both directions see the same stretches. Levels 1 to 3
+have a walk of their own (photoarc.codecs.fast_matches).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _STRETCH_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
 _MOST_WRONG = 0.25  # beyond, the exceptions cost what the pixels save
 _LEVELS = {3: (9, 8, 7, 6, 5, 4), 2: (6, 7, 8, 9, 5, 4), 1: (5, 4, 6, 7, 8, 9), 0: (6, 9, 8, 7, 5, 4)}  # what to try, by FLEVEL (RFC 1950)
-_FAST: dict[int, tuple[int, ...]] = {3: (), 2: (), 1: (3, 2), 0: (1, 3, 2)}
+_FAST: dict[int, tuple[int, ...]] = {3: (), 2: (), 1: (3, 2), 0: (1, 3, 2)}  # FLEVEL 0 is level 1, or any with Z_FIXED
 _OLD = [Parameters(6, strategy=strategy, far=far) for strategy in (0, Z_FILTERED) for far in (False, True)]
 _NEW = [Parameters(6, four=True, greedy=True), Parameters(6, four=True), Parameters(6, four=True, strategy=Z_FILTERED)]
 _CLOSE = 4  # a family with this many times as many exceptions at its usual level is not the one
@@ -136,13 +137,18 @@ def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Paramet
         return min(((unexplained(Predictions(search, trial)), trial) for trial in trials), key=itemgetter(0))
 
     tried: list[tuple[int, Parameters]] = []
+
+    def try_fast() -> None:
+        for level in _FAST[flevel]:
+            fast = Parameters(level, memory)
+            if all(wrong for wrong, _ in tried):
+                tried.append((len(fast_matches.unexplained(data, fast, (starts, stream.lengths, stream.distances), start, stop)), fast))
+
     if (farthest := int(stream.distances.max())) <= 1:
-        runs = Parameters(6, memory, Z_RLE if farthest else Z_HUFFMAN_ONLY)
+        runs = Parameters(6, memory, Z_RLE if farthest else Z_HUFFMAN_ONLY)  # at any level
         tried.append((unexplained(_predictions(data, runs, start, stop)), runs))
-    for level in _FAST[flevel]:
-        fast = Parameters(level, memory)
-        if all(wrong for wrong, _ in tried):
-            tried.append((len(fast_matches.unexplained(data, fast, (starts, stream.lengths, stream.distances), start, stop)), fast))
+    if flevel == 0:
+        try_fast()
     if all(wrong for wrong, _ in tried):
         usual, *others = _LEVELS[flevel]
         families = [best_of(usual, _OLD)]
@@ -153,6 +159,8 @@ def guess(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Paramet
             for level in others:
                 if min(tried, key=itemgetter(0))[0] and wrong < _CLOSE * families[0][0]:
                     tried.append(best_of(level, [writer]))
+    if flevel:
+        try_fast()
     least, best = min(tried, key=itemgetter(0))
     share = least / max(tokens.stop - tokens.start, 1)
     if share > _MOST_WRONG:
