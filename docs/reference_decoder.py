@@ -117,9 +117,9 @@ class Model:
     def __init__(self, folder: Path) -> None:
         with np.load(folder / "tables.npz", allow_pickle=False) as t:
             self.y = np.split(t["y_frequencies"], np.cumsum(t["y_lengths"])[:-1])
-            _, self.levels, self.z_channels = t["z_lengths"].shape
+            self.levels, self.z_channels = t["z_lengths"].shape
             self.z = np.split(t["z_frequencies"], np.cumsum(t["z_lengths"].ravel())[:-1])
-            self.channels = t["log_gain"].shape[2]
+            self.channels = t["log_gain"].shape[1]
         self.hyper = layers(folder / "scale_hyper.onnx")
         self.context = [layers(folder / f"scale_{k}.onnx") for k in range(SLICES)]
 
@@ -162,14 +162,14 @@ def decode_band(model: Model, data: bytes, z_row: int, coded: np.ndarray) -> tup
 def decode(payload: bytes, model: Model) -> tuple[list[tuple[np.ndarray, np.ndarray]], int, int]:
     """Integers of each band, the checksum over them, and the stored checksum."""
     fields = HEADER.unpack_from(payload)
-    version, _, _, tuning, _, quality_c, width, height, units, _, stored, metadata, writer, alpha, cells, _ = fields
+    version, _, _, _, _, quality_c, width, height, units, _, stored, metadata, writer, alpha, cells, _ = fields
     assert version == 1
-    z_row = tuning * model.levels + int(quality_c / 10000 * (model.levels - 1) + 0.5)
+    z_row = int(quality_c / 10000 * (model.levels - 1) + 0.5)
     at = HEADER.size + metadata + writer + alpha
     steps = payload[at : at + cells]
     at += cells
     padded_height, padded_width = -(-height // 64) * 64, -(-width // 64) * 64
-    found, checksum = [], zlib.crc32(struct.pack("<BH", tuning, quality_c) + steps)
+    found, checksum = [], zlib.crc32(struct.pack("<H", quality_c) + steps)
     for top in range(0, padded_height, units * 64):
         bottom = min(top + units * 64, padded_height)
         rows = np.arange(top // 16, bottom // 16) < -(-height // 16)

@@ -2,8 +2,9 @@
 
 Without VERSION: those of the coming release, tests/golden/unreleased, over again: format and model may still change until then.
 
-A small folder of every kind of file that a codec takes, in each mode, and as small as can be (with Lepton). `lossless.pha` holds the
-sources themselves, so lossy pictures can be compared with them; `digests.json` has the BLAKE3 of every file that comes back bit for bit.
+A small folder of every kind of file that a codec takes, in each mode, as small as can be (with Lepton), and tuned for PSNR.
+`lossless.pha` holds the sources themselves, so lossy pictures can be compared with them; `digests.json` has the BLAKE3 of every file that
+comes back bit for bit.
 """
 
 import io
@@ -21,7 +22,7 @@ from blake3 import blake3
 import photoarc
 from photoarc import pack
 from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import Kind
+from photoarc.records import Kind, Tuning
 
 GOLDEN = Path(__file__).parent / "golden"
 UNRELEASED = "unreleased"
@@ -36,6 +37,7 @@ def draw(folder: Path) -> None:
     files = {
         "photo.jpg": photo,
         "again.jpg": photo,
+        "rated.jpg": photo[:2] + b"\xff\xfe\x00\x0cfive stars" + photo[2:],
         "motion.jpg": pictures.jpeg(pictures.photo(208, 176, seed=2, noise=1), quality=85) + FILM,
         "album/grey.png": pictures.png(pictures.photo(208, 176, seed=3, noise=1)[:, :, :1], compress_level=6),
         "album/colour.png": pictures.png(pictures.photo(208, 176, seed=4, noise=1), compress_level=6),
@@ -78,7 +80,8 @@ def make(version: str) -> None:
         folder = Path(scratch) / "photos"
         folder.mkdir()
         draw(folder)
-        asked = {mode.value: CodingOptions(mode) for mode in Mode} | {"smallest": CodingOptions(Mode.LOSSLESS, effort=9)}
+        asked = {mode.value: CodingOptions(mode) for mode in Mode}
+        asked |= {"smallest": CodingOptions(Mode.LOSSLESS, effort=9), "psnr": CodingOptions(tuning=Tuning.PSNR)}
         for name, coding in asked.items():
             path = place / f"{name}.pha"
             pack.pack([folder], path, pack.PackOptions(coding))

@@ -9,6 +9,7 @@ from blake3 import blake3
 
 import photoarc
 from photoarc.codecs import lepton
+from photoarc.models.manifest import entries
 from photoarc.records import Kind
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -23,6 +24,15 @@ ARCHIVES = [
 
 def test_there_are_golden_archives():
     assert ARCHIVES
+
+
+def test_every_model_is_in_a_golden_archive():
+    used = set()
+    for release in RELEASES:
+        for path in release.glob("*.pha"):
+            with photoarc.open(path) as archive:
+                used |= {member.photo.model_id for member in archive if member.photo}
+    assert used >= entries().keys()
 
 
 @pytest.mark.parametrize("path", ARCHIVES)

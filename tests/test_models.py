@@ -12,7 +12,7 @@ import pytest
 from photoarc import models
 from photoarc.errors import ModelCorrupt, ModelMissing
 from photoarc.models import manifest
-from photoarc.models.hyperprior import CLIP, SLICES, Hyperprior, RatePoint
+from photoarc.models.hyperprior import CLIP, SLICES, Hyperprior
 from photoarc.records import Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
@@ -25,9 +25,9 @@ LEVELS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def model() -> Hyperprior:
-    return models.load(models.DEFAULT_ID)
+@pytest.fixture(scope="module", params=Tuning)
+def model(request) -> Hyperprior:
+    return models.load_for(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_roll_is_undone(model):
 
 def test_encoder_and_decoder_have_the_same_latents(model):
     pixels = np.pad(pictures.photo(192, 128, 3), ((4, 4), (4, 4), (0, 0)), mode="edge")
-    y = model.scale(model.analyze(pixels), RatePoint(Tuning.PSNR, 5.3))
+    y = model.scale(model.analyze(pixels), 5.3)
     z, symbols, index, y_hat = model.quantize(y, np.ones(y.shape[2:], bool))
     assert np.array_equal(model.dequantize(z, symbols), y_hat)
     assert not symbols[index == 0].any()

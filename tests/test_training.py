@@ -14,6 +14,8 @@ import pytest
 from pictures import photo, screenshot
 from PIL import Image
 
+from photoarc.folderbench import metrics
+
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("scipy")
@@ -25,6 +27,7 @@ import cost
 import evaluate
 import onnx
 import prepare
+import ssim
 import torch
 import train
 import tune
@@ -191,22 +194,42 @@ def test_bits_go_where_they_bring_most(monkeypatch):
 
 def test_weights_land_only_if_better_on_every_set():
     def rows(clic):
-        return [("kodak", "b", "a", "all", -1.0), ("kodak", "b", "a", "37-44 dB", 3.0), ("clic2k", "b", "a", "all", clic)]
+        rates = (("psnr", "all", -1.0), ("psnr", "37-44 dB", 3.0), ("lpips", "all", 2.0))
+        kodak = [("kodak", "b", "a", metric, span, rate) for metric, span, rate in rates]
+        return [*kodak, ("clic2k", "b", "a", "psnr", "all", clic)]
 
-    assert evaluate.verdict(rows(-0.5), ["kodak", "clic2k"], "a", "b")[0]
-    assert not evaluate.verdict(rows(0.5), ["kodak", "clic2k"], "a", "b")[0]
-    assert not evaluate.verdict(rows(-0.5)[:1], ["kodak", "clic2k"], "a", "b")[0]
+    assert evaluate.verdict(rows(-0.5), ["kodak", "clic2k"], "a", "b", "psnr")[0]
+    assert not evaluate.verdict(rows(0.5), ["kodak", "clic2k"], "a", "b", "psnr")[0]
+    assert not evaluate.verdict(rows(-0.5)[:1], ["kodak", "clic2k"], "a", "b", "psnr")[0]
+
+
+def test_similarity_is_that_of_the_metrics():
+    """What is trained on is what the bench measures, and its slope points from the noise to the picture."""
+    rng = np.random.default_rng(4)
+    originals = np.stack([photo(208, 192, seed) for seed in (1, 2)])
+    noisy = np.clip(originals + rng.normal(0, [[[[4]]], [[[15]]]], originals.shape), 0, 255).astype(np.uint8)
+    x, y = (torch.from_numpy(a).permute(0, 3, 1, 2).float() / 255 for a in (originals, noisy))
+    y.requires_grad_()
+    one_scale, five_scales = ssim.similarity(x, y)
+    for k in range(2):
+        quality = metrics.compare(metrics.reference(originals[k]), noisy[k])
+        assert (one_scale[k].item(), five_scales[k].item()) == pytest.approx((quality.ssim, quality.ms_ssim), abs=1e-5)
+    (one_scale.sum() + five_scales.sum()).backward()
+    assert ((x - y) * y.grad).sum() > 0
+    with pytest.raises(ValueError, match="161 pixels"):
+        ssim.similarity(x[..., :160], y[..., :160])
 
 
 @pytest.mark.slow
-def test_a_candidate_is_measured_where_it_lies(monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("tuning", ["psnr", "ssim"])
+def test_a_candidate_is_measured_where_it_lies(monkeypatch, tmp_path, capsys, tuning):
     """The same model under another id and name, in a folder of its own: measured with real bytes, and no better."""
     (tmp_path / "pictures").mkdir()
     Image.fromarray(photo(208, 192, 5)).save(tmp_path / "pictures" / "a.png")
     shutil.copytree(MODEL, tmp_path / "candidate")
     copied = card.entry(MODEL) | {"id": 4242, "name": "candidate"}
     (tmp_path / "manifest.json").write_text(json.dumps({"models": [copied]}))
-    sets = ["--set", f"drawn={tmp_path / 'pictures'}", "--out", tmp_path / "out", "--levels", 0, 4, 8, "--workers", 1]
+    sets = ["--set", f"drawn={tmp_path / 'pictures'}", "--out", tmp_path / "out", "--levels", 0, 4, 8, "--workers", 1, "--tune", tuning]
     monkeypatch.setattr(sys, "argv", [str(a) for a in ["evaluate.py", MODEL, tmp_path / "candidate", *sets]])
     with pytest.raises(SystemExit, match="1"):
         evaluate.main()
@@ -226,7 +249,7 @@ def test_models_are_named_by_their_folder(tmp_path):
 def test_card_is_made_of_the_manifest_and_of_measurements(tmp_path):
     found = card.entry(MODEL)
     assert "Not measured." in card.card(MODEL)
-    head, rates = "set\tmodel\tquality\tpictures\tbpp\tpsnr_db\tms_ssim\n", "set\tmodel\tanchor\trange\tbd_rate_percent\n"
+    head, rates = "set\tmodel\tquality\tpictures\tbpp\tpsnr_db\tms_ssim\n", "set\tmodel\tanchor\tmetric\trange\tbd_rate_percent\n"
     (tmp_path / "means.tsv").write_text(f"{head}kodak\t{card.label(found)}\t50\t24\t0.8\t34.6\t0.98\n")
     (tmp_path / "bd.tsv").write_text(rates)
     text = card.card(MODEL, tmp_path)

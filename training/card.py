@@ -47,9 +47,9 @@ def measured(evaluation: Path, name: str) -> str:
     keys = ["set", "pictures", "quality", "bpp", "psnr_db", "ms_ssim"]
     text = table(["set", "pictures", "quality", "bpp", "PSNR dB", "MS-SSIM"], [[line[k] for k in keys] for line in curve])
     if rates:
-        keys = ["set", "anchor", "range", "bd_rate_percent"]
-        text += "\n\nRate at equal PSNR, negative is better:\n\n"
-        text += table(["set", "against", "range", "BD-rate %"], [[line[k] for k in keys] for line in rates])
+        keys = ["set", "anchor", "metric", "range", "bd_rate_percent"]
+        text += "\n\nRate at equal quality, negative is better:\n\n"
+        text += table(["set", "against", "by", "range", "BD-rate %"], [[line[k] for k in keys] for line in rates])
     return text
 
 

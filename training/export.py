@@ -26,7 +26,6 @@ from PIL import Image
 from torch import Tensor
 
 MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
-SSIM_GAINS = Path(__file__).with_name("ssim_gains.tsv")
 
 
 def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
@@ -39,14 +38,8 @@ def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
     ]
 
 
-def tilt(codec: Codec) -> np.ndarray:
-    """What each tuning (PSNR, SSIM) adds to the trained log gains (tunings, levels, M); training/tune.py wrote the file."""
-    ssim = np.loadtxt(SSIM_GAINS, delimiter="\t", comments="#")
-    return np.stack([np.zeros_like(ssim), ssim]).reshape(2, codec.levels, codec.m)
-
-
-def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
-    """All graphs by file stem, and the arrays of tables.npz."""
+def networks(codec: Codec, photos: str, n: int, tilt: np.ndarray) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
+    """All graphs by file stem, and the arrays of tables.npz; `tilt` (levels, M) is added to the trained log gains."""
     hyper, contexts = integer_scale_path(codec, pictures(photos, max(8, n // 4), 3), range(0, codec.levels, 2))
     found = {
         "analysis": graphs.analysis(codec),
@@ -58,9 +51,8 @@ def networks(codec: Codec, photos: str, n: int) -> tuple[dict[str, onnx.ModelPro
     for k in range(SLICES):
         found[f"mean_{k}"] = graphs.mean_context(codec, k)
         found[f"scale_{k}"] = graphs.scale_context(contexts[k], k, codec.group)
-    added = tilt(codec)
-    gains = [codec.gain.detach() + torch.from_numpy(a).float() for a in added]
-    return found, tables.build(codec, tables.count(codec, hyper, contexts, gains, pictures(photos, n, 0)), added)
+    gain = codec.gain.detach() + torch.from_numpy(tilt).float()
+    return found, tables.build(codec, tables.count(codec, hyper, contexts, gain, pictures(photos, n, 0)), tilt)
 
 
 def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> None:
@@ -89,6 +81,7 @@ def main() -> None:
         "--photos", required=True, help="folder of photographs to measure activation steps and tables on (training data, never test sets)"
     )
     p.add_argument("--pictures", type=int, default=96, help="how many of them make the tables")
+    p.add_argument("--gains", help="log gains to add to the trained ones: what training/tune.py wrote")
     p.add_argument("--id", type=int, required=True, help="permanent model id")
     p.add_argument("--name", required=True)
     p.add_argument("--record", required=True, help="training record: data, steps, hardware")
@@ -101,7 +94,8 @@ def main() -> None:
     if any(m["id"] == a.id for m in manifest["models"]) and not a.replace:
         raise SystemExit(f"model id {a.id} exists: a released model never changes; choose a new id (or --replace if it was never released)")
     codec = load(a.checkpoint)
-    found, arrays = networks(codec, a.photos, a.pictures)
+    tilt = np.loadtxt(a.gains, delimiter="\t") if a.gains else np.zeros((codec.levels, codec.m))
+    found, arrays = networks(codec, a.photos, a.pictures, tilt)
     check(codec, found, pictures(a.photos, 1, 7)[0])
     folder = a.models / a.name
     folder.mkdir(parents=True, exist_ok=True)

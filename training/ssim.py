@@ -1,11 +1,17 @@
-"""SSIM and MS-SSIM of batches, to be trained on; the same definitions as photoarc/folderbench/metrics.py, which cites them."""
+"""SSIM and MS-SSIM of batches, to be trained on: what photoarc/folderbench/metrics.py defines and cites, tests hold the two together.
+
+Needs torch alone, because `train.py` runs on machines that have nothing else of photoarc.
+"""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photoarc.folderbench.metrics import C1, C2, CENTRE, EXPONENTS, MIN_SIDE_PX, SIGMA, TAPS
-
+TAPS, SIGMA = 11, 1.5
+EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+CENTRE = 127.5  # squares of centred values leave float32 enough digits
+MIN_SIDE_PX = (TAPS - 1) * 2 ** (len(EXPONENTS) - 1) + 1
 FLOOR = 1e-4  # of a scale's mean: the slope of a power has no end at 0
 
 

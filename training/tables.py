@@ -1,6 +1,5 @@
 """Integer CDF tables, built once from photographs, shipped with the model, never recomputed (docs/format.md section 8.2)."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,34 +30,34 @@ def code(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], y:
 
 @dataclass
 class Counts:
-    """Histograms over calibration pictures: symbols a table index, hyper-latents a tuning, level and channel."""
+    """Histograms over calibration pictures: symbols a table index, hyper-latents a level and channel."""
 
     y: np.ndarray  # (TABLES, 2 * Y_REACH_MAX + 1)
-    z: np.ndarray  # (tunings, levels, Z, 2 * Z_REACH_MAX + 1)
+    z: np.ndarray  # (levels, Z, 2 * Z_REACH_MAX + 1)
     energy: np.ndarray  # (M,) sum of |y| at the middle level
 
 
 @torch.no_grad()
-def count(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], gains: list[Tensor], pictures: list[Tensor]) -> Counts:
-    """Code every picture with every tuning's log gains (levels, M), at every level, and count."""
+def count(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], gain: Tensor, pictures: list[Tensor]) -> Counts:
+    """Code every picture at every level with log gains (levels, M), and count."""
     counts = Counts(
         np.zeros((TABLES, 2 * Y_REACH_MAX + 1), np.int64),
-        np.zeros((len(gains), codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64),
+        np.zeros((codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64),
         np.zeros(codec.m),
     )
     channel = np.arange(codec.mz)[:, None]
     for x in pictures:
         y = codec.g_a(x)
-        for tuning, level in itertools.product(range(len(gains)), range(codec.levels)):
-            scaled = y * gains[tuning][level].exp()[:, None, None]
+        for level in range(codec.levels):
+            scaled = y * gain[level].exp()[:, None, None]
             z = codec.h_a(scaled).round().clamp(-Z_REACH_MAX, Z_REACH_MAX)
-            if (tuning, level) == (0, codec.levels // 2):
+            if level == codec.levels // 2:
                 counts.energy += scaled.abs().sum((0, 2, 3)).double().numpy()
             symbols, indices = code(codec, hyper, contexts, scaled, z)
             s = symbols.clamp(-Y_REACH_MAX, Y_REACH_MAX).long().flatten() + Y_REACH_MAX
             flat = indices.long().flatten() * counts.y.shape[1] + s
             counts.y += torch.bincount(flat, minlength=counts.y.size).numpy().reshape(counts.y.shape)
-            np.add.at(counts.z[tuning, level], (channel, z[0].flatten(1).long().numpy() + Z_REACH_MAX), 1)
+            np.add.at(counts.z[level], (channel, z[0].flatten(1).long().numpy() + Z_REACH_MAX), 1)
     return counts
 
 
@@ -74,14 +73,14 @@ def y_probabilities(index: int, counts: np.ndarray) -> np.ndarray:
 
 @torch.no_grad()
 def z_probabilities(codec: Codec, counts: np.ndarray) -> np.ndarray:
-    """PMFs (tunings, levels, Z, 2 * Z_REACH_MAX + 1): the trained prior worth 200 symbols, and what was counted."""
+    """PMFs (levels, Z, 2 * Z_REACH_MAX + 1): the trained prior worth 200 symbols, and what was counted."""
     x = torch.arange(-Z_REACH_MAX, Z_REACH_MAX + 1).float()[None, None, None, :].expand(1, codec.mz, 1, -1)
     rows = []
     for level in range(codec.levels):
         model = torch.exp2(-codec.prior.bits(x, torch.tensor([level])))[0, :, 0].double().numpy()
         model /= model.sum(1, keepdims=True)
-        rows.append((counts[:, level] + 200 * model) / (counts[:, level].sum(2, keepdims=True) + 200))
-    return np.stack(rows, 1)
+        rows.append((counts[level] + 200 * model) / (counts[level].sum(1, keepdims=True) + 200))
+    return np.stack(rows)
 
 
 def frequencies(pmf: np.ndarray) -> np.ndarray:
@@ -100,16 +99,16 @@ def frequencies(pmf: np.ndarray) -> np.ndarray:
 
 
 def build(codec: Codec, counts: Counts, tilt: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays of tables.npz: y tables 1..63, z tables (tuning, level, channel), ragged rows joined; channels by falling energy; log gains.
+    """Arrays of tables.npz: y tables 1..63, z tables (level, channel), ragged rows joined; channels by falling energy; log gains.
 
-    `tilt` (tunings, levels, M) is what each tuning adds to the trained log gains, and takes from those of the decoder.
+    `tilt` (levels, M) is added to the trained log gains, and taken from those of the decoder.
     """
     y = [frequencies(y_probabilities(i, counts.y[i])) for i in range(1, TABLES)]
     z = [frequencies(p) for p in z_probabilities(codec, counts.z).reshape(-1, 2 * Z_REACH_MAX + 1)]
     return {
         "y_lengths": np.array([len(f) for f in y], np.uint32),
         "y_frequencies": np.concatenate(y),
-        "z_lengths": np.array([len(f) for f in z], np.uint32).reshape(len(tilt), codec.levels, codec.mz),
+        "z_lengths": np.array([len(f) for f in z], np.uint32).reshape(codec.levels, codec.mz),
         "z_frequencies": np.concatenate(z),
         "order": np.argsort(-counts.energy, kind="stable").astype(np.uint16),
         "log_gain": (codec.gain.detach().numpy() + tilt).astype(np.float32),

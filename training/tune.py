@@ -24,7 +24,7 @@ from PIL import Image
 from bench import lpips
 from photoarc import models
 from photoarc.folderbench import metrics
-from photoarc.models.hyperprior import SLICES, STRIDE_PX, Hyperprior, RatePoint
+from photoarc.models.hyperprior import SLICES, STRIDE_PX, Hyperprior
 from photoarc.pictures.tiling import cut
 from photoarc.records import Tuning
 
@@ -71,7 +71,7 @@ def groups(model: Hyperprior) -> np.ndarray:
     background = whole(model, grey)
     background[:] = background[:, :, side // 2, side // 2, None, None]
     before = model.synthesize(background).astype(float)
-    height = 4 / model.scale(np.ones_like(background), RatePoint(Tuning.PSNR, 2.0))[0, :, 0, 0]  # four steps at a low rate
+    height = 4 / model.scale(np.ones_like(background), 2.0)[0, :, 0, 0]  # four steps at a low rate
     is_chroma, frequency = np.zeros(model.channels, bool), np.zeros(model.channels)
     distance = np.hypot(np.fft.fftfreq(grey.shape[0])[:, None], np.fft.fftfreq(grey.shape[1])[None])
     for c in range(model.channels):
@@ -92,7 +92,7 @@ def groups(model: Hyperprior) -> np.ndarray:
     return out
 
 
-def bits(model: Hyperprior, y: np.ndarray, point: RatePoint) -> tuple[float, np.ndarray]:
+def bits(model: Hyperprior, y: np.ndarray, level: float) -> tuple[float, np.ndarray]:
     """Entropy of the integers of scaled latents by the model's tables, and y_hat."""
     z, symbols, index, y_hat = model.quantize(y, np.ones(y.shape[2:], bool))
     costs = [(table.reach, 24 - np.log2(table.frequencies)) for table in model.y_tables]
@@ -103,18 +103,18 @@ def bits(model: Hyperprior, y: np.ndarray, point: RatePoint) -> tuple[float, np.
             values = symbols[:, part][index[:, part] == i].astype(int)
             escaped = np.abs(values) > reach
             total += cost[np.where(escaped, 2 * reach + 1, values + reach)].sum() + 16 * escaped.sum()
-    for plane, table in zip(z[0].reshape(model.z_channels, -1).astype(int), model.z_tables(point), strict=True):
+    for plane, table in zip(z[0].reshape(model.z_channels, -1).astype(int), model.z_tables(level), strict=True):
         total += (24 - np.log2(table.frequencies))[np.clip(plane, -table.reach, table.reach) + table.reach].sum()
     return total, y_hat
 
 
 def measure(model: Hyperprior, found: list[Tile], level: float, added: np.ndarray) -> np.ndarray:
     """Bits a pixel, PSNR, MS-SSIM and LPIPS in dB of each tile (tiles, 4), with `added` (M,) to the log gains."""
-    point, factor = RatePoint(Tuning.PSNR, level), np.exp(added).astype(np.float32)[None, :, None, None]
+    factor = np.exp(added).astype(np.float32)[None, :, None, None]
     rows = []
     for tile in found:
-        total, y_hat = bits(model, model.scale(tile.latents, point) * factor, point)
-        pixels = model.synthesize(model.unscale(y_hat, point) / factor)
+        total, y_hat = bits(model, model.scale(tile.latents, level) * factor, level)
+        pixels = model.synthesize(model.unscale(y_hat, level) / factor)
         quality = metrics.compare(tile.reference, pixels)
         distance = lpips.distance(tile.features, lpips.features(pixels))
         rows.append((total / TILE_PX**2, quality.psnr_db, metrics.decibels(quality.ms_ssim), -10 * math.log10(distance)))
@@ -153,7 +153,7 @@ def main() -> None:
     p.add_argument("--out", type=Path, required=True)
     a = p.parse_args()
     use(a.model)
-    model = models.load(models.DEFAULT_ID)
+    model = models.load_for(Tuning.SSIM)
     found, group = tiles(model, a.photos, a.tiles), groups(model)
     every = np.arange(0, model.levels, 2)
     tilt = np.stack([optimum(model, found, float(level), group, a.rounds) for level in every])

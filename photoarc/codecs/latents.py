@@ -15,7 +15,7 @@ import numpy.typing as npt
 from photoarc.codecs import photograph, raw_lzma
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.models.hyperprior import Hyperprior, RatePoint
+from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
 from photoarc.records import PhotoInfo, Tuning
@@ -29,7 +29,7 @@ _LENGTH = Struct("<I")
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, point: RatePoint, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
         q[:, ~coded] = 0
         values = _serial(q, model)
@@ -44,7 +44,7 @@ class _Coder:
         sections += [_lzma(np.where(large, ESCAPE, rest).astype(np.uint8)), rest[large].astype("<u2").tobytes()]
         return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,), self.dequantize(model, (q,))
 
-    def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
+    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         signs, *planes, rest_packed, large = _sections(stream)
         magnitude = np.zeros(model.channels * h * w, np.int32)

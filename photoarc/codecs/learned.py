@@ -10,7 +10,7 @@ import numpy as np
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, Index
-from photoarc.models.hyperprior import SLICES, Hyperprior, RatePoint
+from photoarc.models.hyperprior import SLICES, Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
 from photoarc.records import PhotoInfo, Tuning
@@ -26,20 +26,20 @@ def _by_channel(shape: tuple[int, ...]) -> Index:
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, point: RatePoint, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         z, symbols, index, y_hat = model.quantize(y, coded)
         encoder = Encoder()  # a stack: last slice first, hyper-latents last
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
             encoder.push(symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
-        encoder.push(z.ravel().astype(np.int32), _by_channel(z.shape), model.z_tables(point))
+        encoder.push(z.ravel().astype(np.int32), _by_channel(z.shape), model.z_tables(level))
         return encoder.finish(), (z, symbols), y_hat
 
-    def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
+    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         decoder = Decoder(stream)
         shape = (1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
-        z = decoder.pop(_by_channel(shape), model.z_tables(point)).astype(np.float32).reshape(shape)
+        z = decoder.pop(_by_channel(shape), model.z_tables(level)).astype(np.float32).reshape(shape)
         features = model.scale_features(z)
         symbols = np.zeros((1, model.channels, h, w), np.int16)
         for k in range(SLICES):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.models.hyperprior import Hyperprior, RatePoint
+from photoarc.models.hyperprior import Hyperprior
 from photoarc.pictures.activity import CELL_PX
 from photoarc.pictures.image import MAX_PIXELS
 from photoarc.pictures.tiling import UNIT_PX, padded
@@ -23,7 +23,6 @@ class Header:
     """Section 7.1. `quality_c` is in hundredths, `checksum` the CRC-32 of the steps and of all decoded integers (7.2)."""
 
     source_format: SourceFormat
-    tuning: int
     grey: bool
     has_alpha: bool
     model_id: int
@@ -38,9 +37,10 @@ class Header:
     alpha_bytes: int
     cells_bytes: int
 
-    def point(self, model: Hyperprior) -> RatePoint:
-        """Where on the model's gains the photograph was coded."""
-        return RatePoint(self.tuning, self.quality_c * (model.levels - 1) / 10000)
+    def level(self, model: Hyperprior) -> float:
+        """Where between the model's trained levels the photograph was coded."""
+        level: float = self.quality_c * (model.levels - 1) / 10000
+        return level
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -54,7 +54,7 @@ class Header:
             VERSION,
             flags,
             self.source_format,
-            self.tuning,
+            0,
             self.model_id,
             self.quality_c,
             self.width_px,
@@ -75,7 +75,7 @@ def parse_header(payload: bytes) -> Header:
     if len(payload) < HEADER_BYTES:
         raise PayloadError(f"photograph payload of {len(payload)} bytes, expected at least {HEADER_BYTES}", PayloadCorrupt)
     fields = _HEADER.unpack_from(payload)
-    version, flags, source, tuning, model_id, quality_c, width, height, units, _, checksum, metadata, writer, alpha, cells, sha = fields
+    version, flags, source, _, model_id, quality_c, width, height, units, _, checksum, metadata, writer, alpha, cells, sha = fields
     if version != VERSION:
         raise PayloadError(f"photograph payload version {version}, this version of photoarc reads {VERSION}; update photoarc")
     if not (width and height and units >= 2 and quality_c <= 10000 and flags <= (GREY | ALPHA)):
@@ -88,7 +88,6 @@ def parse_header(payload: bytes) -> Header:
         raise PayloadError(f"photograph of source format {source}, unknown to this version; update photoarc") from None
     return Header(
         source_format,
-        tuning,
         bool(flags & GREY),
         bool(flags & ALPHA),
         model_id,

@@ -23,7 +23,7 @@ from photoarc import models
 from photoarc.codecs import raw_lzma
 from photoarc.codecs.photo_header import HEADER_BYTES, Header, parse_header
 from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
-from photoarc.models.hyperprior import STRIDE_PX, Hyperprior, RatePoint
+from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.pictures import activity
 from photoarc.pictures.image import Photograph
@@ -31,7 +31,7 @@ from photoarc.pictures.tiling import Band, band_rows, bands, cut, padded
 from photoarc.records import PhotoInfo, Tuning
 
 _LENGTH = Struct("<I")
-_STEPS = Struct("<BH")
+_QUALITY = Struct("<H")
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -41,11 +41,11 @@ Integers = tuple[npt.NDArray[Any], ...]
 class BandCoder(Protocol):
     """Latents of one band <-> integers <-> bytes. Positions outside the mask `coded` (h, w) lie in padding and are free."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, point: RatePoint, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         """Scaled latents (1, M, h, w) -> stream, the integers in it, and y_hat as a decoder will have it."""
         ...
 
-    def read_band(self, model: Hyperprior, stream: bytes, point: RatePoint, coded: Mask) -> Integers:
+    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         """Stream -> the same integers. Raises ValueError for a stream that does not fit."""
         ...
 
@@ -65,8 +65,6 @@ def _model(header: Header) -> Hyperprior:
             f"this installation has {model.entry.sha256[:16].hex()}...; "
             "install the photoarc release that packed the archive"
         )
-    if header.tuning >= model.tunings:
-        raise PayloadError(f"tuning {header.tuning} of {model.tunings}; the archive is damaged here", PayloadCorrupt)
     return model
 
 
@@ -88,11 +86,11 @@ def never(size_bytes: int) -> bool:
 def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
     """Code a photograph, decode the payload again, and say how good it is.
 
-    `tuning` PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with the payload's size so far before the
-    costlier half of each band's work, its synthesis; True ends it with GivenUp.
+    `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with the payload's size
+    so far before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
     Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
     """
-    model = models.load(models.DEFAULT_ID)
+    model = models.load_for(tuning)
     height, width, channels = photo.pixels.shape
     alpha = raw_lzma.compress(np.ascontiguousarray(photo.alpha).tobytes()) if photo.alpha is not None else b""
     quality_c, rows = round(quality * 100), band_rows(width)
@@ -100,7 +98,6 @@ def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, 
     cells_data = raw_lzma.compress(activity.differences(cells), lc=0, pb=0) if cells is not None and cells.any() else b""
     header = Header(
         photo.source_format,
-        tuning,
         channels == 1,
         photo.alpha is not None,
         model.entry.id,
@@ -115,17 +112,17 @@ def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, 
         len(alpha),
         len(cells_data),
     )
-    point, step, checksum = header.point(model), _steps(header, cells_data), _first_crc(header, cells_data)
+    level, step, checksum = header.level(model), _steps(header, cells_data), _first_crc(header, cells_data)
     streams: list[bytes] = []
     size_bytes = HEADER_BYTES + len(photo.metadata) + len(photo.writer) + len(alpha) + len(cells_data)
 
     def code() -> Iterator[FloatArray]:
         nonlocal checksum, size_bytes
         for band in bands(height, rows, STRIDE_PX):
-            y = model.scale(_analyze(model, photo.pixels, band), point, step(band))
+            y = model.scale(_analyze(model, photo.pixels, band), level, step(band))
             coded = _coded(header, band)
-            stream, integers, y_hat = coder.encode_band(model, y, point, coded)
-            read = coder.read_band(model, stream, point, coded)
+            stream, integers, y_hat = coder.encode_band(model, y, level, coded)
+            read = coder.read_band(model, stream, level, coded)
             if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
                 raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
             streams.append(stream)
@@ -133,7 +130,7 @@ def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, 
             if too_large(size_bytes):
                 raise GivenUp(f"{size_bytes} bytes and more")
             checksum = _crc(integers, checksum)
-            yield model.unscale(y_hat, point, step(band))
+            yield model.unscale(y_hat, level, step(band))
 
     squared = sum(_squared_error(photo.pixels[top : top + len(x)], x) for top, x in _synthesize(header, model, code()))
     header = replace(header, checksum=checksum)
@@ -201,18 +198,18 @@ def _steps(header: Header, cells_data: bytes) -> Callable[[Band], FloatArray | N
 
 def _dequantize(header: Header, model: Hyperprior, cells_data: bytes, streams: Sequence[bytes], coder: BandCoder) -> Iterator[FloatArray]:
     """Decoded latents of each band; the checksum of all bands is verified before the last is given."""
-    point, step, checksum = header.point(model), _steps(header, cells_data), _first_crc(header, cells_data)
+    level, step, checksum = header.level(model), _steps(header, cells_data), _first_crc(header, cells_data)
     layout = list(bands(header.height_px, header.band_rows_px, STRIDE_PX))
     for band, stream in zip(layout, streams, strict=True):
         try:
-            integers = coder.read_band(model, stream, point, _coded(header, band))
+            integers = coder.read_band(model, stream, level, _coded(header, band))
         except ValueError as error:
             raise PayloadError(f"latents cannot be read: {error}", PayloadCorrupt) from error
         checksum = _crc(integers, checksum)
         if band is layout[-1] and checksum != header.checksum:
             message = f"decoded latents have CRC-32 {checksum:08x}, the encoder's had {header.checksum:08x}: the picture would be wrong"
             raise PayloadError(message, SymbolMismatch)
-        yield model.unscale(coder.dequantize(model, integers), point, step(band))
+        yield model.unscale(coder.dequantize(model, integers), level, step(band))
 
 
 def _synthesize(header: Header, model: Hyperprior, latents: Iterable[FloatArray]) -> Iterator[tuple[int, Pixels]]:
@@ -239,7 +236,7 @@ def _synthesize(header: Header, model: Hyperprior, latents: Iterable[FloatArray]
 
 def _first_crc(header: Header, cells_data: bytes) -> int:
     """CRC-32 of what says how integers become latents; that of the integers goes on from here."""
-    return zlib.crc32(_STEPS.pack(header.tuning, header.quality_c) + cells_data)
+    return zlib.crc32(_QUALITY.pack(header.quality_c) + cells_data)
 
 
 def _crc(integers: Sequence[npt.NDArray[Any]], start: int) -> int:

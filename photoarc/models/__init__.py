@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from photoarc.errors import ModelCorrupt
+from photoarc.models import manifest
 from photoarc.models.hyperprior import Hyperprior
-from photoarc.models.manifest import DEFAULT_ID, entry
+from photoarc.records import Tuning
 
 
 @cache
@@ -15,10 +16,15 @@ def load(model_id: int) -> Hyperprior:
 
     Raises ModelMissing or ModelCorrupt.
     """
-    found = entry(model_id)
+    found = manifest.entry(model_id)
     if found.architecture != "hyperprior":
         raise ModelCorrupt(model_id, f"architecture {found.architecture!r} is unknown to this version of photoarc; update photoarc")
     return Hyperprior(found)
 
 
-__all__ = ["DEFAULT_ID", "Hyperprior", "load"]
+def load_for(tuning: Tuning) -> Hyperprior:
+    """The model that codes new photographs of a tuning. Raises ModelMissing or ModelCorrupt."""
+    return load(manifest.CODED_WITH[tuning])
+
+
+__all__ = ["Hyperprior", "load", "load_for"]

@@ -6,7 +6,8 @@
     symbols of slice k = round(slice k of roll(y * gain / step) - mu), 0 where the index is 0;   y_hat = symbols + mu
     unroll(y_hat) * step / gain -synthesis-> pixels
 
-The gain is one of a channel, of a tuning and of a level; the step one of a place (photoarc.pictures.activity).
+The gain is one of a channel and of a level, which is a number from 0 to levels - 1, trained where it is whole; the step is one of a place
+(photoarc.pictures.activity).
 
 Latents are (1, M, h, w) float32 at 1/16 of the picture, z_hat (1, Z, h/4, w/4). Symbols are (1, M, h, w) int16, indices uint8, both in
 rolled channel order. scale_k sees clipped symbols of slices < k only, so a decoder can read all symbols before it touches a float.
@@ -14,7 +15,7 @@ rolled channel order. scale_k sees clipped symbols of slices < k only, so a deco
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,13 +37,6 @@ SymbolArray = npt.NDArray[np.int16]
 IndexArray = npt.NDArray[np.uint8]
 
 
-class RatePoint(NamedTuple):
-    """Where on a model's gains: a photoarc.records.Tuning, and a position between the trained levels 0..levels - 1."""
-
-    tuning: int
-    level: float
-
-
 class Hyperprior:
     """The networks and tables of one model; networks are loaded on first use."""
 
@@ -52,7 +46,7 @@ class Hyperprior:
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
         self._networks: dict[str, Network] = {}
-        self._z_tables: dict[tuple[int, int], list[Table]] = {}
+        self._z_tables: dict[int, list[Table]] = {}
         with np.load(entry.file("tables.npz"), allow_pickle=False) as arrays:
             try:
                 self.y_tables: list[Table] = split(arrays["y_lengths"], arrays["y_frequencies"])
@@ -61,8 +55,8 @@ class Hyperprior:
                 self._log_gain, self._log_igain = arrays["log_gain"].astype(np.float64), arrays["log_igain"].astype(np.float64)
             except (KeyError, ValueError) as error:
                 raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
-        self.tunings, self.levels, self.channels = self._log_gain.shape
-        self.z_channels = int(self._z_lengths.shape[2])
+        self.levels, self.channels = self._log_gain.shape
+        self.z_channels = int(self._z_lengths.shape[1])
         self._group = self.channels // SLICES
 
     def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -70,20 +64,19 @@ class Hyperprior:
             self._networks[network] = Network(self.entry.file(f"{network}.onnx"), self.entry.id)
         return self._networks[network](**inputs)
 
-    def z_tables(self, point: RatePoint) -> list[Table]:
+    def z_tables(self, level: float) -> list[Table]:
         """One table a hyper-latent channel; those of the nearest trained level."""
-        place = point.tuning, int(np.floor(point.level + 0.5))
-        if place not in self._z_tables:
-            lengths = self._z_lengths[place]
-            before = int(self._z_lengths.reshape(-1, self.z_channels)[: place[0] * self.levels + place[1]].sum())
-            self._z_tables[place] = split(lengths, self._z_frequencies[before : before + int(lengths.sum())])
-        return self._z_tables[place]
+        nearest = int(np.floor(level + 0.5))
+        if nearest not in self._z_tables:
+            start, end = (int(self._z_lengths[:n].sum()) for n in (nearest, nearest + 1))
+            self._z_tables[nearest] = split(self._z_lengths[nearest], self._z_frequencies[start:end])
+        return self._z_tables[nearest]
 
-    def _interpolate(self, logs: npt.NDArray[np.float64], point: RatePoint) -> FloatArray:
+    def _interpolate(self, logs: npt.NDArray[np.float64], level: float) -> FloatArray:
         """Per-channel factor (1, M, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
-        low = min(int(point.level), self.levels - 2)
-        t = point.level - low
-        below, above = logs[point.tuning, low : low + 2]
+        low = min(int(level), self.levels - 2)
+        t = level - low
+        below, above = logs[low : low + 2]
         factor: FloatArray = np.exp((1 - t) * below + t * above).astype(np.float32)[None, :, None, None]
         return factor
 
@@ -91,16 +84,16 @@ class Hyperprior:
         """Pixels (16 h + 8, 16 w + 8, 3), margin included -> latents (1, M, h, w)."""
         return self._run("analysis", pixels=pixels)
 
-    def scale(self, latents: FloatArray, point: RatePoint, step: FloatArray | None = None) -> FloatArray:
-        """Latents in units of the quantisation step: that of the point, times `step` (h, w) if it is given."""
-        scaled = latents * self._interpolate(self._log_gain, point)
+    def scale(self, latents: FloatArray, level: float, step: FloatArray | None = None) -> FloatArray:
+        """Latents in units of the quantisation step: that of the level, times `step` (h, w) if it is given."""
+        scaled = latents * self._interpolate(self._log_gain, level)
         if step is not None:
             scaled /= step
         return scaled
 
-    def unscale(self, y_hat: FloatArray, point: RatePoint, step: FloatArray | None = None) -> FloatArray:
+    def unscale(self, y_hat: FloatArray, level: float, step: FloatArray | None = None) -> FloatArray:
         """Inverse of scale; the model's factors are not quite the reciprocals."""
-        latents = y_hat * self._interpolate(self._log_igain, point)
+        latents = y_hat * self._interpolate(self._log_igain, level)
         if step is not None:
             latents *= step
         return latents

@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from photoarc.errors import ModelCorrupt, ModelMissing
+from photoarc.records import Tuning
 
-DEFAULT_ID = 1
+# The model that codes new photographs, by what counts. Decoders load whichever a payload names.
+CODED_WITH = {Tuning.PSNR: 1, Tuning.SSIM: 2}
 _PACKAGE = Path(__file__).resolve().parent.parent
 FOLDERS = (_PACKAGE / "models_onnx", _PACKAGE.parent / "models_onnx")  # an installed wheel, a source checkout
 
@@ -51,7 +53,7 @@ def entries() -> dict[int, ModelEntry]:
     """
     folder = next((f for f in FOLDERS if (f / "manifest.json").is_file()), None)
     if folder is None:
-        raise ModelMissing(DEFAULT_ID, f"no models found (looked in {', '.join(map(str, FOLDERS))}); install photoarc again")
+        raise ModelMissing(CODED_WITH[Tuning.SSIM], f"no models found (looked in {', '.join(map(str, FOLDERS))}); install photoarc again")
     try:
         rows = json.loads((folder / "manifest.json").read_text("utf-8"))["models"]
         return {
@@ -69,7 +71,9 @@ def entries() -> dict[int, ModelEntry]:
             for m in rows
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelCorrupt(DEFAULT_ID, f"{folder / 'manifest.json'} cannot be read ({error!r}); install photoarc again") from error
+        raise ModelCorrupt(
+            CODED_WITH[Tuning.SSIM], f"{folder / 'manifest.json'} cannot be read ({error!r}); install photoarc again"
+        ) from error
 
 
 def entry(model_id: int) -> ModelEntry:
