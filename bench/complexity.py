@@ -14,7 +14,8 @@ from functools import cache
 
 from bench import curves, rows
 from bench.curves import REFERENCE
-from photoarc.models.manifest import DEFAULT_ID, entry
+from photoarc.models.manifest import CODED_WITH, entry
+from photoarc.records import Tuning
 
 COLUMNS = ("parameters_m", "dec_kmac_px", "enc_s", "dec_s")
 NETWORKS = {
@@ -56,7 +57,7 @@ def _networks() -> dict[str, dict[str, str]]:
 
     from training import cost
 
-    folder = entry(DEFAULT_ID).folder
+    folder = entry(CODED_WITH[Tuning.SSIM]).folder
     macs = cost.networks(folder, *KODAK_PX)
     parameters = {
         file.stem: sum(math.prod(weight.dims) for weight in onnx.load(file).graph.initializer) for file in sorted(folder.glob("*.onnx"))

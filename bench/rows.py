@@ -158,9 +158,10 @@ def codec_version(codec: Codec) -> str:
     from PIL import features
 
     if codec.name.startswith("photoarc"):
-        from photoarc.models.manifest import DEFAULT_ID, entry
+        from photoarc.models.manifest import CODED_WITH, entry
+        from photoarc.records import Tuning
 
-        model = entry(DEFAULT_ID)
+        model = entry(CODED_WITH[Tuning.PSNR if codec.name == "photoarc-psnr" else Tuning.SSIM])
         suffix = "" if codec.lossless else f", model {model.name} {model.sha256.hex()[:16]}, onnxruntime {package_version('onnxruntime')}"
         return f"photoarc {photoarc.__version__}{suffix}"
     pillow = f"Pillow {package_version('pillow')}"
