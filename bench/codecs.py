@@ -112,8 +112,8 @@ def _archive_cost(payload: bytes) -> int:
     from blake3 import blake3
 
     from photoarc import codecs
-    from photoarc.archive import ArchiveWriter
     from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
+    from photoarc.writer import ArchiveWriter
 
     photo = PhotoInfo(768, 512, 38.42, 62.5, 1, SourceFormat.PNG)
     sizes = []

@@ -137,11 +137,11 @@ class Model:
         return run(out, np.concatenate([t, run(depthwise, t)]))
 
 
-def decode_band(model: Model, data: bytes, z_row: int, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def decode_band(model: Model, data: bytes, nearest_level: int, coded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hyper-latents (Z, h/4, w/4) and symbols (M, h, w) of one band; `coded` (h, w) marks latents that lie in the picture."""
     h, w = coded.shape
     stream = Stream(data)
-    tables = model.z[z_row * model.z_channels : (z_row + 1) * model.z_channels]
+    tables = model.z[nearest_level * model.z_channels : (nearest_level + 1) * model.z_channels]
     z = np.array([stream.pop(t, h // 4 * (w // 4)) for t in tables], np.int64).reshape(-1, h // 4, w // 4)
     features = model.features(z)
     symbols = np.zeros((model.channels, h, w), np.int64)
@@ -164,7 +164,7 @@ def decode(payload: bytes, model: Model) -> tuple[list[tuple[np.ndarray, np.ndar
     fields = HEADER.unpack_from(payload)
     version, _, _, _, _, quality_c, width, height, units, _, stored, metadata, writer, alpha, cells, _ = fields
     assert version == 1
-    z_row = int(quality_c / 10000 * (model.levels - 1) + 0.5)
+    nearest_level = int(quality_c / 10000 * (model.levels - 1) + 0.5)
     at = HEADER.size + metadata + writer + alpha
     steps = payload[at : at + cells]
     at += cells
@@ -175,7 +175,7 @@ def decode(payload: bytes, model: Model) -> tuple[list[tuple[np.ndarray, np.ndar
         rows = np.arange(top // 16, bottom // 16) < -(-height // 16)
         columns = np.arange(padded_width // 16) < -(-width // 16)
         (size,) = struct.unpack_from("<I", payload, at)
-        z, symbols = decode_band(model, payload[at + 4 : at + 4 + size], z_row, rows[:, None] & columns)
+        z, symbols = decode_band(model, payload[at + 4 : at + 4 + size], nearest_level, rows[:, None] & columns)
         at += 4 + size
         for integers in (z, symbols):
             checksum = zlib.crc32(integers.astype("<i2").tobytes(), checksum)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoarc import bitexact, codecs, groups, pipeline, workers
-from photoarc.archive import PART_BYTES, ArchiveWriter, archive_id
 from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UsageError
@@ -29,6 +28,7 @@ from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import MAX_WHOLE_BYTES, in_parts, starts_like_picture
 from photoarc.summary import PackSummary, Tally
+from photoarc.writer import PART_BYTES, ArchiveWriter, archive_id
 
 # A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
 WORTH_A_WORKER_BYTES = 1_000_000

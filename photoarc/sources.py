@@ -12,11 +12,11 @@ from typing import BinaryIO
 from blake3 import blake3
 
 from photoarc import attributes, pipeline
-from photoarc.archive import PART_BYTES
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
 from photoarc.records import Attributes
 from photoarc.scan import SourceFile
+from photoarc.writer import PART_BYTES
 
 MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
 

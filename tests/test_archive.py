@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 import photoarc
 from photoarc import frames, partial
-from photoarc.archive import Archive, ArchiveWriter, archive_id
+from photoarc.archive import Archive
 from photoarc.errors import PayloadCorrupt, UnreadableSource, UnsupportedCodec, UsageError
 from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
+from photoarc.writer import ArchiveWriter, archive_id
 
 
 def contents(archive: Archive) -> list[tuple[Member, bytes]]:
@@ -224,7 +225,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [sys.argv[2]]
 from containers import stored
-from photoarc.archive import ArchiveWriter
+from photoarc.writer import ArchiveWriter
 with ArchiveWriter(sys.argv[1], archive_id=bytes(16)) as writer:
     for n in range(3):
         writer.add(stored(b"%d" % n, b"data"), [b"data"])

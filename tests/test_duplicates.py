@@ -11,7 +11,7 @@ from containers import stored, write
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import archive, cli, coding, pipeline
+from photoarc import cli, coding, pipeline, sources
 from photoarc import pack as packing
 from photoarc.duplicates import groups
 from photoarc.errors import FormatError, PayloadCorrupt
@@ -98,7 +98,7 @@ def test_a_first_copy_that_cannot_be_packed_leaves_its_twin(folder):
 def test_large_files_too(folder, monkeypatch):
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 1000)
     monkeypatch.setattr(packing, "PART_BYTES", 1024)
-    monkeypatch.setattr(archive, "PART_BYTES", 1024)
+    monkeypatch.setattr(sources, "PART_BYTES", 1024)
     assert pack(["photos"], "out.pha", LOSSLESS).duplicates == 3
     assert members()["b"].payload_bytes == 0
     unpack("out.pha", "copy")

@@ -14,13 +14,13 @@ from test_corrupt import overwrite
 
 import photoarc
 from photoarc import codecs, frames, groups
-from photoarc.archive import ArchiveWriter
 from photoarc.codecs import solid
 from photoarc.container import make_chunk
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, MemberError, PayloadCorrupt, PhotoarcError
 from photoarc.frames import ChunkType, GroupRecord
 from photoarc.records import NO_DIGEST, Member, pack_member, parse_member
 from photoarc.unpack import test as check
+from photoarc.writer import ArchiveWriter
 
 
 def grouped(files: Sequence[tuple[bytes, bytes]]) -> tuple[list[Member], bytes, bytes]:

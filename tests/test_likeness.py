@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 import photoarc
 from photoarc import codecs
-from photoarc.archive import ArchiveWriter
 from photoarc.errors import FormatError, MemberError, PayloadCorrupt, PhotoarcError
 from photoarc.likeness import Likenesses, _alike
 from photoarc.pack import PackOptions, pack
 from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import Shared, pack_member, parse_member
+from photoarc.records import Member, Shared, pack_member, parse_member
 from photoarc.unpack import UnpackOptions, unpack
 from photoarc.unpack import test as check
+from photoarc.writer import ArchiveWriter
 
 PLAIN = pictures.jpeg(pictures.photo(256, 192, noise=2), quality=90)
 
@@ -102,19 +102,9 @@ def test_bases_are_whole(tmp_path):
         assert [archive.payload(one) for one in archive] == payloads
 
 
-def member(name: str, payload: bytes):
-    """A record of one part."""
-    return dataclasses.replace(parse_member(RECORD), name=name.encode(), payload_bytes=len(payload), size_bytes=len(payload), parts=1)
-
-
-def record_of_a_file() -> bytes:
-    """Any record, to be changed."""
-    from photoarc.records import Kind, Member
-
-    return pack_member(Member(b"x", Kind.FILE, 0o644, 0, 0, bytes(32), codecs.STORE, 0, 1))
-
-
-RECORD = record_of_a_file()
+def member(name: str, payload: bytes) -> Member:
+    """A record of one part; its digest is nobody's."""
+    return dataclasses.replace(stored(name.encode(), payload), digest=bytes(32))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.codecs.long_matches import MAX_DISTANCE, MAX_MATCH, WINDOW, Positions
-from photoarc.codecs.matches import FAST_LEVELS, Parameters, hash_of_three, nearest
+from photoarc.codecs.matches import FAST_LEVELS, Parameters, candidates, hash_of_three, lowest, nearest
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 _STRETCH_BYTES = 1 << 18  # of which each takes 200 bytes in lists
@@ -36,11 +36,10 @@ class FastSearch:
         self._kept, self._nice, self._chain = FAST_LEVELS[parameters.level]
         self._end, self._stop, self._bytes = len(data), stop, data.tobytes()
         hashes = hash_of_three(data, parameters.memory)
-        before, last = _chains(hashes, self._chain)
+        before, last = candidates(hashes, (1, self._chain))
         index = np.arange(len(data))
         floors = np.full((2, len(data)), len(data))  # of the candidates within reach, if many are skipped, and if none is
-        sure = np.maximum(np.maximum(last, 1), index - np.where(before == index - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1))
-        floors[:, start:stop] = np.maximum(index - MAX_DISTANCE, 1)[start:stop], sure[start:stop]
+        floors[:, start:stop] = np.maximum(index - MAX_DISTANCE, 1)[start:stop], lowest(before, last)[start:stop]
         found, self._long, _ = nearest(data, self._nice, floors)
         length = found >> 16
         self._may_match, is_sure = length[0] > 0, (length[0] == length[1]) & (length[0] < self._long)  # unless the candidate is skipped
@@ -141,16 +140,6 @@ class FastSearch:
             if size == min(MAX_MATCH, self._end - at):
                 return size
             size = min(MAX_MATCH, self._end - at)
-
-
-def _chains(hashes: NDArray[np.uint16], chain: int) -> tuple[Positions, Positions]:
-    """The last position with the same hash, 0 for none, and the one that is number `chain`, counted backwards."""
-    order = np.argsort(hashes, kind="stable")
-    hashes = hashes.take(order)
-    found = np.zeros((2, len(order)), np.int64)
-    for candidate, number in zip(found, (1, chain), strict=True):
-        candidate[order[number:]] = np.where(hashes[number:] == hashes[:-number], order[:-number], 0)
-    return found[0], found[1]
 
 
 @dataclass(frozen=True, slots=True)

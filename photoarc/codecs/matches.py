@@ -10,6 +10,7 @@ This is a *prediction*: what a stream does otherwise is stored. Integers only, s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,21 +129,26 @@ def _floors(hashes: NDArray[np.uint16], chain: int, inside: tuple[int, int]) -> 
 
     Position 0 is never looked at: zlib takes it for the end of a chain. The first of a chain may be a byte further away than the others.
     """
+    first, *last = candidates(hashes, (1, chain, chain >> 2))
+    floors = np.stack([lowest(first, one) for one in last])
+    floors[:, : inside[0]] = floors[:, inside[1] :] = len(hashes)
+    return floors
+
+
+def candidates(hashes: NDArray[np.uint16], numbers: Sequence[int]) -> Positions:
+    """(numbers, n) the candidates of these numbers for each position, counted backwards from 1; 0 if there is none."""
     order = np.argsort(hashes, kind="stable")
     hashes = hashes.take(order)
+    found = np.zeros((len(numbers), len(order)), np.int64)
+    for candidate, number in zip(found, numbers, strict=True):
+        candidate[order[number:]] = np.where(hashes[number:] == hashes[:-number], order[:-number], 0)
+    return found
 
-    def before(count: int) -> Positions:
-        """The candidate of that number, 0 if there is none."""
-        found = np.zeros_like(order)
-        found[count:] = np.where(hashes[count:] == hashes[:-count], order[:-count], 0)
-        return found
 
-    nearest = np.where(before(1) == order - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1)
-    floors = np.empty((2, len(order)), np.int64)
-    for floor, limit in zip(floors, (chain, chain >> 2), strict=True):
-        floor[order] = np.maximum(np.maximum(order - nearest, before(limit)), 1)
-        floor[: inside[0]] = floor[inside[1] :] = len(order)
-    return floors
+def lowest(first: Positions, last: Positions) -> Positions:
+    """(n,) the first position that zlib would look at, of the first and the last candidate that its chain lets it look at."""
+    index = np.arange(len(first))
+    return np.maximum(np.maximum(last, 1), index - np.where(first == index - MAX_DISTANCE, MAX_DISTANCE, MAX_DISTANCE - 1))
 
 
 def hash_of_three(data: NDArray[np.uint8], memory: int) -> NDArray[np.uint16]:
