@@ -25,12 +25,15 @@ sys.path.append(str(Path(__file__).parent.parent / "training"))
 import card
 import cost
 import evaluate
+import lpips as training_lpips
 import onnx
 import prepare
 import ssim
 import torch
 import train
 import tune
+
+from bench import lpips as bench_lpips
 
 MODEL = Path(__file__).parent.parent / "models_onnx" / "photo-1"
 
@@ -218,6 +221,46 @@ def test_similarity_is_that_of_the_metrics():
     assert ((x - y) * y.grad).sum() > 0
     with pytest.raises(ValueError, match="161 pixels"):
         ssim.similarity(x[..., :160], y[..., :160])
+
+
+def lpips_network(tmp_path):
+    """A network of LPIPS's shape with made-up weights; the real ones have to be fetched."""
+    rng = np.random.default_rng(5)
+    shapes = ((11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256))
+    weights = {"AlexNet_0": {}}
+    for k, (side, inputs, outputs) in enumerate(shapes):
+        kernel = rng.normal(0, (side * side * inputs) ** -0.5, (side, side, inputs, outputs)).astype(np.float32)
+        weights["AlexNet_0"][f"Conv_{k}"] = {"kernel": kernel, "bias": rng.normal(0, 0.1, outputs).astype(np.float32)}
+        weights[f"NetLinLayer_{k}"] = {"Conv_0": {"kernel": rng.random((1, 1, outputs, 1), np.float32)}}
+    path = tmp_path / "lpips.onnx"
+    onnx.save(bench_lpips.network(weights), str(path))
+    return path
+
+
+def test_lpips_is_that_of_the_bench(tmp_path):
+    """Values, the slope, and the random phase in training."""
+    network = lpips_network(tmp_path)
+    original = photo(96, 128, 1)
+    noisy = np.clip(original + np.random.default_rng(2).normal(0, 9, original.shape), 0, 255).astype(np.uint8)
+    x, y = (torch.from_numpy(a).permute(2, 0, 1)[None].float() / 255 for a in (original, noisy))
+    y.requires_grad_()
+    lpips = training_lpips.Lpips(network).eval()
+    found = lpips(x, y)
+    expected = bench_lpips.distance(*(bench_lpips.features(a, network) for a in (original, noisy)))
+    assert found.item() == pytest.approx(expected, rel=1e-4)
+    found.sum().backward()
+    assert ((x - y) * y.grad).sum() < 0
+    assert lpips(x, x).item() == 0
+    torch.manual_seed(0)
+    assert len({round(lpips.train()(x, y).item(), 9) for _ in range(12)}) > 1
+
+
+def test_training_for_lpips_names_the_network_that_is_missing(tmp_path):
+    assert train.distances((0, 0, 0), tmp_path / "none.onnx", "cpu") is None
+    assert len(train.distances((0.2, 0.3, 0), tmp_path / "none.onnx", "cpu")(*torch.rand(2, 1, 3, 176, 176))) == 2
+    assert len(train.distances((0.2, 0.3, 0.1), lpips_network(tmp_path), "cpu")(*torch.rand(2, 1, 3, 176, 176))) == 3
+    with pytest.raises(SystemExit, match="no network"):
+        train.distances((0.2, 0.3, 0.1), tmp_path / "none.onnx", "cpu")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ It holds `m`, the average to export (also alone, small, as OUT.weights), and `ra
 
 Loss of a picture: (bpp + lmbda * D) / lmbda^tilt, lmbda drawn from the model's levels for each picture. Rate sees uniform noise,
 the decoder rounded latents (mixed quantisation, Minnen & Singh 2020, arXiv 2007.08739, section 3.3). D is MSE_255; with --eyes it is
-a weighted sum of MSE_255 and of 1 - SSIM and 1 - MS-SSIM, both worth what a bit buys of them.
+a weighted sum of MSE_255 and of 1 - SSIM, 1 - MS-SSIM and LPIPS, each worth what a bit buys of it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,9 +31,10 @@ from torch import Tensor
 
 LOG_STEPS, SAVE_S = 100, 300
 HIGH_LMBDA = 0.04  # levels 5 to 8: 36.7 to 42.2 dB on Kodak (photo-1), where archives live
-# What a unit of 1 - SSIM and of 1 - MS-SSIM is worth in MSE_255, at the lowest and at the highest level: the ratio of their slopes along
-# the rates of photo-1, on 48 crops of 256 x 256 of the training pictures; in between nearly geometric.
-WORTH = ((1170, 280), (2300, 1370))
+# What a unit of 1 - SSIM, 1 - MS-SSIM and LPIPS is worth in MSE_255, at the lowest and at the highest level: the ratio of their slopes
+# along the rates of photo-1 (LPIPS: photo-2), on 48 crops of 256 x 256 of the training pictures; in between nearly geometric.
+WORTH = ((1170, 280), (2300, 1370), (620, 470))
+Distances = Callable[[Tensor, Tensor], list[Tensor]]  # of pictures (B, 3, H, W) and what came back: (B,) by each measure
 KLT = ("g_a.stem", "g_a.merge", "g_s.split", "g_s.head")  # start as transforms of known scale: Adam keeps it, Muon would not
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -55,7 +56,10 @@ p.add_argument("--warm", type=int, default=100, help="steps of linear warm-up")
 p.add_argument("--floor", type=float, default=0.02, help="share of the learning rate that the decay ends at")
 p.add_argument("--tilt", type=float, default=0.4, help="smaller: high levels weigh more in the loss; 0: as their bits do")
 p.add_argument("--high", type=float, default=1, help="draw the levels of 36-44 dB this many times as often as the others")
-p.add_argument("--eyes", type=float, nargs=2, default=(0, 0), metavar=("SSIM", "MS_SSIM"), help="their shares of the distortion")
+p.add_argument(
+    "--eyes", type=float, nargs=3, default=(0, 0, 0), metavar=("SSIM", "MS_SSIM", "LPIPS"), help="their shares of the distortion"
+)
+p.add_argument("--lpips", type=Path, default=Path("bench/cache/lpips-alexnet.onnx"), help="its network; `python -m bench.lpips` builds it")
 p.add_argument("--ema", type=float, default=0.999)
 p.add_argument("--seed", type=int, default=0)
 p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -130,19 +134,36 @@ def draw(photos: Tensor, crop: int, batch: int, rng: np.random.Generator) -> Ten
     return out.float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
+def distances(eyes: Sequence[float], network: Path, device: str) -> Distances | None:
+    """SSIM's, MS-SSIM's and LPIPS's distances of batches, 0 for equal pictures; None if nothing but the squared error counts.
+
+    Raises SystemExit if LPIPS has a share and no network.
+    """
+    if not any(eyes):
+        return None
+    if not eyes[2]:
+        return lambda x, y: [1 - s for s in similarity(x, y)]
+    from lpips import Lpips  # needs onnx, which nothing else here does
+
+    if not network.exists():
+        raise SystemExit(f"{network}: LPIPS has a share of {eyes[2]:g} and no network; `python -m bench.lpips` builds it, or set --lpips")
+    lpips = Lpips(network).to(device)
+    return lambda x, y: [*(1 - s for s in similarity(x, y)), lpips(x, y)]
+
+
 def losses(
-    codec: torch.nn.Module, lams: Tensor, x: Tensor, level: Tensor, tilt: float, eyes: tuple[float, float]
+    codec: torch.nn.Module, lams: Tensor, x: Tensor, level: Tensor, tilt: float, eyes: Sequence[float], distances: Distances | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, bpp and MSE on 0..255, means over the batch."""
     x_hat, y_bits, z_bits = codec(x, level)
     bpp = (y_bits.flatten(1).sum(1) + z_bits.flatten(1).sum(1)) / (x.shape[2] * x.shape[3])
     mse = ((x_hat - x) ** 2).flatten(1).mean(1) * 255**2
     distortion = mse
-    if any(eyes):
+    if distances:
         distortion = (1 - sum(eyes)) * mse
         height = level / (len(lams) - 1)
-        for share, (lowest, highest), s in zip(eyes, WORTH, similarity(x, x_hat), strict=True):
-            distortion = distortion + share * lowest * (highest / lowest) ** height * (1 - s)
+        for share, (lowest, highest), d in zip(eyes, WORTH, distances(x, x_hat), strict=False):  # without LPIPS there are two
+            distortion = distortion + share * lowest * (highest / lowest) ** height * d
     lmbda = lams[level]
     return ((bpp + lmbda * distortion) / lmbda**tilt).mean(), bpp.mean(), mse.mean()
 
@@ -192,6 +213,7 @@ def main() -> None:
     torch.manual_seed(a.seed + it)  # a call that goes on sees other noise and other crops than the one before
     rng = np.random.default_rng((a.seed, it))
     often = np.where(codec.lams.cpu().numpy() > HIGH_LMBDA, a.high, 1.0)
+    seen = distances(a.eyes, a.lpips, a.device)
     forward = torch.compile(codec, dynamic=False) if a.compile else codec
 
     stop: list[int] = []
@@ -216,7 +238,7 @@ def main() -> None:
 
         x = draw(photos, crop, batch, rng)
         level = torch.from_numpy(rng.choice(codec.levels, batch, p=often / often.sum())).to(a.device)
-        loss, bpp, mse = losses(forward, codec.lams, x, level, a.tilt, a.eyes)
+        loss, bpp, mse = losses(forward, codec.lams, x, level, a.tilt, a.eyes, seen)
         for o in opts:
             o.zero_grad()
         loss.backward()

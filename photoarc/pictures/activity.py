@@ -37,8 +37,14 @@ def _contrast(strip: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Mean log2 contrast of each cell of a strip, from the variance of the whole blocks in it."""
     rows, columns = (side // BLOCK_PX for side in strip.shape[:2])
     strip = strip[: rows * BLOCK_PX, : columns * BLOCK_PX]
-    luma = strip @ _LUMA if strip.shape[2] == 3 else strip[:, :, 0].astype(np.float32)
-    variance = luma.reshape(rows, BLOCK_PX, columns, BLOCK_PX).var(axis=(1, 3))
+    luma = (strip @ _LUMA if strip.shape[2] == 3 else strip[:, :, 0]) - np.float32(128)  # centred: squares keep their digits
+
+    def mean(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        rows_added = values.reshape(rows, BLOCK_PX, -1).sum(axis=1)  # whole rows first: half the time of `var` over both axes
+        total: npt.NDArray[np.float32] = rows_added.reshape(rows, columns, BLOCK_PX).sum(axis=2)
+        return total / np.float32(BLOCK_PX**2)
+
+    variance = mean(luma * luma) - mean(luma) ** 2
     blocks = np.log2(2 * variance + np.float32(_C2)).mean(axis=0)
     starts = np.arange(0, columns, CELL_PX // BLOCK_PX)
     counts = np.diff(np.append(starts, columns))
