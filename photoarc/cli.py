@@ -223,15 +223,15 @@ def verify(
 
 @app.command()
 def dups(archive: ArchivePath, as_json: Json = False) -> None:
-    """Show which files in an archive are identical; nothing is deleted, here or on the disk."""
+    """Show which files in an archive are identical, or alike but for a piece; nothing is deleted, here or on the disk."""
     with exit_codes("interrupted", as_json):
         from photoarc import duplicates, inspection, report
 
         with inspection.open_archive(archive) as opened:
-            found = duplicates.groups(opened.members)
+            found, alike = duplicates.groups(opened.members), duplicates.alike(opened.members)
             failures, warnings = inspection.damaged(opened), opened.warnings
-        value = {"archive": archive, "groups": [asdict(group) for group in found], "warnings": warnings}
-        show(value, report.dups_lines(found), as_json, quiet=False)
+        groups = {"groups": [asdict(group) for group in found], "alike": [asdict(group) for group in alike]}
+        show({"archive": archive, **groups, "warnings": warnings}, report.dups_lines(found, alike), as_json, quiet=False)
         warn(warnings)
         end(failures, "read", bool(warnings))
 

@@ -23,7 +23,7 @@ LEAST_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Members with the same contents, in printable names; `size_bytes` is that of one of them."""
+    """Members with the same contents, or much of it, in printable names; digest and size are those of the first."""
 
     digest: str
     size_bytes: int
@@ -103,4 +103,25 @@ def groups(members: Iterable[Member]) -> list[Group]:
         for digest, same in by_digest.items()
         if len(same) > 1
     ]
-    return sorted(found, key=lambda group: (-group.size_bytes * (len(group.names) - 1), group.names))
+    return sorted(found, key=_spared)
+
+
+def alike(members: Iterable[Member]) -> list[Group]:
+    """Files whose payloads share most bytes with that of the first named: the same picture, as a rule, with other metadata."""
+    first: dict[bytes, Member] = {}
+    pieces: defaultdict[bytes, list[Member]] = defaultdict(list)
+    for member in members:
+        if member.shared:
+            pieces[member.shared.digest].append(member)
+        elif not member.duplicate:
+            first.setdefault(member.digest, member)
+    found = [
+        Group(digest.hex(), first[digest].size_bytes, tuple(member.display_name for member in (first[digest], *same)))
+        for digest, same in pieces.items()
+        if digest in first  # a damaged archive may have lost it
+    ]
+    return sorted(found, key=_spared)
+
+
+def _spared(group: Group) -> tuple[int, tuple[str, ...]]:
+    return -group.size_bytes * (len(group.names) - 1), group.names

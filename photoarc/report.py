@@ -233,9 +233,11 @@ def delete_lines(gone: DeleteSummary) -> list[str]:
     return [f"deleted {count(gone.deleted, 'file')}, {size(gone.size_bytes)}{kept}"]
 
 
-def dups_lines(found: Sequence[Group]) -> list[str]:
-    """Groups of identical files and what the copies take outside the archive."""
+def dups_lines(found: Sequence[Group], alike: Sequence[Group]) -> list[str]:
+    """Groups of identical files and what the copies take outside the archive; files that have all but a piece in common."""
     lines = []
+    for group in alike:
+        lines += [f"{count(len(group.names), 'file')} alike but for a piece (metadata, as a rule):", *(f"  {name}" for name in group.names)]
     for group in found:
         lines += [f"{count(len(group.names), 'file')} of {size(group.size_bytes)}:", *(f"  {name}" for name in group.names)]
     copies = sum(len(group.names) - 1 for group in found)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import random
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from containers import stored, write
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import photoarc
-from photoarc import codecs
+from photoarc import cli, codecs
 from photoarc.errors import FormatError, MemberError, PayloadCorrupt, PhotoarcError
 from photoarc.likeness import Likenesses, _alike
 from photoarc.pack import PackOptions, pack
@@ -56,6 +58,10 @@ def test_only_the_piece_that_differs_is_stored(folder, mode):
     assert done.alike == 2
     assert found["b.jpg"].payload_bytes < 0.1 * found["a.jpg"].payload_bytes
     assert payloads["b.jpg"] == payloads["d.jpg"] != payloads["a.jpg"]
+    alike = [["photos/a.jpg", "photos/b.jpg", "photos/c.jpg"]]
+    shown = CliRunner().invoke(cli.app, ["dups", "out.pha"]).output
+    assert "3 files alike but for a piece (metadata, as a rule):\n  photos/a.jpg\n  photos/b.jpg\n  photos/c.jpg\n" in shown
+    assert [group["names"] for group in json.loads(CliRunner().invoke(cli.app, ["dups", "out.pha", "--json"]).output)["alike"]] == alike
     assert check("out.pha", 1).failures == ()
     unpack("out.pha", "copy", UnpackOptions(workers=1))
     for name, data in FILES.items():
