@@ -26,7 +26,7 @@ def results() -> str:
             label,
             tables.percent(means[ANCHOR], means[codec]),
             tables.percent(means[ANCHOR], means[codec], "psnr", *tables.HIGH_DB),
-            *(tables.percent(means[ANCHOR], means[codec], metric) for metric in ("ms_ssim", "butteraugli_3norm")),
+            *(tables.percent(means[ANCHOR], means[codec], metric) for metric in ("ms_ssim", "lpips", "butteraugli_3norm")),
             *(f"{rows.seconds_per_megapixel(found, codec, column):.2g}" for column in ("enc_cpu_s", "dec_cpu_s")),
         )
         for codec, label in NAMES.items()
@@ -34,12 +34,12 @@ def results() -> str:
     ]
     low, high = tables.HIGH_DB
     head = (f"{SET.title()}, {_pictures(means)} pictures", "rate, equal PSNR", f"{low:g} to {high:g} dB")
-    table = tables.table((*head, "equal MS-SSIM", "equal Butteraugli", "encode, s/MP", "decode, s/MP"), body)
+    table = tables.table((*head, "equal MS-SSIM", "equal LPIPS", "equal Butteraugli", "encode, s/MP", "decode, s/MP"), body)
     folder = f"bench/results/{photoarc.__version__}"
     return (
         f"Bytes against JPEG at equal quality (BD-rate; less is better), and CPU seconds a megapixel on one thread:\n\n{table}\n\n"
-        f"![PSNR against rate]({folder}/{SET}-psnr.svg)\n\n"
-        f"Every picture's row, more codecs, MS-SSIM, published curves: [{folder}]({folder}/{SET}.md); how it is measured: "
+        f"![MS-SSIM against rate]({folder}/{SET}-ms-ssim.svg)\n\n"
+        f"Every picture's row, more codecs, other metrics, published curves: [{folder}]({folder}/{SET}.md); how it is measured: "
         "[bench](bench/README.md)."
     )
 
