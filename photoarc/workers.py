@@ -272,10 +272,11 @@ class _Crew(Generic[Item, Value]):
 
     def _bury(self, worker: _Worker[Item, Value], why: str = "") -> None:
         """Replaces a dead worker, or one that is to end for a reason; its slot becomes a suspect, or a crash the second time."""
-        end, slot = worker.end(), worker.slot
+        end, slot, crew = worker.end(), worker.slot, len(self.workers)
+        self.workers.remove(worker)  # whatever is raised from here on: it has no process to end any more
         if slot is None:
             self.failed_starts += 1
-            if self.failed_starts > len(self.workers):
+            if self.failed_starts > crew:
                 raise PhotoarcError(f"worker processes cannot be started (the last one ended with {end}); try -j 1")
         else:
             slot.deaths += 1
@@ -283,7 +284,7 @@ class _Crew(Generic[Item, Value]):
                 self.suspects.append(slot)
             else:
                 slot.outcome = Outcome(slot.item, crash=f"its worker process died twice ({why or end})")
-        self.workers[self.workers.index(worker)] = _Worker(self.function)
+        self.workers.append(_Worker(self.function))
 
 
 def _run_crew(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from photoarc import workers
-from photoarc.errors import UnreadableSource
+from photoarc.errors import PhotoarcError, UnreadableSource
 
 SPAWNED = 2
 
@@ -136,6 +136,34 @@ def test_a_result_that_lay_waiting_is_not_late(monkeypatch: pytest.MonkeyPatch) 
             assert outcome.value
             assert outcome.value[0] == number * number
             time.sleep(1.2 if number < 2 else 0)
+
+
+class Unwelcome:
+    """A function that ends the worker that is given it, before it is ready."""
+
+    def __call__(self, item: int) -> int:
+        return item
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (7,)
+
+
+def test_workers_that_cannot_start_end_the_job_with_a_sentence() -> None:
+    with pytest.raises(PhotoarcError, match=r"worker processes cannot be started \(the last one ended with exit code 7\); try -j 1"):
+        list(workers.run(Unwelcome(), range(3), workers=SPAWNED, cost=cost_of_one))
+
+
+def test_every_end_of_a_worker_is_told_in_words(tmp_path: Path) -> None:
+    for number in (signal.SIGKILL, signal.SIGABRT, signal.SIGBUS):
+        (outcome, _) = workers.run(functools.partial(die_of, number), [1, 0], workers=SPAWNED, cost=cost_of_one)
+        assert outcome.crash == f"its worker process died twice ({number.name})"
+    (outcome, _) = workers.run(functools.partial(die_of, -9), [1, 0], workers=SPAWNED, cost=cost_of_one)
+    assert outcome.crash == "its worker process died twice (exit code 9)"
+
+
+def die_of(number: int, item: int) -> None:
+    if item:
+        os._exit(-number) if number < 0 else os.kill(os.getpid(), number)
 
 
 def allocate(size_bytes: int) -> int:
