@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import raster
+from photoarc.codecs import bands, raster
 from photoarc.errors import PayloadError
 from photoarc.pictures import raster as geometry
 from photoarc.pipeline import CodingOptions, Mode
@@ -111,7 +111,7 @@ def test_samples_lie_where_they_are_said_to():
 
 def test_bands(monkeypatch):
     data = FILES["bmp with noise in its padding"]
-    monkeypatch.setattr(raster, "_BAND_PX", 127 * 13)
+    monkeypatch.setattr(bands, "BAND_PX", 127 * 13)
     payload = raster.encode(data)
     monkeypatch.undo()
     assert raster.decode(payload, len(data)) == data

@@ -51,6 +51,16 @@ class Parameters:
     four: bool = False
     greedy: bool = False
 
+    @classmethod
+    def of(cls, level: int, memory: int, flags: int) -> Parameters:
+        """Inverse of `flags`."""
+        return cls(level, memory, flags & 1 | flags >> 6 << 1, *(bool(flags & bit) for bit in (2, 16, 32)))
+
+    @property
+    def flags(self) -> int:
+        """All but the levels, as docs/format.md section 7.7 numbers their bits."""
+        return self.strategy & 1 | self.strategy >> 1 << 6 | self.far << 1 | self.four << 4 | self.greedy << 5
+
     @property
     def is_fast(self) -> bool:
         """Whether it is deflate_fast: photoarc.codecs.fast_matches."""

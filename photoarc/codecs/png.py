@@ -18,10 +18,10 @@ from struct import Struct, error
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import deflate, png_rows, raw_lzma, recipe, samples
+from photoarc.codecs import png_rows, raw_lzma, recipe, samples
 from photoarc.codecs.deflate import Block
 from photoarc.codecs.matches import Parameters
-from photoarc.codecs.recipe import Recipe
+from photoarc.codecs.recipe import Reader, Recipe
 from photoarc.codecs.retrace import Exceptions
 from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
@@ -118,8 +118,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
     by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
     how = made.parameters
-    flags = how.far << 1 | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3 | how.four << 4 | how.greedy << 5
-    flags |= how.strategy & 1 | how.strategy >> 1 << 6
+    flags = how.flags | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3
     description = _describe(frame, filters, made)
     packed = raw_lzma.compress(description)
     head = _HEAD.pack(
@@ -158,7 +157,7 @@ def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.u
     pixels_at = _HEAD.size + packed_bytes
     description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
     frame, filters, header, blocks, exceptions = _understand(description, height)
-    parameters = Parameters(level, memory, flags & 1 | flags >> 6 << 1, *(bool(flags & bit) for bit in (2, 16, 32)))
+    parameters = Parameters.of(level, memory, flags)
     if flags & 8:
         pixels = np.frombuffer(raw_lzma.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
     else:
@@ -201,41 +200,19 @@ def _split(data: bytes) -> tuple[_Frame, bytes, _Shape, bool]:
 
 def _describe(frame: _Frame, filters: NDArray[np.uint8], made: Recipe) -> bytes:
     """Everything but the pixels; arrays little-endian, one behind the other."""
-    blocks, exceptions = made.blocks, made.exceptions
-    gaps = np.diff(exceptions.positions, prepend=0)
-    counts = _COUNTS.pack(len(frame.before), len(frame.behind), len(frame.sizes), len(blocks), len(gaps))
-    return b"".join([
-        counts, made.header, np.array(frame.sizes, "<u4").tobytes(), filters.tobytes(),
-        bytes(block.kind for block in blocks), np.array([block.tokens for block in blocks], "<u4").tobytes(),
-        np.array([block.header[1] for block in blocks], "<u2").tobytes(),
-        gaps.astype("<u4").tobytes(), exceptions.lengths.astype("<u2").tobytes(), exceptions.distances.astype("<u2").tobytes(),
-        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in (block.header for block in blocks)), frame.before, frame.behind,
-    ])  # fmt: skip
+    counts = _COUNTS.pack(len(frame.before), len(frame.behind), len(frame.sizes), len(made.blocks), len(made.exceptions.positions))
+    sizes = np.array(frame.sizes, "<u4").tobytes()
+    lists = recipe.pack_lists(made.blocks, made.exceptions)
+    return b"".join((counts, made.header, sizes, filters.tobytes(), lists, frame.before, frame.behind))
 
 
 def _understand(description: bytes, height_px: int) -> tuple[_Frame, NDArray[np.uint8], bytes, tuple[Block, ...], Exceptions]:
     """Inverse of _describe: frame, filters, zlib header, blocks, exceptions. Raises ValueError, struct.error."""
     before_n, behind_n, sizes_n, blocks_n, exceptions_n = _COUNTS.unpack_from(description)
-    at = _COUNTS.size
-
-    def take(size: int) -> bytes:
-        nonlocal at
-        at += size
-        if at > len(description):
-            raise ValueError("it is too short")
-        return description[at - size : at]
-
-    header, sizes, filters = take(2), np.frombuffer(take(4 * sizes_n), "<u4"), np.frombuffer(take(height_px), np.uint8)
-    kinds, tokens = take(blocks_n), np.frombuffer(take(4 * blocks_n), "<u4").tolist()
-    bits = np.frombuffer(take(2 * blocks_n), "<u2").tolist()
-    positions = np.cumsum(np.frombuffer(take(4 * exceptions_n), "<u4"), dtype=np.int64)
-    lengths, distances = (np.frombuffer(take(2 * exceptions_n), "<u2").astype(np.uint16) for _ in range(2))
-    values = [int.from_bytes(take((count + 7) // 8), "little") for count in bits]
-    frame = _Frame(take(before_n), take(behind_n), tuple(sizes.tolist()))
-    is_match = (lengths >= 3) & (lengths <= 258) & (distances >= 1) & (distances <= 1 << 15)
-    if at != len(description) or not np.all(is_match | ((lengths == 1) & (distances == 0))):
+    reader = Reader(description, _COUNTS.size)
+    header, sizes, filters = reader.take(2), reader.numbers("<u4", sizes_n), reader.numbers("u1", height_px)
+    blocks, exceptions = recipe.unpack_lists(reader, blocks_n, exceptions_n)
+    frame = _Frame(reader.take(before_n), reader.take(behind_n), tuple(sizes.tolist()))
+    if reader.left:
         raise ValueError("its lists do not agree")
-    if any(kind not in (deflate.FIXED, deflate.DYNAMIC) for kind in kinds):
-        raise ValueError("a block of an unknown type")
-    blocks = tuple(Block(kind, n, header) for kind, n, header in zip(kinds, tokens, zip(values, bits, strict=True), strict=True))
-    return frame, filters, header, blocks, Exceptions(positions, lengths, distances)
+    return frame, filters, header, blocks, exceptions

@@ -8,27 +8,23 @@ Bands bound the memory. The samples are coded as they lie: bottom-up rows stay u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from struct import Struct, error
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import raw_lzma, samples
+from photoarc.codecs import bands, raw_lzma
 from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.raster import Raster, find
 
 _VERSION = 1
-_BAND_PX = 1 << 22
 _LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
 _LEAST_SAVING = 0.02
 _BIG_ENDIAN, _BLUE_FIRST = 1, 2
 # version, channels, bytes a sample, flags, offset, width, height, bytes a row, rows a band, bytes of the description, in the payload
 _HEAD = Struct("<BBBBQIIIIQQ")
-_LENGTH = Struct("<I")
-_SPEEDS = (samples.FAST,) * 3 + (samples.USUAL,) * 4 + (samples.SLOW,) * 3  # by effort
 
 
 def encode(data: bytes, effort: int = 5) -> bytes:
@@ -40,17 +36,15 @@ def encode(data: bytes, effort: int = 5) -> bytes:
     rows = np.frombuffer(data, np.uint8, raster.size_bytes, raster.offset).reshape(raster.height_px, raster.row_bytes)
     description = data[: raster.offset] + rows[:, raster.used_bytes :].tobytes() + data[end:]
     packed = raw_lzma.compress(description)
-    band_rows = max(1, _BAND_PX // raster.width_px)
+    band_rows = max(1, bands.BAND_PX // raster.width_px)
     flags = _BIG_ENDIAN * raster.big_endian | _BLUE_FIRST * raster.blue_first
     head = _HEAD.pack(
         _VERSION, raster.channels, raster.sample_bytes, flags, raster.offset, raster.width_px, raster.height_px,
         raster.row_bytes, band_rows, len(description), len(packed),
     )  # fmt: skip
-    pieces = [head, packed]
-    for top in range(0, raster.height_px, band_rows):
-        coded = samples.encode(_samples(rows[top : top + band_rows, : raster.used_bytes], raster), _SPEEDS[effort])
-        pieces += [_LENGTH.pack(len(coded)), coded]
-    payload = b"".join(pieces)
+    tops = range(0, raster.height_px, band_rows)
+    coded = bands.encode((_samples(rows[top : top + band_rows, : raster.used_bytes], raster) for top in tops), effort)
+    payload = b"".join((head, packed, coded))
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
     if decode(payload, len(data)) != data:
@@ -85,24 +79,9 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     out[end:] = np.frombuffer(description, np.uint8, offset=offset + padding_bytes)
     rows = out[offset:end].reshape(height, row_bytes)
     rows[:, raster.used_bytes :] = np.frombuffer(description, np.uint8, padding_bytes, offset).reshape(height, -1)
-    top = 0
-    for coded in _streams(payload, at):
-        count = min(band_rows, height - top)
-        band = samples.decode(coded, (count, width, channels), sample_bytes)
-        rows[top : top + count, : raster.used_bytes] = _bytes(band, raster)
-        top += count
-    if top != height:
-        raise PayloadError(f"bands of {top} rows, expected {height}", PayloadCorrupt)
+    for top, band in bands.decode(payload, at, (height, width, channels), sample_bytes, band_rows):
+        rows[top : top + len(band), : raster.used_bytes] = _bytes(band, raster)
     return out.tobytes()
-
-
-def _streams(payload: bytes, at: int) -> Iterator[bytes]:
-    while at < len(payload):
-        (size,) = _LENGTH.unpack_from(payload, at)
-        at += _LENGTH.size + size
-        if at > len(payload):
-            raise PayloadError("the payload is cut off", PayloadCorrupt)
-        yield payload[at - size : at]
 
 
 def _kind(raster: Raster) -> np.dtype[np.unsignedinteger[Any]]:

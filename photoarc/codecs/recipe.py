@@ -10,8 +10,9 @@ tells whether it did. What `find` returns has been followed without it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,55 @@ def follow(recipe: Recipe, data: Data, *, ask_zlib: bool = True) -> bytes:
     return stream
 
 
+class Reader:
+    """Takes bytes apart from front to back."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self._data, self._at = data, at
+
+    @property
+    def left(self) -> int:
+        """Bytes that nobody has taken yet."""
+        return len(self._data) - self._at
+
+    def take(self, size: int) -> bytes:
+        """The next bytes. Raises ValueError."""
+        if size > self.left:
+            raise ValueError("it is too short")
+        self._at += size
+        return self._data[self._at - size : self._at]
+
+    def numbers(self, kind: str, count: int) -> NDArray[Any]:
+        """The next numbers of this NumPy type. Raises ValueError."""
+        return np.frombuffer(self.take(np.dtype(kind).itemsize * count), kind)
+
+
+def pack_lists(blocks: Sequence[Block], exceptions: Exceptions) -> bytes:
+    """Blocks and exceptions, field by field, little-endian (docs/format.md section 7.7)."""
+    gaps = np.diff(exceptions.positions, prepend=0)
+    return b"".join([
+        bytes(block.kind for block in blocks), np.array([block.tokens for block in blocks], "<u4").tobytes(),
+        np.array([block.header[1] for block in blocks], "<u2").tobytes(),
+        gaps.astype("<u4").tobytes(), exceptions.lengths.astype("<u2").tobytes(), exceptions.distances.astype("<u2").tobytes(),
+        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in (block.header for block in blocks)),
+    ])  # fmt: skip
+
+
+def unpack_lists(reader: Reader, blocks_n: int, exceptions_n: int) -> tuple[tuple[Block, ...], Exceptions]:
+    """Inverse of pack_lists. Raises ValueError."""
+    kinds, tokens, bits = reader.take(blocks_n), reader.numbers("<u4", blocks_n).tolist(), reader.numbers("<u2", blocks_n).tolist()
+    positions = np.cumsum(reader.numbers("<u4", exceptions_n), dtype=np.int64)
+    lengths, distances = (reader.numbers("<u2", exceptions_n).astype(np.uint16) for _ in range(2))
+    values = [int.from_bytes(reader.take((count + 7) // 8), "little") for count in bits]
+    is_match = (lengths >= 3) & (lengths <= 258) & (distances >= 1) & (distances <= 1 << 15)
+    if not np.all(is_match | ((lengths == 1) & (distances == 0))):
+        raise ValueError("its lists do not agree")
+    if any(kind not in (deflate.FIXED, deflate.DYNAMIC) for kind in kinds):
+        raise ValueError("a block of an unknown type")
+    blocks = tuple(Block(kind, n, header) for kind, n, header in zip(kinds, tokens, zip(values, bits, strict=True), strict=True))
+    return blocks, Exceptions(positions, lengths, distances)
+
+
 def _foreseen_blocks(data: Data, made: bytes, parameters: Parameters) -> tuple[Block, ...] | None:
     """The blocks if `made` is what zlib is expected to make: spares parsing it. Where a block should start is read how it is coded."""
     lengths, distances = retrace.replay(data, parameters)
@@ -94,7 +144,7 @@ def _foreseen_blocks(data: Data, made: bytes, parameters: Parameters) -> tuple[B
 def _compared(data: Data, made: bytes, flevel: int) -> tuple[Parameters, tuple[Block, ...], Exceptions]:
     stream = deflate.parse(made)
     if any(block.kind == deflate.STORED for block in stream.blocks):
-        raise PayloadError("PNG with stored blocks")
+        raise PayloadError("zlib stream with stored blocks")
     parameters, exceptions = retrace.differences(data, stream, flevel)
     blocks = tuple(
         block if block.kind != deflate.DYNAMIC or block.header != deflate.zlib_header(*part) else replace(block, header=(0, 0))
