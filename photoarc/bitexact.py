@@ -1,9 +1,9 @@
 """Bytes -> the smallest payload that gives the same bytes back: which codecs are asked, and how hard.
 
-    effort   JPEG                       PNG                                  TIFF, BMP, PNM           anything else
-    0..2     jpegxl, composite          lzma                                 raster, fast JPEG XL     lzma
-    3..6     jpegxl, composite          png                                  raster                   lzma
-    7..9     and lepton, the smallest   png, slow JPEG XL                    raster, slow JPEG XL     lzma
+    effort   JPEG                       PNG                 TIFF, BMP, PNM          TIFF by LZW, Deflate   anything else
+    0..2     jpegxl, composite          lzma                raster, fast JPEG XL    lzma                   lzma
+    3..6     jpegxl, composite          png                 raster                  tiff                   lzma
+    7..9     and lepton, the smallest   png, slow JPEG XL   raster, slow JPEG XL    tiff, slow JPEG XL     lzma
 
 Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
 """
@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from photoarc import codecs
 from photoarc.codecs import general, store
 from photoarc.errors import PayloadError
-from photoarc.pictures import PNG_SIGNATURE, raster
+from photoarc.pictures import PNG_SIGNATURE, raster, tiff
 
 DEFAULT_EFFORT = 5
-TAKES_PNG, THOROUGH = 3, 7  # from this effort on
+TAKES_APART, THOROUGH = 3, 7  # from this effort on
 _SMALL_PNG_BYTES = 4096  # up to here, LZMA of the file may be smaller than what `png` makes of it
 
 
@@ -28,7 +28,7 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):
             return found
-    if data.startswith(PNG_SIGNATURE) and effort >= TAKES_PNG:
+    if data.startswith(PNG_SIGNATURE) and effort >= TAKES_APART:
         from photoarc.codecs import png
 
         try:
@@ -41,6 +41,13 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
 
         try:
             return codecs.RASTER, plain.encode(data, effort)
+        except PayloadError:
+            pass
+    if data.startswith(tiff.STARTS) and effort >= TAKES_APART:
+        from photoarc.codecs import tiff as compressed
+
+        try:
+            return codecs.TIFF, compressed.encode(data, effort)
         except PayloadError:
             pass
     return _general(data)

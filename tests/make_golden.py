@@ -45,6 +45,8 @@ def draw(folder: Path) -> None:
             np.dstack([pictures.photo(208, 176, seed=5, noise=1), pictures.photo(208, 176, seed=7, noise=1)[:, :, 0]])
         ),
         "album/scan.tif": tiff(pictures.photo(208, 176, seed=8, noise=1)),
+        "album/scan by lzw.tif": tiff(pictures.photo(208, 176, seed=9, noise=1), compression="tiff_lzw", tiffinfo={317: 2}),
+        "album/scan by deflate.tif": tiff(pictures.photo(208, 176, seed=10, noise=1), compression="tiff_adobe_deflate"),
         "album/old.bmp": pictures.bmp(pictures.photo(208, 176, seed=6, noise=1)),
         "album/screenshot.png": pictures.png(pictures.screenshot(160, 120)),
         "album/photo.xmp": pictures.XMP * 4,
@@ -62,10 +64,10 @@ def draw(folder: Path) -> None:
         os.utime(path, ns=(MTIME_NS, MTIME_NS), follow_symlinks=False)
 
 
-def tiff(pixels: np.ndarray) -> bytes:
-    """TIFF file, not compressed."""
+def tiff(pixels: np.ndarray, **options: object) -> bytes:
+    """TIFF file, not compressed unless the options say so."""
     file = io.BytesIO()
-    pictures.image(pixels).save(file, "TIFF")
+    pictures.image(pixels).save(file, "TIFF", **options)
     return file.getvalue()
 
 

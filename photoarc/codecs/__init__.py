@@ -9,6 +9,7 @@
     5    solid     no      small files of one kind together, one raw LZMA2 stream
     6    lepton    no      JPEG files, Lepton: smaller than jpegxl, needs the extra `lepton`
     7    raster    no      uncompressed TIFF, BMP and PNM files: samples by lossless JPEG XL, the rest beside them
+    8    tiff      no      TIFF files by Deflate or LZW: samples by lossless JPEG XL, and what makes the file's very strips of them
     16   learned   yes     photographs; latents with scale tables and ANS (`fast`)
     17   latents   yes     photographs; latents serialised as integers, raw LZMA2 (`lzma`)
 
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol, cast
 
-STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 16, 17
+STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17
 
 
 class Codec(Protocol):
@@ -52,6 +53,7 @@ CODECS: dict[int, CodecEntry] = {
     SOLID: CodecEntry("solid", False, "photoarc.codecs.solid"),
     LEPTON: CodecEntry("lepton", False, "photoarc.codecs.lepton"),
     RASTER: CodecEntry("raster", False, "photoarc.codecs.raster"),
+    TIFF: CodecEntry("tiff", False, "photoarc.codecs.tiff"),
     LEARNED: CodecEntry("learned", True, "photoarc.codecs.learned"),
     LATENTS: CodecEntry("latents", True, "photoarc.codecs.latents"),
 }
