@@ -207,6 +207,16 @@ def test_photographs_take_less_than_by_lzma(compression, predictor):
     assert len(tiff.encode(data)) < 0.75 * len(raw_lzma.compress(data))
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_graphics_take_less_than_by_lzma(compression):
+    drawing = pictures.screenshot(400, 300)
+    deep = drawing.astype(np.uint16) * 257
+    for data in (saved(Image.fromarray(drawing), compression), tiff_file(deep, 5 if "lzw" in compression else 8, ">")):
+        payload = tiff.encode(data)
+        assert len(payload) < 0.8 * len(raw_lzma.compress(data))
+        assert tiff.decode(payload, len(data)) == data
+
+
 @pytest.mark.parametrize("other", [b"", b"what another zlib makes"])
 def test_no_zlib_has_to_help(other, monkeypatch):
     payloads = {name: tiff.encode(data) for name, data in FILES.items() if "deflate" in name}

@@ -189,7 +189,7 @@ def kind_at(data: bytes, at: int) -> int:
 
 
 class Writer:
-    """Builds a stream block by block; inverse of `parse`. `bits` have been written so far."""
+    """Builds a stream block by block; inverse of `parse`. Lowest bits come first. `bits` have been written so far."""
 
     def __init__(self) -> None:
         self.bits = 0
@@ -198,26 +198,27 @@ class Writer:
 
     def block(self, block: Block, data: NDArray[np.uint8], lengths: Lengths, distances: Lengths, *, final: bool) -> None:
         """Append one block; `data` are the bytes that it stands for."""
-        self._bits(int(final) | block.kind << 1, 3)
+        self.append(int(final) | block.kind << 1, 3)
         if block.kind == STORED:
-            self._bits(0, -self._carry_bits % 8)
+            self.append(0, -self._carry_bits % 8)
             self._pieces.append(len(data).to_bytes(2, "little") + (len(data) ^ 0xFFFF).to_bytes(2, "little") + data.tobytes())
             self.bits += 32 + 8 * len(data)
             return
         trees = huffman.fixed_lengths()
         if block.kind == DYNAMIC:
             trees = read_header(block.header[0])[1]
-            self._bits(*block.header)
+            self.append(*block.header)
         values, bits = _coded(data, lengths, distances, *trees)
-        self._pack(values, bits)
-        self._bits(int(huffman.codes(trees[0])[huffman.END_OF_BLOCK]), int(trees[0][huffman.END_OF_BLOCK]))
+        self.pack(values, bits)
+        self.append(int(huffman.codes(trees[0])[huffman.END_OF_BLOCK]), int(trees[0][huffman.END_OF_BLOCK]))
 
     def finish(self) -> bytes:
         """The stream."""
-        self._bits(0, -self._carry_bits % 8)
+        self.append(0, -self._carry_bits % 8)
         return b"".join(self._pieces)
 
-    def _bits(self, value: int, count: int) -> None:
+    def append(self, value: int, count: int) -> None:
+        """Append this many bits of a number."""
         self.bits += count
         self._carry |= value << self._carry_bits
         self._carry_bits += count
@@ -225,7 +226,7 @@ class Writer:
         self._carry >>= self._carry_bits // 8 * 8
         self._carry_bits %= 8
 
-    def _pack(self, values: NDArray[np.uint64], bits: NDArray[np.int64]) -> None:
+    def pack(self, values: NDArray[np.uint64], bits: NDArray[np.int64]) -> None:
         """Append values of at most 48 bits each."""
         if not len(values):
             return

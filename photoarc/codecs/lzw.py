@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from photoarc.codecs.deflate import Writer
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 CLEAR, END, FIRST = 256, 257, 258
@@ -23,13 +24,17 @@ _MAX_BITS = 12
 _BITS = np.array([min((FIRST - 1 + number).bit_length(), _MAX_BITS) for number in range(1, MAX_CODES + 2)])  # of code 1, 2, .. of a run
 _OFFSETS = np.append(0, np.cumsum(_BITS))
 _MAX_END_BITS = 0xFFFF
-
-Bits = NDArray[np.uint8]  # one each, 0 or 1
+# Numbers with their bits turned round: Deflate's writer takes the lowest first.
+_TURNED = np.array([int(f"{code:012b}"[::-1], 2) for code in range(1 << _MAX_BITS)], np.uint64)
+_TURNED_BYTES = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`runs`: numbers of codes behind each Clear; `end`: (bits, their number) behind the last; (0, 0): the end code, zeros to the byte."""
+    """`runs`: numbers of codes behind each Clear. `end`: (bits, their number) behind the last, the first is the lowest.
+
+    (0, 0): the end code, zeros to the byte.
+    """
 
     runs: tuple[int, ...]
     end: tuple[int, int] = (0, 0)
@@ -62,7 +67,7 @@ def find(stream: bytes, size_bytes: int) -> tuple[bytes, Recipe]:
         raise PayloadError("LZW stream: other than the declared length")
     data, recipe = b"".join(pieces), Recipe(tuple(runs))
     if follow(recipe, data) != stream:
-        recipe = Recipe(recipe.runs, (int.from_bytes(stream[at // 8 :], "big") & ((1 << left) - 1), left))
+        recipe = Recipe(recipe.runs, (int.from_bytes(stream[at // 8 :].translate(_TURNED_BYTES), "little") >> (at & 7), left))
         if follow(recipe, data) != stream:
             raise PayloadError("LZW stream: not of the longest strings")
     return data, recipe
@@ -70,23 +75,16 @@ def find(stream: bytes, size_bytes: int) -> tuple[bytes, Recipe]:
 
 def follow(recipe: Recipe, data: bytes) -> bytes:
     """The stream. Raises PayloadError if the recipe does not fit the data."""
-    runs, carry = recipe.runs, np.empty(0, np.uint8)
-    pieces: list[bytes] = []
-    last = len(runs) - 1
-    for number, codes in enumerate(_parsed(data, runs)):
-        head = _spread([CLEAR], _BITS[_run_before(runs, number) :])
-        carry = _packed(pieces, [carry, head, _spread(codes, _BITS)])
-    value, left = recipe.end
-    end = _spread([END], _BITS[runs[last] :])
-    if left:
-        end = np.unpackbits(np.frombuffer(value.to_bytes((left + 7) // 8, "big"), np.uint8))[-left % 8 :]
-    pieces.append(np.packbits(np.concatenate((carry, end))).tobytes())
-    return b"".join(pieces)
-
-
-def _run_before(runs: tuple[int, ...], number: int) -> int:
-    """Number of the codes before the Clear that starts this run, which is as wide as one more of them."""
-    return runs[number - 1] if number else 0
+    writer, before = Writer(), 0
+    for codes in _parsed(data, recipe.runs):
+        _write(writer, [CLEAR], _BITS[before:])
+        _write(writer, codes, _BITS)
+        before = len(codes)
+    if recipe.end[1]:
+        writer.append(*recipe.end)
+    else:
+        _write(writer, [END], _BITS[before:])
+    return writer.finish().translate(_TURNED_BYTES)
 
 
 def _codes(stream: NDArray[np.uint8], at: int, end: int) -> NDArray[np.int64]:
@@ -150,17 +148,7 @@ def _parsed(data: bytes, runs: tuple[int, ...]) -> Iterator[list[int]]:
         yield codes
 
 
-def _spread(codes: list[int], bits: NDArray[np.int64]) -> Bits:
-    """Codes of these widths, bit by bit."""
-    width = bits[: len(codes)]
-    aligned = np.array(codes, np.int64) << _MAX_BITS - width
-    rows = np.unpackbits(aligned.astype(">u2").view(np.uint8).reshape(-1, 2), axis=1)[:, 16 - _MAX_BITS :]
-    return rows[np.arange(_MAX_BITS) < width[:, None]]
-
-
-def _packed(pieces: list[bytes], parts: list[Bits]) -> Bits:
-    """Append the whole bytes of these bits; what is left."""
-    joined = np.concatenate(parts)
-    whole = len(joined) // 8 * 8
-    pieces.append(np.packbits(joined[:whole]).tobytes())
-    return joined[whole:]
+def _write(writer: Writer, codes: list[int], bits: NDArray[np.int64]) -> None:
+    """Append codes, the first as wide as `bits` starts."""
+    width = bits[: len(codes)].astype(np.int64)
+    writer.pack(_TURNED[codes] >> (_MAX_BITS - width).astype(np.uint64), width)

@@ -5,7 +5,7 @@
 
 A strip of Deflate comes back as the data of a PNG do (photoarc.codecs.recipe), one of LZW by its encoder's rules (photoarc.codecs.lzw);
 neither needs the library that wrote it. A strip that does not, or is damaged, goes along as it is, and its samples count as 0.
-docs/format.md section 7.10.
+Graphics may have LZMA( samples ) instead. docs/format.md section 7.10.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from photoarc.pictures import tiff
 from photoarc.pictures.tiff import DEFLATE, LZW, Layout
 
 MAX_RAW_BYTES = 1 << 29  # of samples
+_MAX_ZLIB_BYTES = 64 << 20  # of the data of one stream: retracing holds all tokens
 _VERSION = 1
 _LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
 _LEAST_SAVING = 0.02
 _FAIR_TRIAL = 8  # strips that do not come back, before the file is given up if most do not
 _MAX_RATIO = {DEFLATE: 1040, LZW: lzw.MAX_RATIO}  # DEFLATE reaches 1,032 : 1
-_BIG_ENDIAN, _DIFFERENCES, _APART = 1, 2, 4
+_FLAT = 4  # what LZW or Deflate make smaller than a quarter is worth a try of LZMA on the samples
+_BIG_ENDIAN, _DIFFERENCES, _APART, _BY_LZMA = 1, 2, 4, 8
 # version, method, channels, bytes a sample, flags, width, height, those of a strip, rows a band, bytes of the description, in the payload
 _HEAD = Struct("<BBBBBIIIIIQQ")
 _ZLIB_ROW = Struct("<2sIBBBBBBII")  # header, CRC, settings (3), level, memory level, flags, numbers of blocks and exceptions
@@ -75,13 +77,16 @@ def _encode(data: bytes, effort: int) -> bytes:
     description = _describe(method, frame, recipes)
     packed = raw_lzma.compress(description)
     band_rows = max(1, bands.BAND_PX // layout.width_px)
+    coded = bands.encode((samples[top : top + band_rows] for top in range(0, layout.height_px, band_rows)), effort)
+    flat = layout.size_bytes > _FLAT * len(data)
+    by_lzma = raw_lzma.compress(samples.astype(_stored(layout)).tobytes(), pb=0) if flat else coded
     flags = _BIG_ENDIAN * layout.big_endian | _DIFFERENCES * layout.differences | _APART * layout.apart
+    flags |= _BY_LZMA * (len(by_lzma) < len(coded))
     head = _HEAD.pack(
         _VERSION, method, layout.channels, layout.sample_bytes, flags, layout.width_px, layout.height_px,
         layout.strip_width_px, layout.strip_height_px, band_rows, len(description), len(packed),
     )  # fmt: skip
-    coded = bands.encode((samples[top : top + band_rows] for top in range(0, layout.height_px, band_rows)), effort)
-    payload = b"".join((head, packed, coded))
+    payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
     *again, samples_again = _open(payload, len(data))
@@ -107,7 +112,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 def _open(payload: bytes, size_bytes: int) -> tuple[int, Layout, _Frame, Recipes, Samples]:
     """Everything but the strips. Raises PayloadError, and what NumPy and struct raise."""
     version, method, channels, sample_bytes, flags, *sizes, band_rows, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
-    sound = version == _VERSION and method in _MAX_RATIO and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 7 and band_rows
+    sound = version == _VERSION and method in _MAX_RATIO and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 15 and band_rows
     if not sound or not all(sizes):
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     layout = Layout(
@@ -119,8 +124,12 @@ def _open(payload: bytes, size_bytes: int) -> tuple[int, Layout, _Frame, Recipes
         raise PayloadError("the description has an impossible length", PayloadCorrupt)
     at = _HEAD.size + packed_bytes
     frame, recipes = _understand(method, layout, raw_lzma.decompress(payload[_HEAD.size : at], description_bytes))
-    samples: Samples = np.empty((layout.height_px, layout.width_px, channels), f"u{sample_bytes}")
-    for top, band in bands.decode(payload, at, samples.shape, sample_bytes, band_rows):
+    shape = layout.height_px, layout.width_px, channels
+    if flags & _BY_LZMA:
+        unpacked = raw_lzma.decompress(payload[at:], layout.size_bytes)
+        return method, layout, frame, recipes, np.frombuffer(unpacked, _stored(layout)).astype(f"u{sample_bytes}").reshape(shape)
+    samples: Samples = np.empty(shape, f"u{sample_bytes}")
+    for top, band in bands.decode(payload, at, shape, sample_bytes, band_rows):
         samples[top : top + len(band)] = band
     return method, layout, frame, recipes, samples
 
@@ -163,6 +172,8 @@ def _find(method: int, strip: bytes, size_bytes: int) -> tuple[bytes, int, Any]:
     if method == LZW:
         raw, by_lzw = lzw.find(strip, size_bytes)
         return raw, len(strip), by_lzw
+    if size_bytes > _MAX_ZLIB_BYTES:
+        raise PayloadError("a very large strip")
     inflater = zlib.decompressobj()
     raw = inflater.decompress(strip, size_bytes + 1)
     used = len(strip) - len(inflater.unused_data)
@@ -174,6 +185,11 @@ def _find(method: int, strip: bytes, size_bytes: int) -> tuple[bytes, int, Any]:
 def _follow(method: int, made: Any, raw: bytes) -> bytes:
     """The strip."""
     return lzw.follow(made, raw) if method == LZW else recipe.follow(made, np.frombuffer(raw, np.uint8))
+
+
+def _stored(layout: Layout) -> np.dtype[np.unsignedinteger[Any]]:
+    """Samples as LZMA has them."""
+    return np.dtype(f">u{layout.sample_bytes}")
 
 
 def _kind(layout: Layout) -> np.dtype[np.unsignedinteger[Any]]:
