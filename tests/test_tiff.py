@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import bands, lzw, raw_lzma, tiff, zlib_settings
+from photoarc.codecs import bands, lzw, raw_lzma, retrace, tiff, zlib_settings
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff as geometry
 from photoarc.pipeline import CodingOptions, Mode
@@ -65,6 +65,17 @@ def lzw_stream(data, *, full=4094, end=True, first_clears=1):
 
 def deflated(data):
     return zlib.compress(data, 6)
+
+
+def odd_deflated(data, level=6):
+    """With a memory level that nobody asks the zlib of this machine for."""
+    packer = zlib.compressobj(level, zlib.DEFLATED, 15, 5)
+    return packer.compress(data) + packer.flush()
+
+
+def of_two_writers(data):
+    """One strip like this, one like that."""
+    return odd_deflated(data, 1) if data[0] % 2 else odd_deflated(data, 9)
 
 
 PACKERS = {8: deflated, 32946: deflated, 5: lzw_stream}
@@ -139,6 +150,8 @@ FILES |= {
     "by hand, lzw, no end, two Clear codes": tiff_file(PHOTO, 5, pack=lambda data: lzw_stream(data, end=False, first_clears=2)),
     "by hand, lzw, bytes in and behind strips": tiff_file(PHOTO, 5, pack=lambda raw: lzw_stream(raw) + b"a", between=b"?", tail=b"end"),
     "by hand, deflate, bytes in and behind strips": tiff_file(PHOTO, 8, pack=lambda data: deflated(data) + b"abc", between=b"??"),
+    "by hand, deflate, an odd memory level": tiff_file(PHOTO, 8, strip=(45, None), pack=odd_deflated),
+    "by hand, deflate, two writers": tiff_file(PHOTO, 8, strip=(10, None), pack=of_two_writers),
     "bytes behind the end": saved(RGB, "tiff_lzw") + b"trailing bytes" * 3,
 }  # fmt: skip
 
@@ -154,6 +167,7 @@ def damaged(data, strip=1):
 DAMAGED = {
     "lzw": damaged(saved(RGB, "tiff_lzw", 1, 9)),
     "deflate": damaged(saved(RGB, "tiff_adobe_deflate", 1, 9)),
+    "deflate, sound, with a stored block": tiff_file(PHOTO, 8, pack=odd_deflated),
     "the first strip": damaged(saved(RGB, "tiff_lzw", 2, 9), 0),
     "the last strip": damaged(saved(RGB, "tiff_adobe_deflate", 2, 9), 9),
 }
@@ -184,7 +198,7 @@ def test_the_file_comes_back(data):
 
 
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_strip_goes_along(data):
+def test_a_damaged_or_odd_strip_goes_along(data):
     payload = tiff.encode(data)
     assert len(payload) < 0.9 * len(data)
     assert tiff.decode(payload, len(data)) == data
@@ -237,6 +251,13 @@ def test_no_libtiff_has_to_help():
     payload = tiff.encode(GOOD)
     done = subprocess.run([sys.executable, "-c", WITHOUT_PILLOW, str(len(GOOD))], input=payload, capture_output=True, check=True)
     assert done.stdout == GOOD
+
+
+def test_the_writer_is_guessed_once(monkeypatch):
+    calls, guess = [], retrace.guess
+    monkeypatch.setattr(retrace, "guess", lambda *args: calls.append(args) or guess(*args))
+    tiff.encode(tiff_file(PHOTO, 8, strip=(30, None), pack=odd_deflated))
+    assert len(calls) == 1
 
 
 def test_bands(monkeypatch):

@@ -84,13 +84,13 @@ def _stretches(data: NDArray[np.uint8], parameters: Parameters) -> Iterator[_Str
         yield _Stretch(start, stop, _predictions(data, parameters, start, stop))
 
 
-def differences(data: NDArray[np.uint8], stream: Stream, flevel: int) -> tuple[Parameters, Exceptions]:
+def differences(data: NDArray[np.uint8], stream: Stream, flevel: int, known: Parameters | None = None) -> tuple[Parameters, Exceptions]:
     """What `replay` needs, proven. `stream` has no stored blocks and stands for `data`; `flevel` is the level that its header tells.
 
-    Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
+    `known` parameters are not guessed. Raises PayloadError if zlib would do it quite otherwise, or where it would take too long.
     """
     starts = np.cumsum(stream.lengths, dtype=np.int64) - stream.lengths
-    parameters, _ = guess(data, stream, flevel)
+    parameters = known or guess(data, stream, flevel)[0]
     if parameters.is_fast:
         numbers = fast_matches.unexplained(data, parameters, (starts, stream.lengths, stream.distances), 0, len(data))
         exceptions = Exceptions(starts[numbers], stream.lengths[numbers], stream.distances[numbers])

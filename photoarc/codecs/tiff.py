@@ -151,7 +151,7 @@ def _take_apart(data: bytes, method: int, layout: Layout, spans: Sequence[tuple[
         try:
             if offset < at or offset + count > len(data):
                 raise PayloadError("the strip lies elsewhere")
-            raw, used, one = _find(method, data[offset : offset + count], place.nbytes)
+            raw, used, one = _find(method, data[offset : offset + count], place.nbytes, recipes[-1] if recipes else None)
         except (PayloadError, zlib.error, error, IndexError, ValueError, OverflowError):
             made.append(False)
             if (failed := made.count(False)) > _FAIR_TRIAL and 2 * failed > len(made):
@@ -167,7 +167,7 @@ def _take_apart(data: bytes, method: int, layout: Layout, spans: Sequence[tuple[
     return _Frame(tuple(made), tuple(gaps), b"".join([*rest, data[at:]])), strips, recipes, samples
 
 
-def _find(method: int, strip: bytes, size_bytes: int) -> tuple[bytes, int, Any]:
+def _find(method: int, strip: bytes, size_bytes: int, neighbour: Any) -> tuple[bytes, int, Any]:
     """Data, bytes of the strip that they take, recipe, which has been followed. Raises PayloadError, and what zlib raises."""
     if method == LZW:
         raw, by_lzw = lzw.find(strip, size_bytes)
@@ -179,7 +179,7 @@ def _find(method: int, strip: bytes, size_bytes: int) -> tuple[bytes, int, Any]:
     used = len(strip) - len(inflater.unused_data)
     if len(raw) != size_bytes or not inflater.eof or strip[1] & 32:
         raise PayloadError("other than the declared number of rows")
-    return raw, used, recipe.find(np.frombuffer(raw, np.uint8), strip[:used])
+    return raw, used, recipe.find(np.frombuffer(raw, np.uint8), strip[:used], neighbour)
 
 
 def _follow(method: int, made: Any, raw: bytes) -> bytes:
