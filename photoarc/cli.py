@@ -176,7 +176,8 @@ def list_members(
             members = sorted(select(opened.members, globs or ()), key=lambda member: member.name)
             failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
-        show(value, [member.display_name for member in members] if names_only else report.list_lines(members), as_json, quiet=False)
+        lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members)
+        show(value, lines, as_json, quiet=False)
         warn(warnings)
         end(failures, "read", bool(warnings))
 
