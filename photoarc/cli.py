@@ -229,10 +229,10 @@ def dups(archive: ArchivePath, as_json: Json = False) -> None:
         from photoarc import duplicates, inspection, report
 
         with inspection.open_archive(archive) as opened:
-            found, alike = duplicates.groups(opened.members), duplicates.alike(opened.members)
+            found = {"groups": duplicates.groups(opened.members), "alike": duplicates.alike(opened.members)}
             failures, warnings = inspection.damaged(opened), opened.warnings
-        groups = {"groups": [asdict(group) for group in found], "alike": [asdict(group) for group in alike]}
-        show({"archive": archive, **groups, "warnings": warnings}, report.dups_lines(found, alike), as_json, quiet=False)
+        value = {name: [asdict(group) for group in groups] for name, groups in found.items()}
+        show({"archive": archive, **value, "warnings": warnings}, report.dups_lines(**found), as_json, quiet=False)
         warn(warnings)
         end(failures, "read", bool(warnings))
 

@@ -233,16 +233,16 @@ def delete_lines(gone: DeleteSummary) -> list[str]:
     return [f"deleted {count(gone.deleted, 'file')}, {size(gone.size_bytes)}{kept}"]
 
 
-def dups_lines(found: Sequence[Group], alike: Sequence[Group]) -> list[str]:
+def dups_lines(groups: Sequence[Group], alike: Sequence[Group]) -> list[str]:
     """Groups of identical files and what the copies take outside the archive; files that have all but a piece in common."""
     lines = []
     for group in alike:
         lines += [f"{count(len(group.names), 'file')} alike but for a piece (metadata, as a rule):", *(f"  {name}" for name in group.names)]
-    for group in found:
+    for group in groups:
         lines += [f"{count(len(group.names), 'file')} of {size(group.size_bytes)}:", *(f"  {name}" for name in group.names)]
-    copies = sum(len(group.names) - 1 for group in found)
-    spare = sum(group.size_bytes * (len(group.names) - 1) for group in found)
-    return [*lines, f"{count(len(found), 'group')} of identical files; {count(copies, 'copy', 'copies')} could go, {size(spare)}"]
+    copies = sum(len(group.names) - 1 for group in groups)
+    spare = sum(group.size_bytes * (len(group.names) - 1) for group in groups)
+    return [*lines, f"{count(len(groups), 'group')} of identical files; {count(copies, 'copy', 'copies')} could go, {size(spare)}"]
 
 
 def dry_run_json(archive: str, files: Sequence[SourceFile], failures: Sequence[Failure]) -> dict[str, Any]:

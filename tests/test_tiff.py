@@ -9,12 +9,14 @@ import zlib
 import numpy as np
 import pictures
 import pytest
+from damage import check_a_changed_byte
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lzw_encoder import lzw_stream
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import bands, lzw, raw_lzma, retrace, tiff, zlib_settings
+from photoarc.codecs import bands, raw_lzma, retrace, tiff, zlib_settings
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff as geometry
 from photoarc.pipeline import CodingOptions, Mode
@@ -30,37 +32,6 @@ def saved(image, compression, predictor=1, rows=None):
     file = io.BytesIO()
     image.save(file, "TIFF", compression=compression, tiffinfo={317: predictor} | ({278: rows} if rows else {}))
     return file.getvalue()
-
-
-def lzw_stream(data, *, full=4094, end=True, first_clears=1):
-    """The encoder of TIFF 6.0 section 13, bit by bit: the table starts anew when entry `full` is there."""
-    bits = [f"{256:09b}"] * first_clears
-    table = {bytes([value]): value for value in range(256)}
-    free, omega = 258, b""
-
-    def write(code):
-        bits.append(f"{code:0{min(12, max(9, free.bit_length()))}b}")
-
-    for value in data:
-        longer = omega + bytes([value])
-        if longer in table:
-            omega = longer
-            continue
-        write(table[omega])
-        table[longer] = free
-        free += 1
-        omega = bytes([value])
-        if free > full:
-            write(256)
-            table = {bytes([value]): value for value in range(256)}
-            free = 258
-    write(table[omega])
-    free += 1
-    if end:
-        write(257)
-    text = "".join(bits)
-    text += "0" * (-len(text) % 8)
-    return int(text, 2).to_bytes(len(text) // 8, "big")
 
 
 def deflated(data):
@@ -298,14 +269,7 @@ def test_what_is_claimed_is_refused_before_memory_is_taken(data, at, monkeypatch
 @given(st.data())
 def test_damage_is_an_error_or_harmless(data):
     good = data.draw(st.sampled_from([GOOD, DEFLATED]))
-    payload = bytearray(PAYLOADS[good])
-    at = data.draw(st.integers(0, 60) | st.integers(0, len(payload) - 1))
-    payload[at] ^= data.draw(st.integers(1, 255))
-    try:
-        found = tiff.decode(bytes(payload), len(good))
-    except PayloadError:
-        return
-    assert len(found) == len(good)  # the caller compares the digest
+    check_a_changed_byte(tiff.decode, PAYLOADS[good], len(good), data, 60)
 
 
 @settings(max_examples=80, deadline=None)
@@ -337,47 +301,3 @@ def test_odd_files_are_taken_or_refused(data):
         file[at] = data.draw(st.integers(0, 255))
     encoded = pipeline.encode_file("a", bytes(file), CodingOptions(Mode.LOSSLESS, effort=3))
     assert pipeline.decode_payload("a", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest) == bytes(file)
-
-
-LZW_DATA = {
-    "one byte": b"a",
-    "zeros": bytes(100_000),
-    "a full table and more": NOISE.tobytes()[:20_000],
-    "the table is full at the end": NOISE.tobytes()[:3837],
-    "photograph": PHOTO.tobytes(),
-    "text": b"the quick brown fox " * 3000,
-}
-
-
-@pytest.mark.parametrize("full", [4093, 4094, 4095])
-@pytest.mark.parametrize("data", LZW_DATA.values(), ids=LZW_DATA)
-def test_lzw(data, full):
-    stream = lzw_stream(data, full=full)
-    found, recipe = lzw.find(stream, len(data))
-    assert found == data
-    assert lzw.follow(recipe, data) == stream
-
-
-def test_lzw_of_every_length():
-    """Wherever the last code falls, also where codes become wider or the table is full."""
-    data = NOISE.tobytes()
-    for size in (*range(1, 20), *range(250, 260), *range(505, 520), *range(1017, 1030), *range(2040, 2056), *range(3830, 3845)):
-        stream = lzw_stream(data[:size])
-        found, recipe = lzw.find(stream, size)
-        assert found == data[:size]
-        assert not recipe.end[1] or size > 3800
-        assert lzw.follow(recipe, data[:size]) == stream
-
-
-@pytest.mark.parametrize("broken", [b"", b"\x80", b"\x80\0", b"\x80\0\0\0", b"\0\1\2\3\4", b"\x80\x3f\xff\xff\xff", b"\x80\x40\x40"])
-def test_lzw_refuses(broken):
-    with pytest.raises(PayloadError):
-        lzw.find(broken, 10)
-
-
-def test_lzw_of_a_lazy_encoder_is_refused():
-    """Literals only: it could be decoded, but the longest strings are others."""
-    text = f"{256:09b}" + "".join(f"{0:09b}" for _ in range(100)) + f"{257:09b}"
-    text += "0" * (-len(text) % 8)
-    with pytest.raises(PayloadError):
-        lzw.find(int(text, 2).to_bytes(len(text) // 8, "big"), 100)

@@ -13,6 +13,8 @@ from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 BAND_PX = 1 << 22
+LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
+LEAST_SAVING = 0.02
 _LENGTH = Struct("<I")
 _SPEEDS = (samples.FAST,) * 3 + (samples.USUAL,) * 4 + (samples.SLOW,) * 3  # by effort
 

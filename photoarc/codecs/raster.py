@@ -9,19 +9,16 @@ Bands bound the memory. The samples are coded as they lie: bottom-up rows stay u
 from __future__ import annotations
 
 from struct import Struct, error
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import bands, raw_lzma
+from photoarc.codecs import bands, raw_lzma, samples
 from photoarc.codecs.samples import Samples
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.raster import Raster, find
 
 _VERSION = 1
-_LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
-_LEAST_SAVING = 0.02
 _BIG_ENDIAN, _BLUE_FIRST = 1, 2
 # version, channels, bytes a sample, flags, offset, width, height, bytes a row, rows a band, bytes of the description, in the payload
 _HEAD = Struct("<BBBBQIIIIQQ")
@@ -30,7 +27,7 @@ _HEAD = Struct("<BBBBQIIIIQQ")
 def encode(data: bytes, effort: int = 5) -> bytes:
     """File -> payload, decoded back and compared. Raises PayloadError if it is of another kind or saves less than 2 %."""
     raster = find(data)
-    if min(raster.width_px, raster.height_px) < _LEAST_PX:
+    if min(raster.width_px, raster.height_px) < bands.LEAST_PX:
         raise PayloadError("a tiny picture")
     end = raster.offset + raster.size_bytes
     rows = np.frombuffer(data, np.uint8, raster.size_bytes, raster.offset).reshape(raster.height_px, raster.row_bytes)
@@ -45,7 +42,7 @@ def encode(data: bytes, effort: int = 5) -> bytes:
     tops = range(0, raster.height_px, band_rows)
     coded = bands.encode((_samples(rows[top : top + band_rows, : raster.used_bytes], raster) for top in tops), effort)
     payload = b"".join((head, packed, coded))
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    if len(payload) > len(data) * (1 - bands.LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
     if decode(payload, len(data)) != data:
         raise PayloadError("the file does not come back")
@@ -84,21 +81,17 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     return out.tobytes()
 
 
-def _kind(raster: Raster) -> np.dtype[np.unsignedinteger[Any]]:
-    """Samples as they lie in the file."""
-    return np.dtype(f"{'>' if raster.big_endian else '<'}u{raster.sample_bytes}")
-
-
 def _samples(rows: NDArray[np.uint8], raster: Raster) -> Samples:
     """(H, width x channels x bytes) as they lie in the file -> (H, W, C), red first."""
-    kind = _kind(raster)
+    kind = samples.kind(raster.sample_bytes, big_endian=raster.big_endian)
     here = np.ascontiguousarray(rows).view(kind).reshape(len(rows), raster.width_px, raster.channels)
     return np.ascontiguousarray(_turned(here, raster), dtype=kind.newbyteorder("="))
 
 
 def _bytes(band: Samples, raster: Raster) -> NDArray[np.uint8]:
     """Inverse of _samples."""
-    return np.ascontiguousarray(_turned(band, raster), dtype=_kind(raster)).view(np.uint8).reshape(len(band), -1)
+    kind = samples.kind(raster.sample_bytes, big_endian=raster.big_endian)
+    return np.ascontiguousarray(_turned(band, raster), dtype=kind).view(np.uint8).reshape(len(band), -1)
 
 
 def _turned(band: Samples, raster: Raster) -> Samples:

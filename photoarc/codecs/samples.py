@@ -1,4 +1,4 @@
-"""Samples (H, W, C) of 8 or 16 bits as a lossless JPEG XL file, and back: what `png` and `raster` share."""
+"""Samples (H, W, C) of 8 or 16 bits as a lossless JPEG XL file, and back: what `png`, `raster` and `tiff` share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from photoarc.errors import PayloadCorrupt, PayloadError
 FAST, USUAL, SLOW = pyjpegxl.EncoderSpeed.Thunder, pyjpegxl.EncoderSpeed.Squirrel, pyjpegxl.EncoderSpeed.Tortoise
 
 Samples = NDArray[np.unsignedinteger[Any]]
+
+
+def kind(sample_bytes: int, *, big_endian: bool) -> np.dtype[np.unsignedinteger[Any]]:
+    """Samples as they lie in a file."""
+    return np.dtype(f"{'>' if big_endian else '<'}u{sample_bytes}")
 
 
 def encode(samples: Samples, speed: pyjpegxl.EncoderSpeed) -> bytes:

@@ -21,7 +21,7 @@ import numpy as np
 from photoarc.codecs import bands, lzw, raw_lzma, recipe
 from photoarc.codecs.matches import Parameters
 from photoarc.codecs.recipe import Reader, Recipe
-from photoarc.codecs.samples import Samples
+from photoarc.codecs.samples import Samples, kind
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import tiff
 from photoarc.pictures.tiff import DEFLATE, LZW, Layout
@@ -29,8 +29,6 @@ from photoarc.pictures.tiff import DEFLATE, LZW, Layout
 MAX_RAW_BYTES = 1 << 29  # of samples
 _MAX_ZLIB_BYTES = 64 << 20  # of the data of one stream: retracing holds all tokens
 _VERSION = 1
-_LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
-_LEAST_SAVING = 0.02
 _FAIR_TRIAL = 8  # strips that do not come back, before the file is given up if most do not
 _MAX_RATIO = {DEFLATE: 1040, LZW: lzw.MAX_RATIO}  # DEFLATE reaches 1,032 : 1
 _FLAT = 4  # what LZW or Deflate make smaller than a quarter is worth a try of LZMA on the samples
@@ -70,7 +68,7 @@ def encode(data: bytes, effort: int = 5) -> bytes:
 
 def _encode(data: bytes, effort: int) -> bytes:
     method, layout, spans = tiff.find_compressed(data)
-    if min(layout.width_px, layout.height_px) < _LEAST_PX:
+    if min(layout.width_px, layout.height_px) < bands.LEAST_PX:
         raise PayloadError("a tiny picture")
     _check_size(method, layout, len(data))
     frame, strips, recipes, samples = _take_apart(data, method, layout, spans)
@@ -87,7 +85,7 @@ def _encode(data: bytes, effort: int) -> bytes:
         layout.strip_width_px, layout.strip_height_px, band_rows, len(description), len(packed),
     )  # fmt: skip
     payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    if len(payload) > len(data) * (1 - bands.LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
     *again, samples_again = _open(payload, len(data))
     if again != [method, layout, frame, recipes] or not np.array_equal(samples_again, samples) or frame.around(strips) != data:
@@ -189,12 +187,12 @@ def _follow(method: int, made: Any, raw: bytes) -> bytes:
 
 def _stored(layout: Layout) -> np.dtype[np.unsignedinteger[Any]]:
     """Samples as LZMA has them."""
-    return np.dtype(f">u{layout.sample_bytes}")
+    return kind(layout.sample_bytes, big_endian=True)
 
 
 def _kind(layout: Layout) -> np.dtype[np.unsignedinteger[Any]]:
     """Samples as they lie in a strip."""
-    return np.dtype(f"{'>' if layout.big_endian else '<'}u{layout.sample_bytes}")
+    return kind(layout.sample_bytes, big_endian=layout.big_endian)
 
 
 def _samples(raw: bytes, shape: tuple[int, ...], layout: Layout) -> Samples:

@@ -17,7 +17,6 @@ from photoarc.pictures import tiff
 STARTS = (b"BM", *tiff.STARTS, b"P5", b"P6")
 _PNM = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 _PNM_HEAD_BYTES = 4096
-_LEAST_SHARE = 0.5  # of the file: the first picture of a camera's raw file is a thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def find(data: bytes) -> Raster:
         raise PayloadError("no uncompressed picture")
     if not (raster.width_px and raster.height_px) or raster.offset + raster.size_bytes > len(data):
         raise PayloadError("the picture is cut off")
-    if raster.size_bytes < _LEAST_SHARE * len(data):
+    if raster.size_bytes < tiff.LEAST_SHARE * len(data):
         raise PayloadError("the first picture is a small part of the file")
     return raster
 

@@ -19,7 +19,7 @@ LZW, DEFLATE = 5, 8
 _METHODS = {5: LZW, 8: DEFLATE, 32946: DEFLATE}
 _TYPE_BYTES = {1: 1, 3: 2, 4: 4}  # BYTE, SHORT, LONG
 _MAX_VALUES = 1 << 20
-_LEAST_SHARE = 0.5  # of the file: the first picture of a camera's raw file is a thumbnail
+LEAST_SHARE = 0.5  # of the file: the first picture of a camera's raw file is a thumbnail
 
 Order = Literal["little", "big"]
 Tags = dict[int, list[int]]
@@ -86,7 +86,7 @@ def find_compressed(data: bytes) -> tuple[int, Layout, list[tuple[int, int]]]:
     layout = Layout(width, height, channels, sample_bytes, strip_width, strip_height, order == "big", predictor == 2, apart)
     if len(offsets) != layout.strips or len(counts) != layout.strips:
         raise PayloadError("TIFF with another number of strips")
-    if sum(counts) < _LEAST_SHARE * len(data):
+    if sum(counts) < LEAST_SHARE * len(data):
         raise PayloadError("the first picture is a small part of the file")
     return _METHODS[method], layout, list(zip(offsets, counts, strict=True))
 
