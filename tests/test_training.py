@@ -26,8 +26,10 @@ import card
 import cost
 import evaluate
 import lpips as training_lpips
+import model
 import onnx
 import prepare
+import prune
 import ssim
 import torch
 import train
@@ -114,6 +116,18 @@ def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
     assert Path(f"{out}.tsv").read_text().startswith("step\tminutes\tlr\tloss")
 
 
+def test_channels_that_do_not_fire_are_named():
+    codec = model.Codec(analysis=(32, 32, 32), synthesis=(32, 32, 32))
+    x, level = torch.rand(2, 3, 64, 64), torch.tensor([1, 7])
+    with torch.no_grad():
+        codec.g_a.b8[1].up.bias[3:8] -= 1000
+        codec.g_s.b8[2].up.bias[:] = -1000
+    before = train.silent(codec, x, level)
+    assert before["g_a.b8.1"] >= 5
+    assert before["g_s.b8.2"] == 32
+    assert not codec.g_a.b8[1]._forward_hooks
+
+
 def test_a_signal_ends_with_a_checkpoint(monkeypatch, photos, tmp_path, capsys):
     drawn = train.draw
 
@@ -168,17 +182,55 @@ def test_parts_hold_everything_and_stay_small(tmp_path):
 
 def test_cost_by_hand():
     """h_scale on 128 x 64 pixels: 96 -> 256 at 1/64, 3x3 depthwise on 64 at 1/32, 128 -> 256 at 1/32."""
-    model = onnx.load(MODEL / "scale_hyper.onnx")
-    assert cost.count(model, 128, 64) == cost.Macs(0, 96 * 256 * 2 + 128 * 256 * 8, 64 * 9 * 8)
+    graph = onnx.load(MODEL / "scale_hyper.onnx")
+    assert cost.count(graph, 128, 64) == cost.Macs(0, 96 * 256 * 2 + 128 * 256 * 8, 64 * 9 * 8)
 
 
 def test_cost_of_windows_by_hand():
-    """g_a on 128 x 64 pixels: 16x16 stem, three 5x5 blocks of 128 -> 256 at 1/8, 2x2 merge, two 3x3 blocks of 320 at 1/16."""
+    """g_a of photo-1 on 128 x 64 pixels: 16x16 stem, 5x5 blocks of 128 -> 224, 192, 192 at 1/8, 2x2 merge."""
     macs = cost.count(onnx.load(MODEL / "analysis.onnx"), 128, 64)
     eighths, sixteenths = 16 * 8, 8 * 4
     assert macs.dense == 3 * 256 * 128 * eighths + 128 * 4 * 320 * sixteenths
-    assert macs.pointwise == 3 * 2 * 128 * 256 * eighths + 2 * 2 * 320 * 320 * sixteenths
-    assert macs.depthwise == 3 * 25 * 128 * eighths + 2 * 9 * 320 * sixteenths
+    assert macs.pointwise == 2 * 128 * (224 + 192 + 192) * eighths
+    assert macs.depthwise == 3 * 25 * 128 * eighths
+
+
+def test_channels_that_never_fire_are_pruned_and_nothing_changes():
+    block = model.Block(8, 96)
+    with torch.no_grad():
+        block.down.weight.normal_()
+        block.up.bias[::2] = -1000
+        x = torch.randn(4, 8, 32, 32)
+        before = block(x)
+        h = block.hidden(x).movedim(1, -1).flatten(0, -2).double()
+        path = prune.prune(block, h.T @ h / len(h), 1e-6)
+    assert block.up.out_channels == 64  # 48 fire: the next multiple of 32
+    assert [n for n, _ in path] == [96, 64, 32]
+    assert path[2][1] > 0.01  # any of the 48 would be missed
+    assert torch.allclose(block(x), before, atol=1e-4)
+
+
+def test_what_is_left_takes_over_from_what_is_pruned():
+    """Three channels that are twice others: the others do their work, and the change foretold is the one that comes."""
+    rng = torch.Generator().manual_seed(3)
+    h = torch.rand(500, 40, generator=rng, dtype=torch.float64)
+    h[:, 37:] = 2 * h[:, :3]
+    weight = torch.randn(5, 40, generator=rng, dtype=torch.float64)
+    seen = h.T @ h / len(h)
+    left, w, path = prune.surgeon(seen, weight, 100)
+    assert left.sum() == 32
+    assert (w[:, ~left] == 0).all()
+    change = ((h @ (w - weight).T) ** 2).sum(1).mean()
+    assert change == pytest.approx(path[-1][1], rel=1e-4)
+    refitted = torch.linalg.lstsq(h[:, left], h @ weight.T).solution.T
+    assert torch.allclose(w[:, left], refitted, atol=1e-4)
+    assert not any(left[i] and left[37 + i] for i in range(3))  # one of each pair went
+
+
+def test_weights_make_a_codec_of_their_widths():
+    codec = model.Codec(analysis=(32, 64, 96), synthesis=(64, 64, 32))
+    again = model.of(codec.state_dict())
+    assert [b.up.out_channels for b in (*again.g_a.b8, *again.g_s.b8)] == [32, 64, 96, 64, 64, 32]
 
 
 def test_bits_go_where_they_bring_most(monkeypatch):

@@ -96,15 +96,15 @@ def analysis(codec: Codec) -> onnx.ModelProto:
     x = g.conv(x, stem / 255, _a(net.stem.bias) - 0.5 * stem.sum((1, 2, 3)), stride=8)
     x = _layers(g, x, net.b8)
     merge = _a(net.merge.weight).reshape(codec.m, -1, 2, 2)  # 1x1 after pixel_unshuffle(2) is 2x2 at stride 2
-    x = _layers(g, g.conv(x, merge, _a(net.merge.bias), stride=2), net.b16)
+    x = g.conv(x, merge, _a(net.merge.bias), stride=2)
     return g.model(x, TensorProto.FLOAT, (1, codec.m, "h", "w"), "g_a: pixels with 4 px of margin -> latents")
 
 
 def synthesis(codec: Codec) -> onnx.ModelProto:
     """g_s with pixels as bytes: (v + 0.5) * 255 is folded into the head. NumPy joins the blocks six times as fast as Transpose would."""
     net, g = codec.g_s, Graph("synthesis")
-    x = _layers(g, g.input("latents", TensorProto.FLOAT, (1, codec.m, "h", "w")), net.b16)
-    x = _layers(g, g.shuffle(_conv(g, x, net.split), 2), net.b8)
+    x = _conv(g, g.input("latents", TensorProto.FLOAT, (1, codec.m, "h", "w")), net.split)
+    x = _layers(g, g.shuffle(x, 2), net.b8)
     x = g.conv(x, _a(net.head.weight) * 255, _a(net.head.bias) * 255 + 127.5, pad=1)  # (1, 192, 2h+1, 2w+1)
     x = g.op("Cast", g.op("Round", g.clip(x, 0, 255)), to=TensorProto.UINT8)
     return g.model(

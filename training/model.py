@@ -1,4 +1,4 @@
-"""The learned codec in PyTorch: one variable-rate model, about 10 kMAC/px each way with the entropy networks.
+"""The learned codec in PyTorch: one variable-rate model, less than 10 kMAC/px each way with the entropy networks.
 
     x --g_a--> y --gain(level)--> r = round(y - mu) --coded--> y_hat = r + mu --1/gain--> g_s --> x_hat
                |                                ^ mu: h_mean(z_hat), y_hat of slices < k     (float is fine)
@@ -13,6 +13,7 @@ g_a and g_s start as two nested Karhunen-Loeve transforms (8x8x3 -> 128, then 2x
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -26,11 +27,11 @@ SCALE_MIN = 0.11
 class Block(nn.Module):
     """Depthwise k x k mixing and a pointwise MLP, residual; starts as the identity."""
 
-    def __init__(self, c: int, expand: int = 2, k: int = 3):
+    def __init__(self, c: int, hidden: int, k: int = 3):
         super().__init__()
         self.dw = nn.Conv2d(c, c, k, padding=k // 2, groups=c)
-        self.up = nn.Conv2d(c, c * expand, 1)
-        self.down = nn.Conv2d(c * expand, c, 1)
+        self.up = nn.Conv2d(c, hidden, 1)
+        self.down = nn.Conv2d(hidden, c, 1)
         nn.init.dirac_(self.dw.weight, groups=c)
         nn.init.zeros_(self.dw.bias)
         nn.init.zeros_(self.down.weight)
@@ -39,40 +40,38 @@ class Block(nn.Module):
             self.dw.weight += 0.1 * torch.randn_like(self.dw.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.down(F.relu(self.up(self.dw(x))))
+        return x + self.down(self.hidden(x))
 
-
-def blocks(c: int, n: int, expand: int, k: int) -> nn.Sequential:
-    return nn.Sequential(*[Block(c, expand, k) for _ in range(n)])
+    def hidden(self, x: Tensor) -> Tensor:
+        """What `down` weighs up (B, hidden, H, W)."""
+        return F.relu(self.up(self.dw(x)))
 
 
 class Analysis(nn.Module):
     """g_a. The stem is a 16x16 filter at stride 8, written as a 2x2 convolution over 8x8 blocks shifted by half a block."""
 
-    def __init__(self, c8: int, m: int, n8: int, n16: int):
+    def __init__(self, c8: int, m: int, hidden: Sequence[int]):
         super().__init__()
         self.stem = nn.Conv2d(192, c8, 2)
-        self.b8 = blocks(c8, n8, 2, 5)
+        self.b8 = nn.Sequential(*[Block(c8, h, 5) for h in hidden])
         self.merge = nn.Conv2d(c8 * 4, m, 1)
-        self.b16 = blocks(m, n16, 1, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         t = self.stem(F.pixel_unshuffle(F.pad(x - 0.5, (4, 4, 4, 4), mode="replicate"), 8))  # (B, c8, H/8, W/8)
-        return self.b16(self.merge(F.pixel_unshuffle(self.b8(t), 2)))  # (B, m, H/16, W/16)
+        return self.merge(F.pixel_unshuffle(self.b8(t), 2))  # (B, m, H/16, W/16)
 
 
 class Synthesis(nn.Module):
     """g_s, the mirror of g_a."""
 
-    def __init__(self, c8: int, m: int, n8: int, n16: int):
+    def __init__(self, c8: int, m: int, hidden: Sequence[int]):
         super().__init__()
-        self.b16 = blocks(m, n16, 1, 3)
         self.split = nn.Conv2d(m, c8 * 4, 1)
-        self.b8 = blocks(c8, n8, 2, 5)
+        self.b8 = nn.Sequential(*[Block(c8, h, 5) for h in hidden])
         self.head = nn.Conv2d(c8, 192, 2, padding=1)
 
     def forward(self, y: Tensor) -> Tensor:
-        t = self.b8(F.pixel_shuffle(self.split(self.b16(y)), 2))
+        t = self.b8(F.pixel_shuffle(self.split(y), 2))
         return F.pixel_shuffle(self.head(t), 8)[:, :, 4:-4, 4:-4] + 0.5
 
 
@@ -81,7 +80,7 @@ class HyperAnalysis(nn.Module):
 
     def __init__(self, m: int, mz: int, c: int = 128):
         super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(m, c, 1), Block(c, 1), nn.Conv2d(c, c, 2, 2), Block(c, 1), nn.Conv2d(c, mz, 2, 2))
+        self.net = nn.Sequential(nn.Conv2d(m, c, 1), Block(c, c), nn.Conv2d(c, c, 2, 2), Block(c, c), nn.Conv2d(c, mz, 2, 2))
 
     def forward(self, y: Tensor) -> Tensor:
         return self.net(y)
@@ -92,7 +91,7 @@ class MeanHyper(nn.Module):
 
     def __init__(self, mz: int, out: int, c: int = 128):
         super().__init__()
-        up = lambda i: (nn.Conv2d(i, c * 4, 1), nn.PixelShuffle(2), Block(c, 1))
+        up = lambda i: (nn.Conv2d(i, c * 4, 1), nn.PixelShuffle(2), Block(c, c))
         self.net = nn.Sequential(*up(mz), *up(c), nn.Conv2d(c, out, 1))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -105,7 +104,7 @@ class MeanContext(nn.Module):
     def __init__(self, known: int, hyper: int, out: int, c: int = 160):
         super().__init__()
         self.inp = nn.Conv2d(known + hyper, c, 1)
-        self.block = Block(c, 1, 5)
+        self.block = Block(c, c, 5)
         self.out = nn.Conv2d(c, out, 1)
 
     def forward(self, t: Tensor) -> Tensor:
@@ -171,12 +170,23 @@ def gauss_bits(r: Tensor, scale: Tensor) -> Tensor:
 
 
 class Codec(nn.Module):
-    """All networks; `forward` gives the training quantities."""
+    """All networks; `forward` gives the training quantities. Blocks of the transforms may differ in width: `prune.py` takes some away."""
 
-    def __init__(self, m: int = 320, c8: int = 128, mz: int = 96, hyper: int = 192, feat: int = 64, levels: int = 9, lmbda=(0.001, 0.4)):
+    def __init__(
+        self,
+        m: int = 320,
+        c8: int = 128,
+        mz: int = 96,
+        hyper: int = 192,
+        feat: int = 64,
+        levels: int = 9,
+        lmbda: tuple[float, float] = (0.001, 0.4),
+        analysis: Sequence[int] = (256, 256, 256),  # hidden channels of the blocks of g_a
+        synthesis: Sequence[int] = (256, 256, 256),  # and of g_s
+    ):
         super().__init__()
         self.m, self.mz, self.levels, self.group = m, mz, levels, m // SLICES
-        self.g_a, self.g_s, self.h_a = Analysis(c8, m, 3, 2), Synthesis(c8, m, 3, 2), HyperAnalysis(m, mz)
+        self.g_a, self.g_s, self.h_a = Analysis(c8, m, analysis), Synthesis(c8, m, synthesis), HyperAnalysis(m, mz)
         self.h_mean, self.h_scale, self.prior = MeanHyper(mz, hyper), ScaleHyper(mz, feat), Factorized(mz, levels)
         self.mean = nn.ModuleList(MeanContext(self.group * k, hyper, self.group) for k in range(SLICES))
         self.scale = nn.ModuleList(ScaleContext(self.group * k, feat, self.group) for k in range(SLICES))
@@ -246,8 +256,14 @@ class Codec(nn.Module):
             s.out.bias.copy_(std.view(SLICES, -1).mean(0).clamp_min(0.05).log())
 
 
+def of(weights: Mapping[str, Tensor]) -> Codec:
+    """Codec with these weights, its blocks as wide as they are. Raises KeyError or RuntimeError if they are not a codec's."""
+    widths = {n: [weights[f"{n}.b8.{i}.up.weight"].shape[0] for i in range(3)] for n in ("g_a", "g_s")}
+    codec = Codec(analysis=widths["g_a"], synthesis=widths["g_s"])
+    codec.load_state_dict({k: v.float() for k, v in weights.items()})
+    return codec
+
+
 def load(path: str) -> Codec:
     """Codec in evaluation mode with the (averaged) weights of a checkpoint."""
-    codec = Codec()
-    codec.load_state_dict({k: v.float() for k, v in torch.load(path, map_location="cpu", weights_only=True)["m"].items()})
-    return codec.eval()
+    return of(torch.load(path, map_location="cpu", weights_only=True)["m"]).eval()

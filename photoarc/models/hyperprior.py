@@ -41,7 +41,7 @@ class Hyperprior:
     """The networks and tables of one model; networks are loaded on first use."""
 
     margin_px = 4  # the blocks of the first and the last layer begin half a block outside the picture
-    halo = 6  # latents beyond a band that its pixels or latents depend on
+    halo = 4  # latents beyond a band that its pixels or latents depend on
 
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
