@@ -117,22 +117,22 @@ def pack(
             files, errors = packing.find(sources, Path(archive), options)
             failures = [failure(error) for error in errors]
             show(report.dry_run_json(archive, files, failures), report.dry_run_lines(files), as_json, quiet)
-        else:
-            with progress("packing", quiet or as_json) as callback:
-                done = packing.pack(sources, archive, options, callback)
-            after = f"interrupted; {archive} is complete" + (", some files may be deleted already" if delete else "")
-            with exit_codes(after, as_json):
-                value, failures = asdict(done), done.failures
-                if not as_json:
-                    show(value, report.pack_lines(done), as_json, quiet)
-                warn(done.warnings)
-                if delete:
-                    gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs or 0, quiet or as_json)
-                    value["deletion"] = asdict(gone)
-                    show(value, report.delete_lines(gone), False, quiet or as_json)
-                    failures = (*failures, *gone.failures)
-                if as_json:
-                    show(value, (), as_json, quiet)
+            end(failures, "packed")
+            return
+        with progress("packing", quiet or as_json) as callback:
+            done = packing.pack(sources, archive, options, callback)
+    with exit_codes(f"interrupted; {archive} is complete" + (", some files may be deleted already" if delete else ""), as_json):
+        value, failures = asdict(done), done.failures
+        if not as_json:
+            show(value, report.pack_lines(done), as_json, quiet)
+        warn(done.warnings)
+        if delete:
+            gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs or 0, quiet or as_json)
+            value["deletion"] = asdict(gone)
+            show(value, report.delete_lines(gone), False, quiet or as_json)
+            failures = (*failures, *gone.failures)
+        if as_json:
+            show(value, (), as_json, quiet)
         end(failures, "packed or deleted" if delete else "packed", delete and bool(gone.doubts))
 
 

@@ -40,11 +40,7 @@ class Block(nn.Module):
             self.dw.weight += 0.1 * torch.randn_like(self.dw.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.down(self.hidden(x))
-
-    def hidden(self, x: Tensor) -> Tensor:
-        """What `down` weighs up (B, hidden, H, W)."""
-        return F.relu(self.up(self.dw(x)))
+        return x + self.down(F.relu(self.up(self.dw(x))))
 
 
 class Analysis(nn.Module):

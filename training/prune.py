@@ -8,12 +8,10 @@ never fire cost nothing to lose. Widths stay multiples of 32: ONNX Runtime's CPU
 """
 
 import argparse
-from pathlib import Path
 
-import numpy as np
 import torch
+from export import pictures
 from model import Block, Codec, load
-from PIL import Image
 from torch import Tensor, nn
 
 GRID = 32
@@ -22,7 +20,7 @@ SIDE_PX = 256
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("checkpoint")
 p.add_argument("out", help="checkpoint to write; holds the averaged weights alone")
-p.add_argument("--photos", type=Path, required=True, help="folder of photographs, never a test set")
+p.add_argument("--photos", required=True, help="folder of photographs, never a test set")
 p.add_argument("--pictures", type=int, default=24)
 p.add_argument("--analysis", type=float, default=0.0, help="what a block of g_a may lose: squared error of 0..255 a pixel, all colours")
 p.add_argument("--synthesis", type=float, default=0.0, help="the same of g_s, whose loss is seen at once")
@@ -53,18 +51,18 @@ def surgeon(covariance: Tensor, weight: Tensor, allowed: float) -> tuple[Tensor,
 
 
 @torch.no_grad()
-def covariance(codec: Codec, block: Block, pictures: list[Tensor]) -> Tensor:
-    """E[h h^T] of a block's hidden channels, over pictures that go through the codec at one level each, in turn."""
+def covariance(codec: Codec, block: Block, photos: list[Tensor]) -> Tensor:
+    """E[h h^T] of a block's hidden channels, over photographs that go through the codec at one level each, in turn."""
     total, count = torch.zeros(block.up.out_channels, block.up.out_channels, dtype=torch.float64), 0
 
-    def look(_: nn.Module, inputs: tuple[Tensor], __: Tensor) -> None:
+    def look(_: nn.Module, hidden: tuple[Tensor]) -> None:
         nonlocal count
-        h = block.hidden(inputs[0]).movedim(1, -1).flatten(0, -2).double()
+        h = hidden[0].movedim(1, -1).flatten(0, -2).double()
         total.add_(h.T @ h)
         count += len(h)
 
-    handle = block.register_forward_hook(look)
-    for i, x in enumerate(pictures):
+    handle = block.down.register_forward_pre_hook(look)
+    for i, x in enumerate(photos):
         codec(x, torch.tensor([i % codec.levels]))
     handle.remove()
     return total / count
@@ -87,16 +85,14 @@ def main() -> None:
     """Command line."""
     a = p.parse_args()
     codec = load(a.checkpoint)
-    files = sorted(f for f in a.photos.iterdir() if f.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
-    chosen = files[3 :: max(1, len(files) // a.pictures)][: a.pictures]
-    arrays = [np.array(Image.open(f).convert("RGB"))[:SIDE_PX, :SIDE_PX] for f in chosen]
-    pictures = [torch.from_numpy(x).permute(2, 0, 1)[None].float() / 255 for x in arrays if x.shape == (SIDE_PX, SIDE_PX, 3)]
-    if not pictures:
-        raise SystemExit(f"{a.photos}: {len(files)} pictures, none of {SIDE_PX} pixels a side")
+    large = [x for x in pictures(a.photos, a.pictures, 3) if min(x.shape[2:]) >= SIDE_PX]
+    if not large:
+        raise SystemExit(f"{a.photos}: no pictures of {SIDE_PX} x {SIDE_PX} pixels or more among those chosen")
+    photos = [x[:, :, :SIDE_PX, :SIDE_PX] for x in large]
     per_pixel = 255**2 / 8**2  # a position of the blocks stands for 8 x 8 pixels
     for name, net, allowed in (("g_a", codec.g_a, a.analysis), ("g_s", codec.g_s, a.synthesis)):
         for i, block in enumerate(net.b8):
-            seen = covariance(codec, block, pictures)
+            seen = covariance(codec, block, photos)
             path = prune(block, seen, allowed / per_pixel)
             dead = int((seen.diagonal() == 0).sum())
             print(f"{name} block {i}: {path[0][0]} -> {block.up.out_channels} channels, {dead} never fire; left and squared error:", end="")

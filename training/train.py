@@ -178,14 +178,16 @@ def silent(codec: Codec, x: Tensor, level: Tensor) -> dict[str, int]:
     found: dict[str, int] = {}
     codec = copy.deepcopy(codec)  # hooks on the codec itself would make torch.compile start anew
 
-    def look(block: torch.nn.Module, inputs: tuple[Tensor], _: Tensor) -> None:
-        dead = int((block.hidden(inputs[0]).amax((0, 2, 3)) == 0).sum())
-        if dead:
-            found[names[block]] = dead
+    def watch(name: str, block: Block) -> None:
+        def look(_: torch.nn.Module, hidden: tuple[Tensor]) -> None:
+            if dead := int((hidden[0].amax((0, 2, 3)) == 0).sum()):
+                found[name] = dead
 
-    names = {m: n for n, m in codec.named_modules() if isinstance(m, Block)}
-    for block in names:
-        block.register_forward_hook(look)
+        block.down.register_forward_pre_hook(look)
+
+    for name, block in codec.named_modules():
+        if isinstance(block, Block):
+            watch(name, block)
     codec(x, level)
     return found
 
