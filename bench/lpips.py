@@ -125,7 +125,7 @@ def network(found: Weights) -> Any:
 
 @cache
 def _session(path: Path) -> Any:
-    import onnxruntime
+    from photoarc.models.runtime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

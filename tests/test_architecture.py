@@ -56,7 +56,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 ONLY_IN = {
     "torch": set[str](),
     "onnx": set[str](),
-    "onnxruntime": {"models/session.py"},
+    "onnxruntime": {"models/runtime.py"},
     "PIL": {"pictures/image.py"},
     "pillow_heif": {"pictures/image.py"},
     "struct": {"records.py", "frames.py", "codecs/*"},

@@ -17,13 +17,14 @@ import card
 import graphs
 import numpy as np
 import onnx
-import onnxruntime
 import tables
 import torch
 from integer import integer_scale_path
 from model import SLICES, Codec, load
 from PIL import Image
 from torch import Tensor
+
+from photoarc.models.runtime import onnxruntime
 
 MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
 

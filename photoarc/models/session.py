@@ -1,4 +1,4 @@
-"""The only place that imports ONNX Runtime: one CPU session a network, fixed options."""
+"""The only place that runs networks: one CPU session of ONNX Runtime each, fixed options."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from photoarc.errors import ModelCorrupt, PayloadError
+from photoarc.models.runtime import onnxruntime
 
 FloatArray = npt.NDArray[np.float32]
 
