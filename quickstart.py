@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set-up and first job in one command, on a fresh machine with Python 3.11 or newer.
+"""Set-up and first job in one command, on a fresh machine with Python 3.11 to 3.14.
 
     python3 quickstart.py [FOLDER]    install photoarc into .venv, pack FOLDER, unpack it again beside it, print both summaries
     python3 quickstart.py --test      install it with its test tools and run the tests
@@ -19,6 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
+OLDEST, NEWEST = (3, 11), (3, 14)  # the newest that ONNX Runtime, constriction and pyjpegxl had wheels for in November 2026
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -49,8 +50,11 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, help="folder of photographs to pack")
     parser.add_argument("--test", action="store_true", help="run the tests instead")
     arguments = parser.parse_args()
-    if sys.version_info < (3, 11):
-        sys.exit(f"photoarc needs Python 3.11 or newer, this is {sys.version.split()[0]}")
+    version = sys.version.split()[0]
+    if sys.version_info < OLDEST:
+        sys.exit(f"photoarc needs Python 3.11 or newer, this is {version}")
+    if sys.version_info[:2] > NEWEST:
+        print(f"note: this is Python {version}, for which not every package had wheels yet; if pip finds none, run this with Python 3.14")
     install("[dev]" if arguments.test else "")
     if arguments.test:
         run(PYTHON, "-m", "pytest")
