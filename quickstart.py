@@ -7,6 +7,8 @@
 Without FOLDER it packs pictures that tests/draw_folder.py draws. Results go to out/, nothing else is touched.
 """
 
+from __future__ import annotations  # the message below must reach Python 3.9 of macOS, too
+
 import argparse
 import hashlib
 import os
