@@ -15,6 +15,7 @@ from pictures import photo, screenshot
 from PIL import Image
 
 from photoarc.folderbench import metrics
+from photoarc.models.runtime import onnxruntime
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -25,6 +26,7 @@ sys.path.append(str(Path(__file__).parent.parent / "training"))
 import card
 import cost
 import evaluate
+import graphs
 import lpips as training_lpips
 import model
 import onnx
@@ -33,6 +35,7 @@ import ssim
 import torch
 import train
 import tune
+from soap import Soap
 
 from bench import lpips as bench_lpips
 
@@ -87,18 +90,34 @@ def test_crops_are_pixels_of_the_tiles():
         assert torch.equal(crop[1], crop[0] + 64)
 
 
-def test_muon_updates_are_nearly_orthogonal_and_as_large_as_adams():
+def soap_path(gradients, shape):
+    """Where SOAP ends that starts at 0 and sees these gradients."""
+    w = torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64))
+    optimiser = Soap([w], lr=0.1)
+    for g in gradients:
+        w.grad = g.reshape(shape)
+        optimiser.step()
+    return w.detach()
+
+
+def test_soap_is_adam_where_the_axes_are_the_bases():
     torch.manual_seed(0)
-    weights = [torch.nn.Parameter(torch.randn(s)) for s in ((8, 20, 1, 1), (20, 8, 1, 1), (8, 5, 2, 2))]
-    before = [w.detach().clone() for w in weights]
-    for w in weights:
-        w.grad = torch.randn_like(w)
-    train.Muon(weights, lr=0.1).step()
-    for w, old in zip(weights, before, strict=True):
-        update = (old - w.detach()) / 0.1 / (0.2 * 20**0.5)
-        values = torch.linalg.svdvals(update.flatten(1))
-        assert 0.6 < values.min() <= values.max() < 1.3
-        assert torch.sum(update.flatten(1) * w.grad.flatten(1)) > 0
+    gradients = [torch.diag(torch.tensor([3.0, 1.0, 0.3]).double() * (1 + torch.rand(3))) for _ in range(25)]
+    w = torch.nn.Parameter(torch.zeros(3, 3, dtype=torch.float64))
+    adam = torch.optim.Adam([w], lr=0.1, betas=(0.95, 0.95))
+    for g in gradients[1:]:  # the first only fills SOAP's factors
+        w.grad = g
+        adam.step()
+    torch.testing.assert_close(soap_path(gradients, (3, 3)), w.detach())
+
+
+def test_soap_goes_the_same_way_in_turned_coordinates():
+    torch.manual_seed(1)
+    left, right = (torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64))[0] for _ in range(2))
+    gradients = [torch.randn(4, 4, dtype=torch.float64) * torch.arange(1, 5) for _ in range(25)]
+    path = soap_path(gradients, (4, 1, 2, 2)).flatten(1)
+    torch.testing.assert_close(left @ path @ right, soap_path([left @ g @ right for g in gradients], (4, 1, 2, 2)).flatten(1))
+    assert path.norm() > 1
 
 
 def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
@@ -320,3 +339,29 @@ def test_card_is_made_of_the_manifest_and_of_measurements(tmp_path):
     (tmp_path / "means.tsv").write_text(f"{head}kodak\tphoto-1-00000000\t50\t24\t0.8\t34.6\t0.98\n")
     with pytest.raises(SystemExit, match="holds no measurements of photo-1-"):
         card.card(MODEL, tmp_path)
+
+
+def test_graphs_are_the_networks_with_units_and_slopes():
+    torch.manual_seed(2)
+    codec = model.Codec(synthesis=(32, 64, 32)).eval()
+    with torch.no_grad():
+        for block in codec.g_s.b8:
+            block.unit.uniform_(0.01, 4)
+            block.scale.fill_(0.06)
+            block.down.weight.normal_()
+            block.down.bias.normal_()
+    latents = torch.randn(1, 320, 2, 3)
+    seen = onnxruntime.InferenceSession(graphs.synthesis(codec).SerializeToString()).run(None, {"latents": latents.numpy()})[0]
+    blocks = torch.pixel_unshuffle(
+        torch.nn.functional.pad(codec.g_s(latents), (4, 4, 4, 4)), 8
+    )  # the graph has the margin, which the network cuts off
+    inner = np.s_[:, :, 1:-1, 1:-1]
+    expected = (blocks * 255).round().clamp(0, 255).detach().numpy()
+    assert np.abs(seen[inner] - expected[inner]).max() <= 1
+    assert np.ptp(expected[inner]) > 100
+
+
+def test_checkpoints_of_before_have_plain_blocks():
+    old = {k: v for k, v in model.Codec().state_dict().items() if not k.endswith((".unit", ".scale", ".slope"))}
+    assert {float(block.slope) for block in model.of(old).g_a.b8} == {0}
+    assert {float(block.slope) for block in model.Codec().g_a.b8} == {np.float32(model.SLOPE)}

@@ -72,8 +72,11 @@ def _conv(g: Graph, x: str, c: nn.Conv2d, **kw: int) -> str:
 
 
 def _block(g: Graph, x: str, b: Block) -> str:
-    t = g.op("Relu", _conv(g, _conv(g, x, b.dw, pad=b.dw.padding[0]), b.up))
-    return g.op("Add", x, _conv(g, t, b.down))
+    unit, scale, slope = _a(b.unit), float(b.scale), float(b.slope)
+    t = g.conv(x, _a(b.dw.weight) / unit[:, None, None, None], _a(b.dw.bias), groups=b.dw.groups, pad=b.dw.padding[0])
+    t = _conv(g, t, b.up)
+    t = g.op("LeakyRelu", t, alpha=slope) if slope else g.op("Relu", t)
+    return g.op("Add", x, g.conv(t, _a(b.down.weight) * scale, _a(b.down.bias) * scale))
 
 
 def _layers(g: Graph, x: str, net: nn.Sequential) -> str:

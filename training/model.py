@@ -22,16 +22,24 @@ from torch import Tensor, nn
 SLICES = 4
 CLIP = 15  # symbols are clipped to +-CLIP before they steer the scales of later slices
 SCALE_MIN = 0.11
+SLOPE = 0.01  # below zero, so that no hidden channel is without a gradient for ever
 
 
 class Block(nn.Module):
-    """Depthwise k x k mixing and a pointwise MLP, residual; starts as the identity."""
+    """Depthwise k x k mixing and a pointwise MLP, residual; starts as the identity.
+
+    What goes in is divided by `unit` (c,), what is added multiplied by `scale`: constants of the model, of 1 where nobody sets them. Adam's
+    and SOAP's steps are of one size for all weights; channels of unlike deviation would not learn alike.
+    """
 
     def __init__(self, c: int, hidden: int, k: int = 3):
         super().__init__()
         self.dw = nn.Conv2d(c, c, k, padding=k // 2, groups=c)
         self.up = nn.Conv2d(c, hidden, 1)
         self.down = nn.Conv2d(hidden, c, 1)
+        self.register_buffer("unit", torch.ones(c))
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("slope", torch.tensor(SLOPE))
         nn.init.dirac_(self.dw.weight, groups=c)
         nn.init.zeros_(self.dw.bias)
         nn.init.zeros_(self.down.weight)
@@ -40,7 +48,8 @@ class Block(nn.Module):
             self.dw.weight += 0.1 * torch.randn_like(self.dw.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.down(F.relu(self.up(self.dw(x))))
+        hidden = self.up(self.dw(x / self.unit[:, None, None]))
+        return x + self.scale * self.down(torch.maximum(hidden, self.slope * hidden))
 
 
 class Analysis(nn.Module):
@@ -177,7 +186,7 @@ class Codec(nn.Module):
         feat: int = 64,
         levels: int = 9,
         lmbda: tuple[float, float] = (0.001, 0.4),
-        analysis: Sequence[int] = (256, 256, 256),  # hidden channels of the blocks of g_a
+        analysis: Sequence[int] = (192, 192, 192),  # hidden channels of the blocks of g_a
         synthesis: Sequence[int] = (256, 256, 256),  # and of g_s
     ):
         super().__init__()
@@ -241,7 +250,11 @@ class Codec(nn.Module):
         w = w.flatten(0, 2)
         self.g_a.stem.weight.copy_(w.transpose(0, 1))
         self.g_s.head.weight.copy_(w.flip(2, 3))
-        t = F.pixel_unshuffle(self.g_a.stem(F.pixel_unshuffle(F.pad(x - 0.5, (4, 4, 4, 4), mode="replicate"), 8)), 2)
+        t = self.g_a.stem(F.pixel_unshuffle(F.pad(x - 0.5, (4, 4, 4, 4), mode="replicate"), 8))
+        for block in (*self.g_a.b8, *self.g_s.b8):
+            block.unit.copy_((t.square().mean((0, 2, 3)) + 1e-4).sqrt())
+            block.scale.fill_(0.06)  # the mean unit is 0.1: what is added begins smaller than what is there
+        t = F.pixel_unshuffle(t, 2)
         b = klt(t, self.m)[:, torch.arange(self.m).view(-1, SLICES).T.flatten()]  # each slice gets every 4th component
         self.g_a.merge.weight.copy_(b.T[:, :, None, None])
         self.g_s.split.weight.copy_(b[:, :, None, None])
@@ -253,10 +266,15 @@ class Codec(nn.Module):
 
 
 def of(weights: Mapping[str, Tensor]) -> Codec:
-    """Codec with these weights, its blocks as wide as they are. Raises KeyError or RuntimeError if they are not a codec's."""
+    """Codec with these weights, its blocks as wide as they are. Raises KeyError or RuntimeError if they are not a codec's.
+
+    Checkpoints of photo-1 and photo-2 have no units and scales in their blocks, and plain ReLUs.
+    """
     widths = {n: [weights[f"{n}.b8.{i}.up.weight"].shape[0] for i in range(3)] for n in ("g_a", "g_s")}
     codec = Codec(analysis=widths["g_a"], synthesis=widths["g_s"])
-    codec.load_state_dict({k: v.float() for k, v in weights.items()})
+    constants = {k: v for k, v in codec.state_dict().items() if k.endswith((".unit", ".scale", ".slope"))}
+    plain = {k: torch.zeros(()) if k.endswith(".slope") else v for k, v in constants.items()}
+    codec.load_state_dict(plain | {k: v.float() for k, v in weights.items()})
     return codec
 
 

@@ -71,11 +71,11 @@ def covariance(codec: Codec, block: Block, photos: list[Tensor]) -> Tensor:
 @torch.no_grad()
 def prune(block: Block, seen: Tensor, allowed: float) -> list[tuple[int, float]]:
     """Narrow a block in place; the path as `surgeon` gives it."""
-    stays, weight, path = surgeon(seen, block.down.weight[:, :, 0, 0].double(), allowed)
+    stays, weight, path = surgeon(seen, (block.scale * block.down.weight)[:, :, 0, 0].double(), allowed)
     up, down = nn.Conv2d(block.up.in_channels, int(stays.sum()), 1), nn.Conv2d(int(stays.sum()), block.down.out_channels, 1)
     up.weight.copy_(block.up.weight[stays])
     up.bias.copy_(block.up.bias[stays])
-    down.weight.copy_(weight[:, stays, None, None])
+    down.weight.copy_(weight[:, stays, None, None] / block.scale)
     down.bias.copy_(block.down.bias)
     block.up, block.down = up, down
     return path

@@ -1,4 +1,4 @@
-"""Train the codec: KLT start, Muon for matrices, Adam for the rest, cosine decay over a time budget.
+"""Train the codec: KLT start, SOAP for matrices, Adam for the rest, cosine decay over a time budget.
 
     python training/train.py --photos DIR --minutes 480 --out night.pt                          from the KLT start
     python training/train.py --photos DIR --minutes 60 --init a.pt --lr 4e-4 --out b.pt         on from landed weights alone
@@ -18,8 +18,7 @@ import math
 import os
 import signal
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 from model import Block, Codec, of
 from PIL import Image
+from soap import Soap
 from ssim import similarity
 from torch import Tensor
 
@@ -36,7 +36,7 @@ HIGH_LMBDA = 0.04  # levels 5 to 8: 36.7 to 42.2 dB on Kodak (photo-1), where ar
 # along the rates of photo-1 (LPIPS: photo-2), on 48 crops of 256 x 256 of the training pictures; in between nearly geometric.
 WORTH = ((1170, 280), (2300, 1370), (620, 470))
 Distances = Callable[[Tensor, Tensor], list[Tensor]]  # of pictures (B, 3, H, W) and what came back: (B,) by each measure
-KLT = ("g_a.stem", "g_a.merge", "g_s.split", "g_s.head")  # start as transforms of known scale: Adam keeps it, Muon would not
+KLT = ("g_a.stem", "g_a.merge", "g_s.split", "g_s.head")  # start as transforms: Adam keeps their bases, which SOAP would turn
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--photos", type=Path, required=True, help="folder of pictures: patches from prepare.py, or any photographs")
@@ -52,7 +52,7 @@ p.add_argument("--crop", type=int, default=128)
 p.add_argument(
     "--late", type=int, nargs=3, default=(60, 256, 5), metavar=("PERCENT", "CROP", "BATCH"), help="from PERCENT of the schedule on"
 )
-p.add_argument("--lr", type=float, default=1.5e-3, help="Muon's; Adam takes 0.4 of it")
+p.add_argument("--lr", type=float, default=4e-3, help="SOAP's; Adam takes 0.2 of it")
 p.add_argument("--warm", type=int, default=100, help="steps of linear warm-up")
 p.add_argument("--floor", type=float, default=0.02, help="share of the learning rate that the decay ends at")
 p.add_argument("--tilt", type=float, default=0.4, help="smaller: high levels weigh more in the loss; 0: as their bits do")
@@ -65,44 +65,6 @@ p.add_argument("--ema", type=float, default=0.999)
 p.add_argument("--seed", type=int, default=0)
 p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised by five Newton-Schulz steps (Jordan 2024, kellerjordan.github.io/posts/muon), for (O, I, k, k) weights.
-
-    Matrices of one shape, or its transpose, go through the steps together: on a GPU the launches are what costs.
-    """
-
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95):
-        super().__init__(params, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            params = [w for w in group["params"] if w.grad is not None]
-            grads = [w.grad for w in params]
-            moments = [self.state[w].setdefault("moment", torch.zeros_like(w)) for w in params]
-            torch._foreach_lerp_(moments, grads, 1 - group["momentum"])
-            updates = torch._foreach_lerp(grads, moments, group["momentum"])  # Nesterov
-            alike = defaultdict(list)
-            for w, u in zip(params, updates, strict=True):
-                alike[tuple(sorted(u.flatten(1).shape))].append((w, u.flatten(1)))
-            for (_, columns), pairs in alike.items():
-                tall = [u.shape[0] == columns for _, u in pairs]
-                x = orthogonal(torch.stack([u.T if t else u for (_, u), t in zip(pairs, tall, strict=True)]))
-                for (w, _), o, t in zip(pairs, x, tall, strict=True):
-                    # 0.2 sqrt(columns): steps as large as Adam's (Liu et al. 2025, arXiv 2502.16982, section 2.2)
-                    w.add_((o.T if t else o).reshape(w.shape), alpha=-0.2 * math.sqrt(columns) * group["lr"])
-
-
-def orthogonal(x: Tensor) -> Tensor:
-    """The nearest (roughly) orthogonal matrices to x (N, rows, columns), rows <= columns."""
-    t = x.bfloat16() if x.is_cuda else x  # CPUs without bfloat16 units would emulate it
-    t = t / (t.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(5):
-        a = t @ t.mT
-        t = torch.baddbmm(t, torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315), t, beta=3.4445)
-    return t.float()
 
 
 def tiles(folder: Path, side: int, device: str) -> Tensor:
@@ -173,14 +135,15 @@ def losses(
 def silent(codec: Codec, x: Tensor, level: Tensor) -> dict[str, int]:
     """Hidden channels that fire nowhere in a batch, by block; blocks that have none are left out.
 
-    ReLUs that never fire get no gradient and stay so: all 1,280 of the transforms at 1/16 once did, unnoticed, for 23 % of the cost.
+    Plain ReLUs that never fire get no gradient and stay so: all 1,280 of the transforms at 1/16 once did, unnoticed, for 23 % of the cost.
+    Leaky ones come back, or can be taken out by prune.py: they are linear.
     """
     found: dict[str, int] = {}
     codec = copy.deepcopy(codec)  # hooks on the codec itself would make torch.compile start anew
 
     def watch(name: str, block: Block) -> None:
         def look(_: torch.nn.Module, hidden: tuple[Tensor]) -> None:
-            if dead := int((hidden[0].amax((0, 2, 3)) == 0).sum()):
+            if dead := int((hidden[0].amax((0, 2, 3)) <= 0).sum()):
                 found[name] = dead
 
         block.down.register_forward_pre_hook(look)
@@ -193,11 +156,11 @@ def silent(codec: Codec, x: Tensor, level: Tensor) -> dict[str, int]:
 
 
 def optimisers(codec: Codec, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for dense convolutions, Adam for the KLT layers, depthwise filters, biases, gains and the prior."""
+    """SOAP for dense convolutions, Adam for the KLT layers, depthwise filters, biases, gains and the prior."""
     dense = [w for n, w in codec.named_parameters() if w.ndim == 4 and w.shape[1] > 1 and not n.startswith(KLT)]
     taken = {id(w) for w in dense}
     rest = [w for w in codec.parameters() if id(w) not in taken]
-    return [Muon(dense, lr), torch.optim.Adam(rest, 0.4 * lr, betas=(0.9, 0.98))]
+    return [Soap(dense, lr), torch.optim.Adam(rest, 0.2 * lr, betas=(0.9, 0.98))]
 
 
 def save(path: Path, state: dict, average: dict[str, Tensor]) -> None:
@@ -234,7 +197,7 @@ def main() -> None:
     opts = optimisers(codec, a.lr)
     for o, state in zip(opts, begun.get("opts", [o.state_dict() for o in opts]), strict=True):
         o.load_state_dict(state)
-    peaks = [a.lr, 0.4 * a.lr]
+    peaks = [a.lr, 0.2 * a.lr]
     torch.manual_seed(a.seed + it)  # a call that goes on sees other noise and other crops than the one before
     rng = np.random.default_rng((a.seed, it))
     often = np.where(codec.lams.cpu().numpy() > HIGH_LMBDA, a.high, 1.0)
