@@ -26,9 +26,9 @@ from photoarc.names import display
 from photoarc.progress import Callback, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.scan import SourceFile, scan
-from photoarc.sources import MAX_WHOLE_BYTES, in_parts, starts_like_picture
+from photoarc.sources import MAX_WHOLE_BYTES, PART_BYTES, in_parts, starts_like_picture
 from photoarc.summary import PackSummary, Tally
-from photoarc.writer import PART_BYTES, ArchiveWriter, archive_id
+from photoarc.writer import ArchiveWriter, archive_id
 
 # A worker takes 0.5 s to start; a core codes about 1 MB of JPEG and 16 MB of anything else in that time.
 WORTH_A_WORKER_BYTES = 1_000_000

@@ -16,8 +16,8 @@ from photoarc.errors import UnreadableSource
 from photoarc.names import display
 from photoarc.records import Attributes
 from photoarc.scan import SourceFile
-from photoarc.writer import PART_BYTES
 
+PART_BYTES = 32 << 20  # of a large stored file; what a writer has in memory at most
 MAX_WHOLE_BYTES = 1 << 30  # of a picture; the decoders need it in one piece
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)

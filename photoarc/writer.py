@@ -25,7 +25,6 @@ from photoarc.likeness import Likenesses
 from photoarc.partial import PartialFile
 from photoarc.records import Member, pack_member
 
-PART_BYTES = 32 << 20  # of a large stored file; what a writer has in memory at most
 _SHARD_BYTES = frames.MAX_SHARD_BYTES // 2  # an index part is closed here: the limit stays out of reach of one more record
 
 

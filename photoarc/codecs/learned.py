@@ -9,7 +9,7 @@ import numpy as np
 
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
-from photoarc.entropy.ans import Decoder, Encoder, Index
+from photoarc.entropy.ans import Decoder, Encoder, Index, Runs
 from photoarc.models.hyperprior import SLICES, Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
@@ -24,7 +24,10 @@ def _by_channel(shape: tuple[int, ...]) -> Index:
 
 
 class _Coder:
-    """BandCoder of this codec."""
+    """BandCoder of this codec; what it has just written it reads back with half of the sorting."""
+
+    def __init__(self) -> None:
+        self._runs: list[Runs] = []
 
     def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
         z, symbols, index, y_hat = model.quantize(y, coded)
@@ -33,11 +36,12 @@ class _Coder:
             part = model.slice_channels(k)
             encoder.push(symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
         encoder.push(z.ravel().astype(np.int32), _by_channel(z.shape), model.z_tables(level))
+        self._runs = encoder.runs
         return encoder.finish(), (z, symbols), y_hat
 
     def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
-        decoder = Decoder(stream)
+        decoder = Decoder(stream, self._runs)
         shape = (1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
         z = decoder.pop(_by_channel(shape), model.z_tables(level)).astype(np.float32).reshape(shape)
         features = model.scale_features(z)

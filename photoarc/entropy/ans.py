@@ -21,16 +21,21 @@ Symbols = npt.NDArray[np.int32]
 Index = npt.NDArray[np.uint8]
 
 
-class _Runs:
+class Runs:
     """A group in the stream's order: where its symbols stand in the group, and where the run of each table ends."""
 
     def __init__(self, index: Index, tables: Sequence[Table]) -> None:
+        self._index, self._tables = index, tables
         counts = np.bincount(index, minlength=len(tables) + 1)
         self.places = np.argsort(index, kind="stable")[counts[0] :]
         ends = np.cumsum(counts[1:]).tolist()
         self.spans = [(table, a, b) for table, a, b in zip(tables, [0, *ends], ends, strict=False) if b > a]
         reaches = np.fromiter((table.reach for table in tables), np.int32, len(tables))
         self.reach: Symbols = np.repeat(reaches, counts[1:])  # of each symbol's table
+
+    def are_of(self, index: Index, tables: Sequence[Table]) -> bool:
+        """Whether they were made for the same group."""
+        return self._tables is tables and np.array_equal(self._index, index)
 
 
 class Encoder:
@@ -39,10 +44,12 @@ class Encoder:
     def __init__(self) -> None:
         self._coder = constriction.stream.stack.AnsCoder()
         self._escapes: list[Symbols] = []
+        self.runs: list[Runs] = []  # of the groups: a decoder that reads them back at once need not sort again
 
     def push(self, symbols: Symbols, index: Index, tables: Sequence[Table]) -> None:
         """Encode one group (n,) in front of everything pushed so far."""
-        runs = _Runs(index, tables)
+        runs = Runs(index, tables)
+        self.runs.append(runs)
         coded = symbols[runs.places]
         beyond = np.abs(coded) > runs.reach
         self._escapes.append(coded[beyond])
@@ -59,12 +66,12 @@ class Encoder:
 
 
 class Decoder:
-    """Reads the groups of one stream in order.
+    """Reads the groups of one stream in order. `known`: runs that some of them may have.
 
     Raises ValueError for a stream whose lengths do not fit; wrong words decode to wrong symbols, which the caller's checksum finds.
     """
 
-    def __init__(self, stream: bytes) -> None:
+    def __init__(self, stream: bytes, known: Sequence[Runs] = ()) -> None:
         if len(stream) < 8:
             raise ValueError(f"ANS stream has {len(stream)} bytes, expected at least 8")
         words, escapes = (int(n) for n in np.frombuffer(stream, "<u4", 2))
@@ -76,10 +83,11 @@ class Decoder:
         self._coder = constriction.stream.stack.AnsCoder(data)
         self._escapes = np.frombuffer(stream, "<i2", escapes, 8 + 4 * words).astype(np.int32)
         self._next = 0
+        self._known = known
 
     def pop(self, index: Index, tables: Sequence[Table]) -> Symbols:
         """Decode one group: symbols (n,), zero where the index is 0."""
-        runs = _Runs(index, tables)
+        runs = next((known for known in self._known if known.are_of(index, tables)), None) or Runs(index, tables)
         coded: Symbols = np.empty(len(runs.places), np.int32)
         for table, start, end in runs.spans:
             coded[start:end] = self._coder.decode(table.model, end - start)
