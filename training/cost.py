@@ -61,7 +61,10 @@ def count(model: onnx.ModelProto, width_px: int, height_px: int) -> Macs:
             kind = "depthwise" if weight[1] == 1 and _groups(node) > 1 else "pointwise" if weight[2:] == [1, 1] else "dense"
         elif node.op_type in {"MatMul", "Gemm", "MatMulInteger"}:
             out, each, kind = shapes[node.output[0]], shapes[node.input[0]][-1], "pointwise"
-        elif node.op_type in {"ConvTranspose", "Einsum", "QLinearMatMul"}:
+        elif node.op_type == "ConvTranspose":  # each of its inputs meets every output channel at every place of the kernel
+            out, weight = shapes[node.input[0]], shapes[node.input[1]]  # (I, O / groups, k, k)
+            each, kind = math.prod(weight[1:]), "pointwise" if _strides(node) == weight[2:] else "dense"
+        elif node.op_type in {"Einsum", "QLinearMatMul"}:
             raise ValueError(f"{node.name}: {node.op_type} is not counted yet; add it to training/cost.py")
         else:
             continue
@@ -73,6 +76,10 @@ def count(model: onnx.ModelProto, width_px: int, height_px: int) -> Macs:
 
 def _groups(node: onnx.NodeProto) -> int:
     return next((a.i for a in node.attribute if a.name == "group"), 1)
+
+
+def _strides(node: onnx.NodeProto) -> list[int]:
+    return next((list(a.ints) for a in node.attribute if a.name == "strides"), [1, 1])
 
 
 def networks(folder: Path, width_px: int, height_px: int) -> dict[str, Macs]:
