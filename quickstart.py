@@ -54,9 +54,10 @@ def main() -> None:
     arguments = parser.parse_args()
     version = sys.version.split()[0]
     if sys.version_info < OLDEST:
-        sys.exit(f"photoarc needs Python 3.11 or newer, this is {version}")
+        sys.exit(f"photoarc needs Python {OLDEST[0]}.{OLDEST[1]} or newer, this is {version}")
     if sys.version_info[:2] > NEWEST:
-        print(f"note: this is Python {version}, for which not every package had wheels yet; if pip finds none, run this with Python 3.14")
+        known = f"{NEWEST[0]}.{NEWEST[1]}"
+        print(f"note: not every package had wheels for Python {version} yet; if pip finds none, run this with Python {known}")
     install("[dev]" if arguments.test else "")
     if arguments.test:
         run(PYTHON, "-m", "pytest")

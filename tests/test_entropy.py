@@ -45,6 +45,24 @@ def test_groups_by_table_come_back_in_place(seed, count):
     decoder.finish()
 
 
+def test_runs_that_are_known_are_used_for_their_own_group_only():
+    rng = np.random.default_rng(5)
+    groups = [rng.integers(0, len(TABLES) + 1, 200).astype(np.uint8) for _ in range(3)]
+    symbols = [np.where(index, rng.integers(-1, 2, 200), 0).astype(np.int32) for index in groups]
+    encoder, other = Encoder(), Encoder()
+    for index, values in zip(reversed(groups), reversed(symbols), strict=True):
+        encoder.push(values, index, TABLES)
+        other.push(values, index[::-1].copy(), TABLES)
+    written = encoder.finish()
+    assert [known.are_of(index, TABLES) for known, index in zip(encoder.runs, reversed(groups), strict=True)] == [True] * 3
+    assert not encoder.runs[0].are_of(groups[0], TABLES)
+    assert not encoder.runs[0].are_of(groups[2], [*TABLES])
+    for known in ((), encoder.runs, encoder.runs[1:], other.runs):
+        decoder = Decoder(written, known)
+        assert all(np.array_equal(decoder.pop(index, TABLES), values) for index, values in zip(groups, symbols, strict=True))
+        decoder.finish()
+
+
 def test_the_stream_is_the_page_of_integer_arithmetic():
     """constriction's bytes decode with the plain-Python coder of docs/: its tables are exactly our frequencies."""
     rng = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""Training's own arithmetic: crops, optimiser, checkpoints that join up, patches, costs, the rule for landing weights."""
+"""Training's own arithmetic: crops, checkpoints that join up, patches, losses, the rule for landing weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pictures import photo, screenshot
 from PIL import Image
 
 from photoarc.folderbench import metrics
-from photoarc.models.runtime import onnxruntime
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -24,9 +23,7 @@ sys.path.append(str(Path(__file__).parent.parent))  # bench/ and training/ are b
 sys.path.append(str(Path(__file__).parent.parent / "training"))
 
 import card
-import cost
 import evaluate
-import graphs
 import lpips as training_lpips
 import model
 import onnx
@@ -35,7 +32,6 @@ import ssim
 import torch
 import train
 import tune
-from soap import Soap
 
 from bench import lpips as bench_lpips
 
@@ -88,36 +84,6 @@ def test_crops_are_pixels_of_the_tiles():
         corner = values[0]
         assert torch.equal(values.view(4, 4), corner + torch.arange(4)[:, None] * 8 + torch.arange(4))
         assert torch.equal(crop[1], crop[0] + 64)
-
-
-def soap_path(gradients, shape):
-    """Where SOAP ends that starts at 0 and sees these gradients."""
-    w = torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64))
-    optimiser = Soap([w], lr=0.1)
-    for g in gradients:
-        w.grad = g.reshape(shape)
-        optimiser.step()
-    return w.detach()
-
-
-def test_soap_is_adam_where_the_axes_are_the_bases():
-    torch.manual_seed(0)
-    gradients = [torch.diag(torch.tensor([3.0, 1.0, 0.3]).double() * (1 + torch.rand(3))) for _ in range(25)]
-    w = torch.nn.Parameter(torch.zeros(3, 3, dtype=torch.float64))
-    adam = torch.optim.Adam([w], lr=0.1, betas=(0.95, 0.95))
-    for g in gradients[1:]:  # the first only fills SOAP's factors
-        w.grad = g
-        adam.step()
-    torch.testing.assert_close(soap_path(gradients, (3, 3)), w.detach())
-
-
-def test_soap_goes_the_same_way_in_turned_coordinates():
-    torch.manual_seed(1)
-    left, right = (torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64))[0] for _ in range(2))
-    gradients = [torch.randn(4, 4, dtype=torch.float64) * torch.arange(1, 5) for _ in range(25)]
-    path = soap_path(gradients, (4, 1, 2, 2)).flatten(1)
-    torch.testing.assert_close(left @ path @ right, soap_path([left @ g @ right for g in gradients], (4, 1, 2, 2)).flatten(1))
-    assert path.norm() > 1
 
 
 def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
@@ -196,36 +162,6 @@ def test_parts_hold_everything_and_stay_small(tmp_path):
         with tarfile.open(part) as tar:
             names += tar.getnames()
     assert names == [f"{k}.webp" for k in range(9)]
-
-
-def test_cost_by_hand():
-    """h_scale on 128 x 64 pixels: 96 -> 256 at 1/64, 3x3 depthwise on 64 at 1/32, 128 -> 256 at 1/32."""
-    graph = onnx.load(MODEL / "scale_hyper.onnx")
-    assert cost.count(graph, 128, 64) == cost.Macs(0, 96 * 256 * 2 + 128 * 256 * 8, 64 * 9 * 8)
-
-
-def test_cost_of_windows_by_hand():
-    """g_a of photo-1 on 128 x 64 pixels: 16x16 stem, 5x5 blocks of 128 -> 224, 192, 192 at 1/8, 2x2 merge."""
-    macs = cost.count(onnx.load(MODEL / "analysis.onnx"), 128, 64)
-    eighths, sixteenths = 16 * 8, 8 * 4
-    assert macs.dense == 3 * 256 * 128 * eighths + 128 * 4 * 320 * sixteenths
-    assert macs.pointwise == 2 * 128 * (224 + 192 + 192) * eighths
-    assert macs.depthwise == 3 * 25 * 128 * eighths
-
-
-def test_cost_of_transposed_windows_by_hand():
-    """g_s of photo-2 on 128 x 64 pixels: 2x2 of 321 -> 128 at 1/16, a factor a channel, 5x5 blocks of 128 -> 256 at 1/8, 2x2 head."""
-    macs = cost.count(onnx.load(MODEL.parent / "photo-2" / "synthesis.onnx"), 128, 64)
-    eighths, sixteenths = 16 * 8, 8 * 4
-    assert macs.dense == 128 * 4 * 192 * (16 + 1) * (8 + 1)
-    assert macs.pointwise == 321 * 4 * 128 * sixteenths + 2 * 128 * 3 * 256 * eighths
-    assert macs.depthwise == (3 * 25 + 1) * 128 * eighths
-
-
-def test_weights_make_a_codec_of_their_widths():
-    codec = model.Codec(analysis=(32, 64, 96), synthesis=(64, 64, 32))
-    again = model.of(codec.state_dict())
-    assert [b.up.out_channels for b in (*again.g_a.b8, *again.g_s.b8)] == [32, 64, 96, 64, 64, 32]
 
 
 def test_bits_go_where_they_bring_most(monkeypatch):
@@ -348,29 +284,3 @@ def test_card_is_made_of_the_manifest_and_of_measurements(tmp_path):
     (tmp_path / "means.tsv").write_text(f"{head}kodak\tphoto-1-00000000\t50\t24\t0.8\t34.6\t0.98\n")
     with pytest.raises(SystemExit, match="holds no measurements of photo-1-"):
         card.card(MODEL, tmp_path)
-
-
-def test_graphs_are_the_networks_with_units_and_slopes():
-    torch.manual_seed(2)
-    codec = model.Codec(synthesis=(32, 64, 32)).eval()
-    with torch.no_grad():
-        for block in codec.g_s.b8:
-            block.unit.uniform_(0.01, 4)
-            block.scale.fill_(0.06)
-            block.down.weight.normal_()
-            block.down.bias.normal_()
-    latents = torch.randn(1, 320, 2, 3)
-    seen = onnxruntime.InferenceSession(graphs.synthesis(codec).SerializeToString()).run(None, {"latents": latents.numpy()})[0]
-    blocks = torch.pixel_unshuffle(
-        torch.nn.functional.pad(codec.g_s(latents), (4, 4, 4, 4)), 8
-    )  # the graph has the margin, which the network cuts off
-    inner = np.s_[:, :, 1:-1, 1:-1]
-    expected = (blocks * 255).round().clamp(0, 255).detach().numpy()
-    assert np.abs(seen[inner] - expected[inner]).max() <= 1
-    assert np.ptp(expected[inner]) > 100
-
-
-def test_checkpoints_of_before_have_plain_blocks():
-    old = {k: v for k, v in model.Codec().state_dict().items() if not k.endswith((".unit", ".scale", ".slope"))}
-    assert {float(block.slope) for block in model.of(old).g_a.b8} == {0}
-    assert {float(block.slope) for block in model.Codec().g_a.b8} == {np.float32(model.SLOPE)}

@@ -272,8 +272,8 @@ def of(weights: Mapping[str, Tensor]) -> Codec:
     """
     widths = {n: [weights[f"{n}.b8.{i}.up.weight"].shape[0] for i in range(3)] for n in ("g_a", "g_s")}
     codec = Codec(analysis=widths["g_a"], synthesis=widths["g_s"])
-    constants = {k: v for k, v in codec.state_dict().items() if k.endswith((".unit", ".scale", ".slope"))}
-    plain = {k: torch.zeros(()) if k.endswith(".slope") else v for k, v in constants.items()}
+    fresh = codec.state_dict().items()
+    plain = {k: torch.zeros(()) if k.endswith(".slope") else v for k, v in fresh if k.endswith((".unit", ".scale", ".slope"))}
     codec.load_state_dict(plain | {k: v.float() for k, v in weights.items()})
     return codec
 

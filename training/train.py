@@ -1,7 +1,7 @@
 """Train the codec: KLT start, SOAP for matrices, Adam for the rest, cosine decay over a time budget.
 
     python training/train.py --photos DIR --minutes 480 --out night.pt                          from the KLT start
-    python training/train.py --photos DIR --minutes 60 --init a.pt --lr 4e-4 --out b.pt         on from landed weights alone
+    python training/train.py --photos DIR --minutes 60 --init a.pt --lr 2e-4 --out b.pt         on from landed weights alone
     python training/train.py --photos DIR --minutes 25 --part 8.5 --out gpu.pt --resume         the same call until the 25 minutes are spent
 
 A checkpoint knows how much of the budget is spent, so that calls of any length, and calls that a signal ends, join up to one schedule.
@@ -197,7 +197,7 @@ def main() -> None:
     opts = optimisers(codec, a.lr)
     for o, state in zip(opts, begun.get("opts", [o.state_dict() for o in opts]), strict=True):
         o.load_state_dict(state)
-    peaks = [a.lr, 0.2 * a.lr]
+    peaks = [o.defaults["lr"] for o in opts]
     torch.manual_seed(a.seed + it)  # a call that goes on sees other noise and other crops than the one before
     rng = np.random.default_rng((a.seed, it))
     often = np.where(codec.lams.cpu().numpy() > HIGH_LMBDA, a.high, 1.0)

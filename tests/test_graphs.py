@@ -1,0 +1,79 @@
+"""Networks as ONNX graphs: the same as in PyTorch, and what they cost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photoarc.models.runtime import onnxruntime
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+sys.path.append(str(Path(__file__).parent.parent / "training"))  # beside the package, not in it
+
+import cost
+import graphs
+import model
+import onnx
+import torch
+
+MODEL = Path(__file__).parent.parent / "models_onnx" / "photo-1"
+
+
+def test_cost_by_hand():
+    """h_scale on 128 x 64 pixels: 96 -> 256 at 1/64, 3x3 depthwise on 64 at 1/32, 128 -> 256 at 1/32."""
+    graph = onnx.load(MODEL / "scale_hyper.onnx")
+    assert cost.count(graph, 128, 64) == cost.Macs(0, 96 * 256 * 2 + 128 * 256 * 8, 64 * 9 * 8)
+
+
+def test_cost_of_windows_by_hand():
+    """g_a of photo-1 on 128 x 64 pixels: 16x16 stem, 5x5 blocks of 128 -> 224, 192, 192 at 1/8, 2x2 merge."""
+    macs = cost.count(onnx.load(MODEL / "analysis.onnx"), 128, 64)
+    eighths, sixteenths = 16 * 8, 8 * 4
+    assert macs.dense == 3 * 256 * 128 * eighths + 128 * 4 * 320 * sixteenths
+    assert macs.pointwise == 2 * 128 * (224 + 192 + 192) * eighths
+    assert macs.depthwise == 3 * 25 * 128 * eighths
+
+
+def test_cost_of_transposed_windows_by_hand():
+    """g_s of photo-2 on 128 x 64 pixels: 2x2 of 321 -> 128 at 1/16, a factor a channel, 5x5 blocks of 128 -> 256 at 1/8, 2x2 head."""
+    macs = cost.count(onnx.load(MODEL.parent / "photo-2" / "synthesis.onnx"), 128, 64)
+    eighths, sixteenths = 16 * 8, 8 * 4
+    assert macs.dense == 128 * 4 * 192 * (16 + 1) * (8 + 1)
+    assert macs.pointwise == 321 * 4 * 128 * sixteenths + 2 * 128 * 3 * 256 * eighths
+    assert macs.depthwise == (3 * 25 + 1) * 128 * eighths
+
+
+def test_weights_make_a_codec_of_their_widths():
+    codec = model.Codec(analysis=(32, 64, 96), synthesis=(64, 64, 32))
+    again = model.of(codec.state_dict())
+    assert [b.up.out_channels for b in (*again.g_a.b8, *again.g_s.b8)] == [32, 64, 96, 64, 64, 32]
+
+
+def test_graphs_are_the_networks_with_units_and_slopes():
+    torch.manual_seed(2)
+    codec = model.Codec(synthesis=(32, 64, 32)).eval()
+    with torch.no_grad():
+        for block in codec.g_s.b8:
+            block.unit.uniform_(0.01, 4)
+            block.scale.fill_(0.06)
+            block.down.weight.normal_()
+            block.down.bias.normal_()
+    latents = torch.randn(1, 320, 2, 3)
+    seen = onnxruntime.InferenceSession(graphs.synthesis(codec).SerializeToString()).run(None, {"latents": latents.numpy()})[0]
+    blocks = torch.pixel_unshuffle(
+        torch.nn.functional.pad(codec.g_s(latents), (4, 4, 4, 4)), 8
+    )  # the graph has the margin, which the network cuts off
+    inner = np.s_[:, :, 1:-1, 1:-1]
+    expected = (blocks * 255).round().clamp(0, 255).detach().numpy()
+    assert np.abs(seen[inner] - expected[inner]).max() <= 1
+    assert np.ptp(expected[inner]) > 100
+
+
+def test_checkpoints_of_before_have_plain_blocks():
+    old = {k: v for k, v in model.Codec().state_dict().items() if not k.endswith((".unit", ".scale", ".slope"))}
+    assert {float(block.slope) for block in model.of(old).g_a.b8} == {0}
+    assert {float(block.slope) for block in model.Codec().g_a.b8} == {np.float32(model.SLOPE)}
