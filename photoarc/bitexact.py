@@ -17,7 +17,6 @@ from photoarc.codecs import general, store
 from photoarc.errors import PayloadError
 from photoarc.pictures import PNG_SIGNATURE, raster, tiff
 
-DEFAULT_EFFORT = 5
 TAKES_APART, THOROUGH = 3, 7  # from this effort on
 _SMALL_PNG_BYTES = 4096  # up to here, LZMA of the file may be smaller than what `png` makes of it
 

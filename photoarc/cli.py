@@ -7,7 +7,6 @@ What a command needs is imported inside it: `--help` loads no codec, `list` no N
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import photoarc
-from photoarc.console import end, exit_codes, progress, say, show, warn
+from photoarc import defaults
+from photoarc.console import end, exit_codes, progress, say, set_up, show, warn
 from photoarc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,9 +47,11 @@ def pack(
     mode: Annotated[
         Literal["fast", "lzma", "lossless"],
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
-    ] = "fast",
-    quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = 70,
-    tune: Annotated[Literal["ssim", "psnr"], typer.Option(help="Lossy photographs: for eyes, or for the smallest squared error.")] = "ssim",
+    ] = defaults.MODE,
+    quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = defaults.QUALITY,
+    tune: Annotated[
+        Literal["ssim", "psnr"], typer.Option(help="Lossy photographs: for eyes, or for the smallest squared error.")
+    ] = defaults.TUNE,
     effort: Annotated[
         int,
         typer.Option(
@@ -58,14 +60,15 @@ def pack(
             metavar="0..9",
             help="How hard bit-exact pictures are squeezed: 0..2 fast, 7..9 smallest (wants photoarc[lepton]).",
         ),
-    ] = 5,
+    ] = defaults.EFFORT,
     min_gain: Annotated[
         float | None,
         typer.Option(
             min=0,
             max=99,
             metavar="PERCENT",
-            help="Code what was lossy (JPEG) lossily once more only if that is smaller than bit-exact by this much. [default: 10]",
+            help="Code what was lossy (JPEG) lossily once more only if that is smaller than bit-exact by this much. "
+            f"[default: {defaults.MIN_GAIN_PERCENT:g}]",
             show_default=False,
         ),
     ] = None,
@@ -97,12 +100,12 @@ def pack(
     with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
         from photoarc import report
-        from photoarc.pipeline import MIN_GAIN_PERCENT, CodingOptions, Mode
+        from photoarc.pipeline import CodingOptions, Mode
         from photoarc.progress import failure
         from photoarc.records import Tuning
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
-        gain_percent = MIN_GAIN_PERCENT if min_gain is None else min_gain
+        gain_percent = defaults.MIN_GAIN_PERCENT if min_gain is None else min_gain
         coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort, Tuning[tune.upper()])
         options = packing.PackOptions(coding, jobs or 0, excludes, force)
         failures: Sequence[Failure]
@@ -287,7 +290,7 @@ def bench(
         list[str] | None, typer.Option("--mode", metavar="fast|lzma|lossless", help="As for pack; repeatable. [default: all]")
     ] = None,
     qualities: Annotated[
-        list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help="Repeatable. [default: 70]")
+        list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help=f"Repeatable. [default: {defaults.QUALITY:g}]")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Times are medians of so many rounds.")] = 3,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Also write a page with plots.")] = None,
@@ -304,7 +307,7 @@ def bench(
         if html:
             folderbench.check_place(html)
         options = folderbench.BenchOptions(
-            tuple(modes or folderbench.MODES), tuple(qualities or (70.0,)), rounds, Path(temporary) if temporary else None
+            tuple(modes or folderbench.MODES), tuple(qualities or (defaults.QUALITY,)), rounds, Path(temporary) if temporary else None
         )
         found = folderbench.bench(folder, options, (lambda _: None) if quiet or as_json else say)
         show(benchreport.value(found), benchreport.lines(found), as_json, quiet=False)
@@ -332,22 +335,7 @@ def _lines(paths: Sequence[str]) -> list[str]:
         raise UsageError(f"{error.filename}: cannot read the patterns: {error.strerror}") from error
 
 
-def _interrupt(number: int, _: object) -> None:
-    """The first signal interrupts, further ones must not disturb the cleaning up."""
-    for same in _SIGNALS:
-        signal.signal(same, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
 def main() -> None:
     """Entry point of the `photoarc` command."""
-    for number in _SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
-            signal.signal(number, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+    set_up()
     app()

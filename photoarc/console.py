@@ -1,4 +1,4 @@
-"""What surrounds every command: progress, text or JSON, errors to exit codes. The only place that catches PhotoarcError.
+"""What surrounds every command: signals, progress, text or JSON, errors to exit codes. The only place that catches PhotoarcError.
 
 Results go to stdout, everything else to stderr.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,26 @@ from photoarc.errors import MemberError, PhotoarcError
 
 if TYPE_CHECKING:
     from photoarc.progress import Callback, Failure
+
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def set_up() -> None:
+    """Signals that end a program interrupt it, so that it cleans up; names that a terminal cannot show are escaped."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(number, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _interrupt(number: int, _: object) -> None:
+    """The first signal interrupts, further ones must not disturb the cleaning up."""
+    for same in _SIGNALS:
+        signal.signal(same, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def say(message: str) -> None:

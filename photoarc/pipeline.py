@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from photoarc import bitexact, codecs
+from photoarc import bitexact, codecs, defaults
 from photoarc.codecs import solid
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.pictures import PNG_SIGNATURE, raster
@@ -38,9 +38,6 @@ CLEARLY_SMALLER = 0.6
 # padding. Photographs have 0.98 and more there; a plain colour of 800 x 600 pixels had 0.06, and took 0.45 learned, 0.10 bit-exact.
 LEAST_BIT_EXACT = 2 / 3
 FLAT = 0.9
-# A second loss for less than this is not worth it. Of 37 JPEGs at quality 70 the payload was smaller than the bit-exact one for 28, by a
-# tenth or more for 23: the rule keeps five files as they are and most of what lossy coding saves.
-MIN_GAIN_PERCENT = 10.0
 # A file above this that does not compress gains next to nothing in a group, and would be lost with it.
 LEAST_ALONE_BYTES = 4096
 _CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and of a group (docs/format.md sections 3.1, 4.7)
@@ -55,22 +52,25 @@ class Mode(StrEnum):
     LOSSLESS = "lossless"
 
 
+_DEFAULT_MODE = Mode(defaults.MODE)
+
+
 @dataclass(frozen=True, slots=True)
 class CodingOptions:
-    """What the user asked for; quality runs from 0 to 100, 70 gives 37.1 dB on the Kodak set, and an MS-SSIM of 0.994.
+    """What the user asked for; quality runs from 0 to 100 (photoarc.defaults says what the default gives).
 
     `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
     lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
     `recode`: HEIC, AVIF, JPEG XL and lossy WebP count as photographs, too. `effort` 0..9 concerns bit-exact files (photoarc.bitexact).
     """
 
-    mode: Mode = Mode.FAST
-    quality: float = 70.0
+    mode: Mode = _DEFAULT_MODE
+    quality: float = defaults.QUALITY
     strip_gps: bool = False
-    min_gain_percent: float = MIN_GAIN_PERCENT
+    min_gain_percent: float = defaults.MIN_GAIN_PERCENT
     recode: bool = False
-    effort: int = bitexact.DEFAULT_EFFORT
-    tuning: Tuning = Tuning.SSIM
+    effort: int = defaults.EFFORT
+    tuning: Tuning = defaults.TUNING
 
 
 @dataclass(frozen=True, slots=True)

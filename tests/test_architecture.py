@@ -47,6 +47,7 @@ LAYERS = [
     {"pictures"},
     {"container", "likeness", "salvage", "partial", "scan", "extract", "attributes"},
     {"frames"},
+    {"defaults"},
     {"records"},
     {"names"},
     {"errors"},

@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def measured() -> folderbench.Bench:
     """A result made up for the reports: sizes and times are easy to check by eye."""
     tar = folderbench.Result("tar", 10_000_000, 0.5, 0.25, 3_000_000, 2_000_000, 12, 0, 0, None, None, None)
-    ours = folderbench.Result("photoarc fast q70", 2_000_000, 20.0, 10.0, 400_000_000, None, 2, 10, 0, 40.125, 38.0, 0.99)
+    ours = folderbench.Result("photoarc fast q75", 2_000_000, 20.0, 10.0, 400_000_000, None, 2, 10, 0, 40.125, 38.0, 0.99)
     about = folderbench.Folder("<photos>", 12, 10_000_000, 10, 40_000_000)
     missing, failed = (("zip", "apt install zip"),), (("7-Zip", "pack ended with code 2"),)
     commands = (("tar", "tar -cf photos.tar -C . photos", "tar -xf photos.tar -C back"),)
@@ -59,14 +59,14 @@ def test_a_folder_through_all_that_is_installed(folder: Path, tmp_path: Path) ->
     value = json.loads(result.stdout)
     assert (value["folder"]["files"], value["folder"]["photographs"], value["folder"]["pixels"]) == (2, 1, 208 * 176)
     by_tool = {tool["tool"]: tool for tool in value["results"]}
-    assert {"tar", "photoarc fast q70", "photoarc lossless"} <= set(by_tool)
+    assert {"tar", "photoarc fast q75", "photoarc lossless"} <= set(by_tool)
     assert not value["failed"]
     for name, tool in by_tool.items():
-        lossy = name == "photoarc fast q70"
+        lossy = name == "photoarc fast q75"
         assert (tool["exact"], tool["changed"], tool["lost"]) == ((1, 1, 0) if lossy else (2, 0, 0)), name
         assert (tool["mean_psnr_db"] is not None) == lossy
         assert tool["rate"] == pytest.approx(tool["archive_bytes"] / value["folder"]["size_bytes"], rel=1e-4)
-    assert 25 < by_tool["photoarc fast q70"]["mean_psnr_db"] < 60
+    assert 25 < by_tool["photoarc fast q75"]["mean_psnr_db"] < 60
     assert "photoarc lossless" in (tmp_path / "report.html").read_text()
     assert list(folder.rglob("*.pha")) == []
 
@@ -116,7 +116,7 @@ def test_the_table() -> None:
     assert lines[0] == "<photos>: 12 files, 10.0 MB, 10 photographs of 40.0 megapixels"
     tar, ours = (" ".join(next(line for line in lines if line.startswith(name)).split()) for name in ("tar", "photoarc fast"))
     assert tar == "tar 10.0 MB 100.0% 0.50 20.0 80.0 0.25 40.0 160 3.00 MB 12 0 - -"
-    assert ours == "photoarc fast q70 2.00 MB 20.0% 20.00 0.500 2.00 10.00 1.00 4.00 400 MB 2 10 40.12 0.9900"
+    assert ours == "photoarc fast q75 2.00 MB 20.0% 20.00 0.500 2.00 10.00 1.00 4.00 400 MB 2 10 40.12 0.9900"
     assert "7-Zip: left out, pack ended with code 2" in lines
     assert not any("busy" in line for line in lines)
     assert any("the machine was busy" in line for line in benchreport.lines(replace(measured(), load=5.0)))

@@ -173,6 +173,6 @@ def test_tuning_reaches_the_payload(mode):
 
 
 def test_default_quality_is_the_documented_one():
-    assert CodingOptions().quality == 70
+    assert CodingOptions().quality == 75
     assert CodingOptions().tuning is Tuning.SSIM
     assert pipeline.CodingOptions().mode is Mode.FAST

@@ -12,6 +12,7 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
+from photoarc import defaults
 from photoarc.codecs import photograph, raw_lzma
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.errors import PayloadCorrupt, PayloadError
@@ -104,7 +105,7 @@ def _sections(stream: bytes) -> list[bytes]:
     return sections
 
 
-def encode(photo: Photograph, quality: float, tuning: Tuning = Tuning.SSIM, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+def encode(photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
     """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode."""
     return photograph.encode(photo, quality, tuning, _Coder(), too_large)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from photoarc import defaults
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, Index, Runs
@@ -57,7 +58,7 @@ class _Coder:
         return model.dequantize(z, symbols)
 
 
-def encode(photo: Photograph, quality: float, tuning: Tuning = Tuning.SSIM, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+def encode(photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
     """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode."""
     return photograph.encode(photo, quality, tuning, _Coder(), too_large)
 

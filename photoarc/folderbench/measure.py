@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoarc import defaults
 from photoarc.errors import UsageError
 from photoarc.folderbench import metrics, tools
 from photoarc.folderbench.childprocess import Finished
@@ -36,7 +37,7 @@ class BenchOptions:
     """What the user asked for; `temporary` is where archives and unpacked folders go (None: the system's place for such)."""
 
     modes: tuple[str, ...] = MODES
-    qualities: tuple[float, ...] = (70.0,)
+    qualities: tuple[float, ...] = (defaults.QUALITY,)
     rounds: int = 3
     temporary: Path | None = None
 
