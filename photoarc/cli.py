@@ -33,7 +33,12 @@ app = typer.Typer(
     help="A folder archiver for photographs: learned image coding for pictures, bit-exact storage for everything else.",
 )
 
-Jobs = Annotated[int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Worker processes. [default: every usable core]")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "-j", "--jobs", metavar="N", min=0, help="Worker processes; 0: none, and no limits of time and memory. [default: every usable core]"
+    ),
+]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -107,7 +112,7 @@ def pack(
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         gain_percent = defaults.MIN_GAIN_PERCENT if min_gain is None else min_gain
         coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort, Tuning[tune.upper()])
-        options = packing.PackOptions(coding, jobs or 0, excludes, force)
+        options = packing.PackOptions(coding, jobs, excludes, force)
         failures: Sequence[Failure]
         if strip and mode == "lossless":
             raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")
@@ -130,7 +135,7 @@ def pack(
             show(value, report.pack_lines(done), as_json, quiet)
         warn(done.warnings)
         if delete:
-            gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs or 0, quiet or as_json)
+            gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs, quiet or as_json)
             value["deletion"] = asdict(gone)
             show(value, report.delete_lines(gone), False, quiet or as_json)
             failures = (*failures, *gone.failures)
@@ -157,7 +162,7 @@ def unpack(
         from photoarc import report
         from photoarc import unpack as unpacking
 
-        options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs or 0, force)
+        options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs, force)
         with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
         show(asdict(done), report.unpack_lines(done), as_json, quiet)
@@ -195,7 +200,7 @@ def test(archive: ArchivePath, jobs: Jobs = None, quiet: Quiet = False, as_json:
         from photoarc import unpack as unpacking
 
         with progress("testing", quiet or as_json) as callback:
-            done = unpacking.test(archive, jobs or 0, callback)
+            done = unpacking.test(archive, jobs, callback)
         show(asdict(done), report.check_lines(done), as_json, quiet)
         warn(done.warnings)
         end(done.failures, "decoded", bool(done.warnings))
@@ -271,7 +276,7 @@ def _nobody_can_answer() -> bool:
 
 
 def _delete_sources(
-    sources: Sequence[str], archive: str, excludes: Sequence[str], lossy_too: bool, yes: bool, jobs: int, hidden: bool
+    sources: Sequence[str], archive: str, excludes: Sequence[str], lossy_too: bool, yes: bool, jobs: int | None, hidden: bool
 ) -> DeleteSummary:
     """Verifies, asks, deletes."""
     from photoarc import deletion, report

@@ -56,7 +56,7 @@ def plan(
     excludes: Sequence[str] = (),
     *,
     lossy_too: bool = False,
-    jobs: int = 0,
+    jobs: int | None = None,
     progress: Callback = silent,
 ) -> Plan:
     """Reads the finished archive back, decodes every member, and compares the sources with it.

@@ -37,10 +37,10 @@ OTHER_FILES_ARE_CHEAPER = 16
 
 @dataclass(frozen=True, slots=True)
 class PackOptions:
-    """What the user asked for; `excludes` are gitignore lines, `workers` 0 means every usable core."""
+    """What the user asked for; `excludes` are gitignore lines, `workers` None means every usable core, 0 this process."""
 
     coding: pipeline.CodingOptions = field(default_factory=pipeline.CodingOptions)
-    workers: int = 0
+    workers: int | None = None
     excludes: tuple[str, ...] = ()
     force: bool = False
 
@@ -84,7 +84,7 @@ def pack(
     outcomes = workers.run(
         functools.partial(code, options.coding),
         _without_twins(plan(files), repeats),
-        workers=_crew_size(files, options.workers or workers.usable_cores()),
+        workers=_crew_size(files, options.workers),
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
@@ -130,15 +130,16 @@ def _cost(source: SourceFile | Batch) -> int | None:
     return source.size_bytes
 
 
-def _crew_size(files: Iterable[SourceFile], most: int) -> int:
-    """Workers that are worth their start; 1: this process does the work."""
+def _crew_size(files: Iterable[SourceFile], most: int | None) -> int:
+    """Workers that are worth their start, at least one if there is anything to code; 0: this process does the work."""
     weight = coded = 0
     for file in files:
         if file.kind is Kind.FILE and file.size_bytes <= MAX_WHOLE_BYTES:
             picture = file.name.lower().endswith(PICTURE_ENDINGS)
             weight += file.size_bytes if picture else min(file.size_bytes, pipeline.LARGE_FILE_BYTES) // OTHER_FILES_ARE_CHEAPER
             coded += 1
-    return max(1, min(most, coded, weight // WORTH_A_WORKER_BYTES))
+    most = workers.usable_cores() if most is None else most
+    return min(most, coded, max(1, weight // WORTH_A_WORKER_BYTES))
 
 
 def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: Tally) -> None:

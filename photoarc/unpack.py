@@ -37,11 +37,14 @@ WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, c
 
 @dataclass(frozen=True, slots=True)
 class UnpackOptions:
-    """What the user asked for; `only` are globs (photoarc.selection), `as_format` is "png", "jpeg", "webp" or None."""
+    """What the user asked for; `only` are globs (photoarc.selection), `as_format` is "png", "jpeg", "webp" or None.
+
+    `workers` None means every usable core, 0 this process.
+    """
 
     only: tuple[str, ...] = ()
     as_format: str | None = None
-    workers: int = 0
+    workers: int | None = None
     force: bool = False
 
 
@@ -157,7 +160,7 @@ def _remarks(extractor: Extractor) -> tuple[str, ...]:
     return tuple(found)
 
 
-def test(archive_path: str | Path, jobs: int = 0, progress: Callback = silent) -> CheckSummary:  # noqa: PT028 (not a pytest test)
+def test(archive_path: str | Path, jobs: int | None = None, progress: Callback = silent) -> CheckSummary:  # noqa: PT028 (not a pytest test)
     """Decodes every member and compares every digest; nothing is written. Raises FormatError (no archive), PhotoarcError (no workers)."""
     started = time.monotonic()
     with open_archive(archive_path) as archive:
@@ -214,8 +217,8 @@ def _cost(job: Job) -> int | None:
     return len(job.payload) + decoded
 
 
-def _crew_size(members: Iterable[Member], most: int) -> int:
-    """Workers that are worth their start; 1: this process does the work."""
+def _crew_size(members: Iterable[Member], most: int | None) -> int:
+    """Workers that are worth their start, at least one if a codec has anything to do; 0: this process does the work."""
     worth, crew = 0.0, 0
     for member in members:
         if _for_crew(member):
@@ -224,7 +227,8 @@ def _crew_size(members: Iterable[Member], most: int) -> int:
                 worth += member.photo.width_px * member.photo.height_px / WORTH_A_WORKER_PX
             else:
                 worth += member.size_bytes / WORTH_A_WORKER_BYTES.get(member.codec_id, WORTH_A_WORKER_PX)
-    return max(1, min(most or workers.usable_cores(), crew, int(worth)))
+    most = workers.usable_cores() if most is None else most
+    return min(most, crew, max(1, int(worth)))
 
 
 def _targets(members: Sequence[Member], as_format: str | None) -> dict[bytes, bytes | MemberError]:

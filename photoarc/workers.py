@@ -9,7 +9,7 @@ to blame is known, the others never notice, and no helper threads are left behin
 Workers are spawned, never forked: JPEG codecs deadlock in forked children, ONNX Runtime's threads do not survive a fork.
 
 A worker has a time for each item and a limit of memory, because decoders of others work in it: a damaged or hostile file can make
-one loop for ever or ask for more than the machine has. Where everything runs in this process there is neither.
+one loop for ever or ask for more than the machine has. Without workers everything runs in this process and there is neither.
 """
 
 from __future__ import annotations
@@ -97,13 +97,13 @@ def run(
     """Outcomes in the order of `items`, which is read only as far as the window allows.
 
     `cost` is the memory in bytes that an item takes until its outcome is used; None leaves the item to the caller, in its turn.
-    One item dearer than the window passes alone. With one worker everything runs in this process.
+    One item dearer than the window passes alone. With no workers (0) everything runs in this process.
     An item whose worker dies, or takes longer than `time_limit_s`, is tried once more with nothing beside it (the memory may have
     been taken by a neighbour, the time by a stopped job).
     Close the generator (contextlib.closing) to end the workers at once.
     Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
     """
-    if workers > 1:
+    if workers:
         yield from _run_crew(function, items, workers, cost, window_bytes)
         return
     for item in items:
@@ -187,7 +187,7 @@ class _Worker(Generic[Item, Value]):
             with _interrupts_blocked():
                 self.process.start()
         except OSError as error:
-            raise PhotoarcError(f"a worker process cannot be started: {error.strerror}; try -j 1") from error
+            raise PhotoarcError(f"a worker process cannot be started: {error.strerror}; try -j 0") from error
         theirs.close()  # or the end of the worker would never be seen
 
     def end(self) -> str:
@@ -277,7 +277,7 @@ class _Crew(Generic[Item, Value]):
         if slot is None:
             self.failed_starts += 1
             if self.failed_starts > crew:
-                raise PhotoarcError(f"worker processes cannot be started (the last one ended with {end}); try -j 1")
+                raise PhotoarcError(f"worker processes cannot be started (the last one ended with {end}); try -j 0")
         else:
             slot.deaths += 1
             if slot.deaths < 2:

@@ -23,7 +23,7 @@ from photoarc.records import pack_member, parse_member
 from photoarc.unpack import UnpackOptions, unpack
 from photoarc.verify import verify
 
-LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
+LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 VALUES = {b"user.xdg.tags": "Küste, 2024".encode(), b"user.binary": bytes(range(256)), b"user.empty": b""}
 
 
@@ -64,7 +64,7 @@ def test_they_come_back(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert member.duplicate
         assert archive.info("in/album/a.txt").grouped is together
         assert archive.info("in/plain.txt").attributes == ()
-    unpacked = unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1))
+    unpacked = unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0))
     assert (unpacked.failures, unpacked.remarks) == ((), ())
     assert all_attributes(tmp_path / "to" / "in") == all_attributes(tree)
     assert (tmp_path / "to/in/album/read-only").stat().st_mode & 0o777 == 0o444
@@ -87,7 +87,7 @@ def test_verify_sees_every_change(tree: Path, tmp_path: Path, path: str, change:
         return
     found = verify(tmp_path / "out.pha", [tree])
     assert [(changed.name, changed.reason) for changed in found.changed] == [(f"in/{path}", "has other extended attributes")]
-    assert deletion.plan([tree], tmp_path / "out.pha", jobs=1).doubts == (f"in/{path}: has other extended attributes",)
+    assert deletion.plan([tree], tmp_path / "out.pha", jobs=0).doubts == (f"in/{path}: has other extended attributes",)
 
 
 def test_only_those_of_users_are_kept(tree: Path, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_none_of_the_system_are_set(tree: Path, tmp_path: Path) -> None:
         stored(b"a", b"data"), attributes=((b"security.capability", bytes(20)), (b"trusted.x", b"1"), (b"user.fine", b"2"))
     )
     write(tmp_path / "a.pha", [(planted, b"data")])
-    done = unpack(tmp_path / "a.pha", tmp_path / "to", UnpackOptions(workers=1))
+    done = unpack(tmp_path / "a.pha", tmp_path / "to", UnpackOptions(workers=0))
     assert os.listxattr(tmp_path / "to" / "a") == ["user.fine"]
     assert done.failures == done.warnings == ()
     assert done.remarks == (
@@ -121,7 +121,7 @@ def test_what_cannot_be_set_is_a_remark(tree: Path, tmp_path: Path, monkeypatch:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    result = CliRunner().invoke(cli.app, ["unpack", str(tmp_path / "out.pha"), str(tmp_path / "to"), "-j", "1"])
+    result = CliRunner().invoke(cli.app, ["unpack", str(tmp_path / "out.pha"), str(tmp_path / "to"), "-j", "0"])
     assert result.exit_code == 0
     assert "warning: extended attributes of 6 members could not be set, first in/album/" in result.stderr
     assert result.stderr.count("warning") == 1
@@ -156,7 +156,7 @@ def test_large_ones_leave_the_group(tree: Path, tmp_path: Path, monkeypatch: pyt
         grouped = [member for member in archive if member.grouped and member.attributes]
         assert 1 < len(grouped) < 4  # of six
         assert sum(len(name) + len(value) for member in grouped for name, value in member.attributes) <= 1000
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     assert all_attributes(tmp_path / "to" / "in") == all_attributes(tree)
 
 
@@ -188,7 +188,7 @@ def test_times_of_birth_are_kept_and_missed(tmp_path: Path) -> None:
     with photoarc.open(tmp_path / "a.pha") as archive:
         assert archive.info("a").birth_ns == 10**18
         assert archive.info("b").birth_ns is None
-    done = unpack(tmp_path / "a.pha", tmp_path / "to", UnpackOptions(workers=1))
+    done = unpack(tmp_path / "a.pha", tmp_path / "to", UnpackOptions(workers=0))
     assert (done.failures, done.warnings) == ((), ())
     assert done.remarks == ("times of birth of 2 members cannot be set on this system; the archive keeps them",)
     assert (tmp_path / "to" / "a").stat().st_mtime_ns == file.mtime_ns
@@ -218,5 +218,5 @@ def test_times_of_birth_where_the_system_tells_them(tmp_path: Path, monkeypatch:
     told["birth"] = 2_000_000_000_000_000_000  # of the file that is unpacked
     monkeypatch.setattr(os, "utime", fake_utime)
     monkeypatch.setattr(attributes, "CAN_SET_BIRTH", True)
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).remarks == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).remarks == ()
     assert set_to == [1_600_000_000_000_000_000, mtime_ns]

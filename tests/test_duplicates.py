@@ -21,7 +21,7 @@ from photoarc.records import pack_member, parse_member
 from photoarc.unpack import UnpackOptions, unpack
 from photoarc.unpack import test as check
 
-LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
+LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 NOISE = os.urandom(3000)
 JPEG = pictures.jpeg(pictures.photo(200, 150))
 
@@ -50,7 +50,7 @@ def members(path="out.pha"):
 
 @pytest.mark.parametrize("mode", [Mode.LOSSLESS, Mode.FAST])
 def test_stored_once_and_back_as_files_of_their_own(folder, mode):
-    done = pack(["photos"], "out.pha", PackOptions(CodingOptions(mode), workers=1))
+    done = pack(["photos"], "out.pha", PackOptions(CodingOptions(mode), workers=0))
     found = members()
     assert {name for name, member in found.items() if member.duplicate} == {"b", "e/a.jpg", "f/b.jpg"}
     assert done.duplicates == 3

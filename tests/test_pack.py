@@ -20,7 +20,7 @@ from photoarc.pipeline import CodingOptions, Mode
 from photoarc.progress import Progress
 from photoarc.scan import SourceFile
 
-LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
+LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_photographs_are_counted_and_measured(tmp_path: Path) -> None:
     gradient = Image.radial_gradient("L").resize((192, 128))
     noisy = Image.merge("RGB", (gradient, Image.effect_noise((192, 128), 40), gradient))
     noisy.save(tmp_path / "photo.jpg", quality=97)
-    done = pack([tmp_path / "photo.jpg"], tmp_path / "out.pha", PackOptions(workers=1))
+    done = pack([tmp_path / "photo.jpg"], tmp_path / "out.pha", PackOptions(workers=0))
     with photoarc.open(tmp_path / "out.pha") as archive:
         member = archive.info("photo.jpg")
     assert done.files == 1
@@ -96,31 +96,33 @@ def test_photographs_are_counted_and_measured(tmp_path: Path) -> None:
         assert done.photographs.pixels == 192 * 128
 
 
-def test_one_and_two_workers_write_the_same_bytes(tmp_path: Path) -> None:
+def test_no_worker_and_two_write_the_same_bytes(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(9):
         (tmp_path / "in" / f"{number}.jpg").write_bytes(os.urandom(600_000))
-    for workers in (1, 2):
+    for workers in (0, 2):
         pack([tmp_path / "in"], tmp_path / f"{workers}.pha", PackOptions(CodingOptions(Mode.LOSSLESS), workers=workers))
-    assert (tmp_path / "1.pha").read_bytes() == (tmp_path / "2.pha").read_bytes()
+    assert (tmp_path / "0.pha").read_bytes() == (tmp_path / "2.pha").read_bytes()
 
 
 def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
     def job(count: int, size_bytes: int, ending: bytes) -> list[SourceFile]:
         return [SourceFile(b"", b"%d%b" % (number, ending), photoarc.records.Kind.FILE, 0, 0, size_bytes) for number in range(count)]
 
-    assert packing._crew_size([], 8) == 1
+    assert packing._crew_size([], 8) == 0
     assert packing._crew_size(job(20, 1000, b".txt"), 8) == 1
     assert packing._crew_size(job(20, 3_000_000, b".JPG"), 8) == 8
     assert packing._crew_size(job(2, 3_000_000, b".JPG"), 8) == 2
     assert packing._crew_size(job(20, 3_000_000, b".JPG"), 1) == 1
+    assert packing._crew_size(job(20, 3_000_000, b".JPG"), 0) == 0
+    assert packing._crew_size(job(20, 3_000_000, b".JPG"), None) == min(20, packing.workers.usable_cores())
 
 
 def test_an_archive_inside_its_own_source_is_left_out(folder: Path) -> None:
     archive = folder / "out.pha"
     pack([folder], archive, LOSSLESS)
     (folder / "out.pha.partial-1f").write_bytes(b"left behind by a killed job")
-    done = pack([folder], archive, PackOptions(CodingOptions(Mode.LOSSLESS), workers=1, force=True))
+    done = pack([folder], archive, PackOptions(CodingOptions(Mode.LOSSLESS), workers=0, force=True))
     assert done.files == 3
     assert not [name for name in contents(archive) if "out.pha" in name]
 
@@ -214,11 +216,12 @@ def test_a_crash_of_the_coder_keeps_the_file_bit_exact(folder: Path, tmp_path: P
     assert contents(tmp_path / "out.pha")["photos/b.bin"] == (folder / "b.bin").read_bytes()
 
 
-def test_a_worker_that_is_killed_costs_nothing_but_compression(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size_bytes", [600_000, 60])  # a job for two workers, and one too small for more than one
+def test_a_worker_that_is_killed_costs_nothing_but_compression(tmp_path: Path, size_bytes: int) -> None:
     (tmp_path / "in").mkdir()
     for number in range(4):
-        (tmp_path / "in" / f"{number}.jpg").write_bytes(os.urandom(600_000))
-    done = pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(workers=2), code=die)
+        (tmp_path / "in" / f"{number}.jpg").write_bytes(os.urandom(size_bytes))
+    done = pack([tmp_path / "in"], tmp_path / "out.pha", code=die)
     assert done.failures == ()
     assert len(done.warnings) == 1
     assert "in/1.jpg" in done.warnings[0]
@@ -252,6 +255,6 @@ def test_requests_that_cannot_be_carried_out(folder: Path, tmp_path: Path) -> No
 
 def test_an_empty_folder_and_excludes(folder: Path, tmp_path: Path) -> None:
     assert pack([folder / "empty"], tmp_path / "empty.pha", LOSSLESS).files == 0
-    options = PackOptions(LOSSLESS.coding, workers=1, excludes=("*.bin", "empty/"))
+    options = PackOptions(LOSSLESS.coding, workers=0, excludes=("*.bin", "empty/"))
     done = pack([folder], tmp_path / "out.pha", options)
     assert (done.files, done.directories) == (2, 1)

@@ -27,7 +27,7 @@ from photoarc.unpack import UnpackOptions, unpack
 from photoarc.unpack import test as check
 from photoarc.verify import verify
 
-LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
+LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_everything_comes_back_and_is_smaller(side: Path, tmp_path: Path, monkey
     assert found["same.json"].hard_link == b"in/album/05.json"
     assert check(tmp_path / "out.pha", 1).failures == ()
     assert not verify(tmp_path / "out.pha", [side]).differs
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     assert tree(tmp_path / "to" / "in") == tree(side)
     assert (tmp_path / "to/in/album/05.json").stat().st_nlink == 2
     assert (tmp_path / "to/in/album/01.xmp").stat().st_mtime_ns == (side / "album/01.xmp").stat().st_mtime_ns
@@ -112,7 +112,7 @@ def test_one_by_one(side: Path, tmp_path: Path) -> None:
             assert [len(group.names) for group in identical(archive)] == [2]
             with pytest.raises(MemberError, match="not a picture"):
                 archive.image("in/album/01.xmp")
-    done = unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(only=("*.json",), workers=1))
+    done = unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(only=("*.json",), workers=0))
     assert (done.files, done.failures) == (13, ())
     assert tree(tmp_path / "to" / "in") == {name: data for name, data in expected.items() if name.endswith(".json")}
 
@@ -122,15 +122,15 @@ def test_the_workers_do_not_matter(tmp_path: Path) -> None:
     (tmp_path / "in" / "film.mp4").write_bytes(os.urandom(20_000_000))
     for number in range(3):
         (tmp_path / "in" / f"{number}.jpg").write_bytes(os.urandom(1_000_000))
-    for workers in (1, 3):
+    for workers in (0, 3):
         pack([tmp_path / "in"], tmp_path / f"{workers}.pha", PackOptions(LOSSLESS.coding, workers=workers))
-    assert (tmp_path / "1.pha").read_bytes() == (tmp_path / "3.pha").read_bytes()
+    assert (tmp_path / "0.pha").read_bytes() == (tmp_path / "3.pha").read_bytes()
     assert unpack(tmp_path / "3.pha", tmp_path / "to", UnpackOptions(workers=2)).failures == ()
     assert tree(tmp_path / "to" / "in") == tree(tmp_path / "in")
 
 
 def test_the_lossy_modes_group_too_and_count_what_they_keep(side: Path, tmp_path: Path) -> None:
-    done = pack([side], tmp_path / "out.pha", PackOptions(CodingOptions(Mode.FAST), workers=1))
+    done = pack([side], tmp_path / "out.pha", PackOptions(CodingOptions(Mode.FAST), workers=0))
     assert dict(done.kept_reasons)["not a photograph format"] == 28
     assert (by_name(tmp_path / "out.pha")["01.xmp"]).codec_id == codecs.SOLID
 
@@ -203,7 +203,7 @@ def test_a_crash_of_the_coder_keeps_every_file(side: Path, tmp_path: Path) -> No
     assert done.failures == ()
     assert len(done.warnings) == 27
     assert "coding it failed (RuntimeError: a bug); it was kept bit-exact" in done.warnings[0]
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     assert tree(tmp_path / "to" / "in") == tree(side)
 
     def miss_the_model(options: CodingOptions, item: SourceFile | coding.Batch) -> coding.Coded | coding.CodedBatch:
@@ -250,7 +250,7 @@ def test_odd_names(tmp_path: Path) -> None:
         with open(os.path.join(root, name), "wb") as file:
             file.write(data)
     pack([tmp_path / "in"], tmp_path / "out.pha", LOSSLESS)
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     for scanned in (False, True):
         with photoarc.open(tmp_path / "out.pha", scan=scanned) as archive:
             assert {member.name[3:]: archive.read(member) for member in archive if member.grouped} == contents
@@ -266,7 +266,7 @@ def test_twins_of_pictures_in_a_batch(tmp_path: Path, mode: Mode) -> None:
     picture = pictures.jpeg(pictures.photo(200, 150), quality=97)
     for name, data in {"a.thm": picture, "b.thm": picture, "c.txt": b"text " * 99, "d.txt": b"more " * 99}.items():
         (tmp_path / "in" / name).write_bytes(data)
-    done = pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(mode, 60), workers=1))
+    done = pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(mode, 60), workers=0))
     assert (done.duplicates, done.photographs.files) == (1, 2 if mode is Mode.FAST else 0)
     for scanned in (False, True):
         with photoarc.open(tmp_path / "out.pha", scan=scanned) as archive:
@@ -275,7 +275,7 @@ def test_twins_of_pictures_in_a_batch(tmp_path: Path, mode: Mode) -> None:
             assert archive.read(twin) == archive.read("in/a.thm")
             assert (archive.read(twin) == picture) is (mode is Mode.LOSSLESS)
             assert archive.image("in/b.thm").size == (200, 150)
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     assert (tmp_path / "to/in/b.thm").read_bytes() == (tmp_path / "to/in/a.thm").read_bytes()
     data = bytearray((tmp_path / "out.pha").read_bytes())
     with photoarc.open(tmp_path / "out.pha") as archive:
@@ -299,7 +299,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_compression(side: Path, tmp_p
     done = pack([side], tmp_path / "out.pha", PackOptions(LOSSLESS.coding, workers=2), code=die_on_batches)
     assert done.failures == ()
     assert "SIGKILL" in done.warnings[0]
-    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=1)).failures == ()
+    assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     assert tree(tmp_path / "to" / "in") == tree(side)
 
 

@@ -17,7 +17,7 @@ from photoarc.pipeline import CodingOptions, Mode
 from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
 from photoarc.unpack import UnpackOptions
 
-HERE = UnpackOptions(workers=1)
+HERE = UnpackOptions(workers=0)
 
 
 def lossy(name: bytes) -> Member:
@@ -49,10 +49,11 @@ def test_a_crew_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "in").mkdir()
     for number in range(5):
         (tmp_path / "in" / f"{number}.txt").write_bytes(b"%d, a text that is long enough to be compressed " % number * 1000)
-    pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(Mode.LOSSLESS), workers=1))
+    pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(Mode.LOSSLESS), workers=0))
     with photoarc.open(tmp_path / "out.pha") as opened:
         assert {member.codec_id for member in opened if member.kind is Kind.FILE} == {codecs.LZMA}
-        assert unpack._crew_size(opened.members, 2) == 1
+        assert [unpack._crew_size(opened.members, most) for most in (0, 2)] == [0, 1]
+        assert unpack._crew_size([replace(member, codec_id=codecs.STORE) for member in opened.members], 2) == 0
         large = [replace(member, size_bytes=50_000_000) for member in opened.members]
         assert unpack._crew_size(large, 8) == 5
     monkeypatch.setattr(unpack, "_crew_size", lambda *_: 2)

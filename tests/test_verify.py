@@ -15,7 +15,7 @@ from photoarc.pipeline import CodingOptions, Mode
 from photoarc.unpack import unpack
 from photoarc.verify import verify
 
-LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=1)
+LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 ALL = {"photos/a.txt", "photos/b.bin", "photos/in/c.jpg"}
 
 
@@ -82,7 +82,7 @@ def test_another_kind_is_a_change(photos):
 
 
 def test_lossy_photographs_are_compared_with_their_originals(photos):
-    pack([photos], "out.pha", PackOptions(workers=1))
+    pack([photos], "out.pha", PackOptions(workers=0))
     done = verify("out.pha", ["photos"])
     assert (done.same, done.lossy, done.differs) == (6, 1, False)
     (photos / "in" / "c.jpg").write_bytes(pictures.jpeg(pictures.photo(200, 150, seed=1)))

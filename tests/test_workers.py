@@ -54,7 +54,7 @@ def alive(pid: int) -> bool:
 
 
 def test_in_process_and_crew_agree() -> None:
-    here = list(workers.run(square, range(40), workers=1, cost=cost_of_one))
+    here = list(workers.run(square, range(40), workers=0, cost=cost_of_one))
     there = list(workers.run(square, range(40), workers=SPAWNED, cost=cost_of_one))
     assert [outcome.value[0] for outcome in here if outcome.value] == [item * item for item in range(40)]
     assert [(outcome.item, outcome.value[0]) for outcome in there if outcome.value] == [(item, item * item) for item in range(40)]
@@ -62,7 +62,7 @@ def test_in_process_and_crew_agree() -> None:
     assert os.getpid() not in {outcome.value[1] for outcome in there if outcome.value}
 
 
-@pytest.mark.parametrize("crew", [1, SPAWNED])
+@pytest.mark.parametrize("crew", [0, 1, SPAWNED])
 def test_items_without_a_cost_come_back_in_their_turn(crew: int) -> None:
     outcomes = list(workers.run(square, range(6), workers=crew, cost=lambda item: None if item % 2 else 1))
     assert [outcome.item for outcome in outcomes] == list(range(6))
@@ -85,7 +85,7 @@ def test_a_death_is_blamed_on_one_item_and_the_job_goes_on(tmp_path: Path) -> No
 
 
 def test_errors_in_process_are_told_apart_too(tmp_path: Path) -> None:
-    outcomes = list(workers.run(functools.partial(odd_jobs, tmp_path), ["unreadable", "bug", "x"], workers=1, cost=cost_of_one))
+    outcomes = list(workers.run(functools.partial(odd_jobs, tmp_path), ["unreadable", "bug", "x"], workers=0, cost=cost_of_one))
     assert [(type(o.error).__name__, o.crash, o.value) for o in outcomes] == [
         ("UnreadableSource", "", None),
         ("NoneType", "ZeroDivisionError: oops", None),
@@ -149,7 +149,7 @@ class Unwelcome:
 
 
 def test_workers_that_cannot_start_end_the_job_with_a_sentence() -> None:
-    with pytest.raises(PhotoarcError, match=r"worker processes cannot be started \(the last one ended with exit code 7\); try -j 1"):
+    with pytest.raises(PhotoarcError, match=r"worker processes cannot be started \(the last one ended with exit code 7\); try -j 0"):
         list(workers.run(Unwelcome(), range(3), workers=SPAWNED, cost=cost_of_one))
 
 
