@@ -16,7 +16,7 @@ import photoarc
 from photoarc import cli, codecs, pipeline
 from photoarc.errors import PayloadError
 from photoarc.pack import PackOptions, pack
-from photoarc.pictures import heif, image, jxl, metadata, webp
+from photoarc.pictures import heif, image, jxl, metadata, tiff, webp
 from photoarc.pipeline import CodingOptions, Mode, encode_file
 from photoarc.records import SourceFormat
 from photoarc.unpack import UnpackOptions, unpack
@@ -169,11 +169,11 @@ def test_a_rotation_that_only_the_container_names():
     assert heif.split(data).orientation == 6
     assert "metadata" in image.photograph(data, recode=True)
     exif = pictures.exif(6)
-    assert heif.exif_orientation(exif) == 6
-    assert heif.exif_orientation(exif[:8] + bytes(6)) == 1
+    assert tiff.orientation(exif) == 6
+    assert tiff.orientation(exif[:8] + bytes(6)) == 1
     for cut in (exif[:3], exif[:9], b"rubbish"):
         with pytest.raises(PayloadError):
-            heif.exif_orientation(cut)
+            tiff.orientation(cut)
 
 
 OWN_ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()

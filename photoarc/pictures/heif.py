@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
+from photoarc.pictures.boxes import boxes
 
 BRANDS = {b"heic": "heic", b"heix": "heic", b"avif": "avif"}
 _TOP = (b"ftyp", b"meta", b"mdat", b"free", b"skip")
@@ -115,16 +116,7 @@ def _refuse_others(primary: int, items: dict[int, bytes], references: list[tuple
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at < len(data):
-        size, name, start = _number(data, at, 4), data[at + 4 : at + 8], at + 8
-        if size == 1:
-            size, start = _number(data, start, 8), at + 16
-        end = len(data) if size == 0 else at + size
-        if end < start or end > len(data):
-            raise PayloadError("truncated HEIF")
-        yield name, data[start:end]
-        at = end
+    return ((name, data[start:end]) for name, start, end in boxes(data, "HEIF"))
 
 
 def _number(data: bytes, at: int, size: int) -> int:
@@ -171,21 +163,3 @@ def _properties(ipco: bytes, ipma: bytes) -> dict[int, list[tuple[bytes, bytes]]
             if index:
                 found.setdefault(number, []).append(every[index - 1])
     return found
-
-
-def exif_orientation(exif: bytes) -> int:
-    """Orientation in EXIF (TIFF bytes); 1 if it is not given."""
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(exif[:4])
-    if order is None:
-        raise PayloadError("broken EXIF")
-
-    def number(at: int, size: int) -> int:
-        if at + size > len(exif):
-            raise PayloadError("broken EXIF")
-        return int.from_bytes(exif[at : at + size], "little" if order == "little" else "big")
-
-    first = number(4, 4)
-    for entry in range(first + 2, first + 2 + 12 * number(first, 2), 12):
-        if number(entry, 2) == 0x0112:
-            return number(entry + 8, 2)
-    return 1

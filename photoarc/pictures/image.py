@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, metadata, png, webp
+from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, metadata, png, tiff, webp
 from photoarc.pictures.metadata import Item
 from photoarc.records import AS_JPEG, SourceFormat
 
@@ -154,7 +154,7 @@ def _from_heif(data: bytes) -> Photograph:
         raise PayloadError("metadata that the decoder does not find")
     if not all(body in data for body in (held.exif, held.xmp, held.icc)):
         raise PayloadError("metadata that the decoder changes")
-    if (heif.exif_orientation(held.exif) if held.exif else 1) != parts.orientation:
+    if (tiff.orientation(held.exif) if held.exif else 1) != parts.orientation:
         raise PayloadError("a rotation that its EXIF does not name")
     _check_photographic(pixels)
     metadata.to_jpeg(held)  # what is written back must have room for it

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import heif
+from photoarc.pictures import tiff
+from photoarc.pictures.boxes import boxes
 from photoarc.pictures.metadata import Common
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def split(data: bytes) -> Jxl:
         raise PayloadError("a colour profile of its own")
     if exif[:4] not in (b"", bytes(4)) or not (exif in data and xmp in data):
         raise PayloadError("metadata that the decoder changes")
-    if exif and heif.exif_orientation(exif[4:]) != 1:
+    if exif and tiff.orientation(exif[4:]) != 1:
         raise PayloadError("an orientation in EXIF, which means nothing in JPEG XL")
     return Jxl(told.width, told.height, told.num_color_channels, Common(exif[4:], xmp, icc))
 
@@ -80,19 +81,12 @@ def check(data: bytes) -> None:
     if data[:2] == _CODESTREAM:
         _check_head(data[:_HEAD_BYTES])
         return
-    at, head = 0, b""
-    while at < len(data):
-        size, name, start = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
-        if size == 1:
-            size, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
-        end = len(data) if size == 0 else at + size
-        if end < start or end > len(data):
-            raise PayloadError("truncated JPEG XL")
+    head = b""
+    for name, start, end in boxes(data, "JPEG XL"):
         if name not in _BOXES:
             raise PayloadError(_WHY.get(name, f"a box {name.decode('ascii', 'replace')}"))
         if name in (b"jxlc", b"jxlp") and not head:
             head = data[start + 4 * (name == b"jxlp") : min(end, start + 4 + _HEAD_BYTES)]
-        at = end
     _check_head(head)
 
 

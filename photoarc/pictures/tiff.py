@@ -1,4 +1,4 @@
-"""TIFF files: their first directory, and where the strips or tiles of its picture lie if they are compressed without loss.
+"""TIFF files (EXIF is one): their first directory, and where the strips or tiles of its picture lie if compressed without loss.
 
 Sources: Adobe, TIFF 6.0 (sections 2, 8, 13 to 15); Adobe Photoshop TIFF Technical Notes (Deflate). Whatever is refused raises
 `PayloadError` with the reason in a few words. Only the first picture of a file is looked for.
@@ -14,7 +14,7 @@ from photoarc.errors import PayloadError
 
 STARTS = (b"II*\0", b"MM\0*")
 WIDTH, HEIGHT, BITS, COMPRESSION, FILL_ORDER, OFFSETS, CHANNELS, STRIP_ROWS, COUNTS = 256, 257, 258, 259, 266, 273, 277, 278, 279
-PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT = 284, 317, 322, 323, 324, 325, 339
+ORIENTATION, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT = 274, 284, 317, 322, 323, 324, 325, 339
 LZW, DEFLATE = 5, 8
 _METHODS = {5: LZW, 8: DEFLATE, 32946: DEFLATE}
 _TYPE_BYTES = {1: 1, 3: 2, 4: 4}  # BYTE, SHORT, LONG
@@ -89,6 +89,15 @@ def find_compressed(data: bytes) -> tuple[int, Layout, list[tuple[int, int]]]:
     if sum(counts) < LEAST_SHARE * len(data):
         raise PayloadError("the first picture is a small part of the file")
     return _METHODS[method], layout, list(zip(offsets, counts, strict=True))
+
+
+def orientation(exif: bytes) -> int:
+    """How the picture is to be turned, 1 (not at all) if it is not given. Raises PayloadError if the first directory is cut off."""
+    order: Order = "little" if exif[:1] == b"I" else "big"
+    at = number(exif, 4, 4, order)
+    if exif[:4] not in STARTS or at + 2 > len(exif) or at + 2 + 12 * number(exif, at, 2, order) > len(exif):
+        raise PayloadError("broken EXIF")
+    return first(first_directory(exif, order), ORIENTATION, 1)
 
 
 def plain_samples(tags: Tags) -> tuple[int, int]:
