@@ -44,17 +44,28 @@ def quantise(conv: nn.Conv2d, bias: Tensor, in_step: Tensor, out_step: Tensor, i
 
     Raises ValueError where float32 could not be exact.
     """
-    per_input = (in_step[:, None] if conv.groups > 1 else in_step[None, :])[:, :, None, None]
-    bound = (in_max[:, None] if conv.groups > 1 else in_max[None, :])[:, :, None, None]
-    m = conv.weight.double() * per_input / out_step[:, None, None, None]
+    m = conv.weight.double() * _beside_weights(conv, in_step) / out_step[:, None, None, None]
     b = bias.double() / out_step
     shift = torch.floor(torch.log2(127 / m.abs().amax((1, 2, 3)).clamp_min(1e-9))).clamp(0, 16)
     weight = torch.round(m * torch.exp2(shift)[:, None, None, None])
     offset = torch.round(b * torch.exp2(shift)) + torch.floor(torch.exp2(shift - 1))
-    worst = (weight.abs() * bound).sum((1, 2, 3)) + offset.abs()
+    worst = (weight.abs() * _beside_weights(conv, in_max)).sum((1, 2, 3)) + offset.abs()
     if worst.max() >= EXACT or weight.abs().max() > 127:
         raise ValueError(f"not exact in float32: sums reach {worst.max():.0f}, weights {weight.abs().max():.0f}; limits {EXACT} and 127")
     return IntConv(weight.float(), offset.float(), shift.float(), bounds, conv.groups)
+
+
+def _beside_weights(conv: nn.Conv2d, inputs: Tensor) -> Tensor:
+    """A value an input channel, in the shape of the weights that meet it."""
+    return (inputs[:, None] if conv.groups > 1 else inputs[None, :])[:, :, None, None]
+
+
+def coarse_enough(conv: nn.Conv2d, in_step: Tensor, out_step: Tensor) -> Tensor:
+    """`out_step`, but as coarse as weights of 8 bits need it: one step of an input is at most 127 of an output.
+
+    Only channels that hardly ever fire want finer ones.
+    """
+    return torch.maximum(out_step, (conv.weight.double() * _beside_weights(conv, in_step)).abs().amax((1, 2, 3)) / 127)
 
 
 @dataclass(frozen=True)
@@ -146,12 +157,13 @@ def integer_scale_path(codec: Codec, pictures: list[Tensor], levels: range) -> t
     seen = observe(codec, pictures, levels)
     one = lambda n, v: torch.full((n,), float(v), dtype=torch.float64)
     h = codec.h_scale
-    up1 = _shuffled(seen.step("up1", SIGNED[1]))  # four phases of a channel share its step: they meet in one map
+    z_step = one(codec.mz, 1)
+    up1 = _shuffled(coarse_enough(h.up1, z_step, seen.step("up1", SIGNED[1])))  # four phases share a step: they meet in one map
     c = len(up1)
-    dw = seen.step("dw", UNSIGNED[1])
-    up2 = _shuffled(seen.step("up2", SIGNED[1]))
+    dw = coarse_enough(h.dw, up1, seen.step("dw", UNSIGNED[1]))
+    up2 = _shuffled(coarse_enough(h.up2, torch.cat([up1, dw]), seen.step("up2", SIGNED[1])))
     hyper = IntScaleHyper(
-        quantise(h.up1, h.up1.bias, one(codec.mz, 1), up1.repeat_interleave(4), one(codec.mz, Z_CLIP), SIGNED),
+        quantise(h.up1, h.up1.bias, z_step, up1.repeat_interleave(4), one(codec.mz, Z_CLIP), SIGNED),
         quantise(h.dw, h.dw.bias, up1, dw, one(c, SIGNED[1]), UNSIGNED),
         quantise(
             h.up2, h.up2.bias, torch.cat([up1, dw]), up2.repeat_interleave(4), torch.cat([one(c, SIGNED[1]), one(c, UNSIGNED[1])]), SIGNED
@@ -160,13 +172,13 @@ def integer_scale_path(codec: Codec, pictures: list[Tensor], levels: range) -> t
     contexts = []
     for k, s in enumerate(codec.scale):
         known = k * codec.group
-        inp, dw = seen.step(f"inp{k}", SIGNED[1]), seen.step(f"dw{k}", UNSIGNED[1])
+        in_step = torch.cat([one(known, 1), up2])
+        inp = coarse_enough(s.inp, in_step, seen.step(f"inp{k}", SIGNED[1]))
+        dw = coarse_enough(s.dw, inp, seen.step(f"dw{k}", UNSIGNED[1]))
         n = len(inp)
         contexts.append(
             IntScaleContext(
-                quantise(
-                    s.inp, s.inp.bias, torch.cat([one(known, 1), up2]), inp, torch.cat([one(known, CLIP), one(len(up2), SIGNED[1])]), SIGNED
-                ),
+                quantise(s.inp, s.inp.bias, in_step, inp, torch.cat([one(known, CLIP), one(len(up2), SIGNED[1])]), SIGNED),
                 quantise(s.dw, s.dw.bias, inp, dw, one(n, SIGNED[1]), UNSIGNED),
                 quantise(
                     s.out,
