@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -17,9 +18,10 @@ from photoarc.container import ArchiveFile, read_chunk, read_ends, read_index, r
 from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, UnsupportedCodec, UsageError
 from photoarc.frames import ChunkType, PartRecord
 from photoarc.groups import OpenGroups, open_group
-from photoarc.names import display
+from photoarc.names import display, safe_parts
 from photoarc.records import Kind, Member, parse_member
 from photoarc.salvage import salvage
+from photoarc.targets import target
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -216,6 +218,30 @@ class Archive:
         member = self._file(name)
         payload = self.payload(member)
         return pipeline.decode_image(member.display_name, member.codec_id, payload, member.size_bytes, member.digest)
+
+    def extract(
+        self, name: str | bytes | Member, destination: str | os.PathLike[str] = ".", *, as_format: str | None = None, force: bool = False
+    ) -> Path:
+        """Writes one member below a folder, which is made if it is missing, with its times and mode, as `unpack` does; returns its path.
+
+        A photograph that was coded lossily may be written as "png", "jpeg" or "webp". `force` replaces a file that is there.
+        Raises MemberError, ModelError or UsageError.
+        """
+        from photoarc.extract import Extractor
+
+        member = self.members[self._position(name)]
+        as_format = as_format if member.photo else None
+        called = target(member, as_format)
+        with Extractor(Path(destination), force) as extractor:
+            if member.kind == Kind.DIRECTORY:
+                extractor.directory(member)
+            elif member.kind == Kind.SYMLINK:
+                extractor.symlink(member)
+            else:
+                extractor.file(member, lambda file: self.chunks_into(member, file.write, as_format), called)
+            if errors := extractor.finish():
+                raise errors[0]
+        return Path(destination, *map(os.fsdecode, safe_parts(called)))
 
     def test(self, member: Member) -> None:
         """Read and decode everything of a member and throw it away; raises MemberError (or ModelError)."""

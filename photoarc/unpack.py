@@ -21,15 +21,15 @@ from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display, safe_parts
 from photoarc.progress import Callback, Failure, Progress, failure, silent
-from photoarc.records import AS_JPEG, Kind, Member
+from photoarc.records import Kind, Member
 from photoarc.selection import select
+from photoarc.targets import targets
 
 if TYPE_CHECKING:
     from photoarc.archive import Archive
     from photoarc.extract import Extractor
 
 ARCHIVE_ENDING = ".pha"
-ENDINGS = {"png": (b".png",), "jpeg": (b".jpg", b".jpeg", b".jpe", b".jfif"), "webp": (b".webp",), "bmp": (b".bmp",)}
 # What a core decodes in the 0.5 s that a worker takes to start.
 WORTH_A_WORKER_PX = 1_500_000
 WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, codecs.PNG: 100_000, codecs.LZMA: 25_000_000}
@@ -185,9 +185,9 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
 
 def _jobs(archive: Archive, members: Sequence[Member], options: UnpackOptions, folder: Path | None) -> Iterator[Job]:
     """Reads payloads only when the crew has room for them; refuses before decoding what could not be written (`folder` None: test)."""
-    targets = _targets(members, options.as_format)
+    names = targets(members, options.as_format)
     for member in members:
-        target = targets[member.name]
+        target = names[member.name]
         try:
             if isinstance(target, MemberError):
                 raise target
@@ -229,39 +229,6 @@ def _crew_size(members: Iterable[Member], most: int | None) -> int:
                 worth += member.size_bytes / WORTH_A_WORKER_BYTES.get(member.codec_id, WORTH_A_WORKER_PX)
     most = workers.usable_cores() if most is None else most
     return min(most, crew, max(1, int(worth)))
-
-
-def _targets(members: Sequence[Member], as_format: str | None) -> dict[bytes, bytes | MemberError]:
-    """Name to write for each member's name: another ending for photographs that are written in another format.
-
-    An error where that name is taken.
-    """
-    wanted = {member.name: _target(member, as_format) for member in members}
-    taken = {name for name, target in wanted.items() if target == name}
-    targets: dict[bytes, bytes | MemberError] = {name: name for name in taken}
-    for member in members:
-        if member.name not in targets:
-            target = wanted[member.name]
-            clash = CannotWrite(member.display_name, f"it would be called {display(target)}, the name of another file; see --as")
-            targets[member.name] = clash if target in taken else target
-            taken.add(target)
-    return targets
-
-
-def _target(member: Member, as_format: str | None) -> bytes:
-    if member.photo is None:
-        return member.name
-    if as_format is None and member.photo.source_format in AS_JPEG:
-        as_format = "jpeg"
-    return member.name if as_format is None else _with_ending(member.name, as_format)
-
-
-def _with_ending(name: bytes, as_format: str) -> bytes:
-    stem, ending = os.path.splitext(name)
-    if ending.lower() in ENDINGS[as_format]:
-        return name
-    known = any(ending.lower() in endings for endings in ENDINGS.values())
-    return (stem if known else name) + ENDINGS[as_format][0]
 
 
 def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, int]) -> None:

@@ -45,7 +45,7 @@ LAYERS = [
     {"models"},
     {"entropy"},
     {"pictures"},
-    {"container", "likeness", "salvage", "partial", "scan", "extract", "attributes"},
+    {"container", "likeness", "salvage", "partial", "scan", "extract", "attributes", "targets"},
     {"frames"},
     {"defaults"},
     {"records"},

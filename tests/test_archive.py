@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import photoarc
 from photoarc import frames, partial
 from photoarc.archive import Archive
-from photoarc.errors import PayloadCorrupt, UnreadableSource, UnsupportedCodec, UsageError
+from photoarc.errors import CannotWrite, PayloadCorrupt, UnreadableSource, UnsupportedCodec, UsageError
 from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
 from photoarc.writer import ArchiveWriter, archive_id
 
@@ -47,6 +47,30 @@ def test_round_trip(tmp_path: Path, scan: bool) -> None:
         assert archive.damaged == []
         assert len(archive.warnings) == scan
     assert os.listdir(tmp_path) == ["a.pha"]
+
+
+def test_single_members_are_extracted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.pha", sample())
+    with photoarc.open(path) as archive:
+        found = archive.extract("in/7.bin", tmp_path / "there")
+        assert found == tmp_path / "there" / "in" / "7.bin"
+        assert found.read_bytes() == archive.read("in/7.bin")
+        assert found.stat().st_mtime_ns == archive.info("in/7.bin").mtime_ns
+        with pytest.raises(CannotWrite, match="exists already"):
+            archive.extract("in/7.bin", tmp_path / "there")
+        assert archive.extract(archive.info("in/7.bin"), str(tmp_path / "there"), force=True, as_format="png") == found
+        for member in archive:  # folders and links too
+            made = archive.extract(member, tmp_path / "all", force=True)
+            assert made.is_symlink() if member.kind is Kind.SYMLINK else made.is_dir() if member.kind is Kind.DIRECTORY else made.is_file()
+        with pytest.raises(UsageError, match="no member is called nothing"):
+            archive.extract("nothing", tmp_path)
+    damaged = bytearray(path.read_bytes())
+    with photoarc.open(path) as archive:
+        damaged[damaged.index(archive.read("in/7.bin"))] ^= 1
+    path.write_bytes(damaged)
+    with photoarc.open(path) as archive, pytest.raises(PayloadCorrupt):
+        archive.extract("in/7.bin", tmp_path / "no")
+    assert not any(entry.is_file() for entry in (tmp_path / "no").rglob("*"))
 
 
 def test_empty_archive(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 
+import pictures
 import pytest
 from blake3 import blake3
 from PIL import Image
@@ -94,6 +95,18 @@ def test_photographs_are_counted_and_measured(tmp_path: Path) -> None:
     if member.photo:
         assert done.photographs.mean_psnr_db == pytest.approx(member.photo.psnr_db, abs=0.01)
         assert done.photographs.pixels == 192 * 128
+
+
+def test_one_photograph_is_extracted_in_another_format(tmp_path: Path) -> None:
+    Image.fromarray(pictures.photo(192, 128)).save(tmp_path / "photo.png")
+    pack([tmp_path / "photo.png"], tmp_path / "out.pha", PackOptions(workers=0))
+    with photoarc.open(tmp_path / "out.pha") as archive:
+        assert archive.info("photo.png").lossy
+        found = archive.extract("photo.png", tmp_path / "to", as_format="jpeg")
+        assert found == tmp_path / "to" / "photo.jpg"
+        assert found.read_bytes()[:2] == b"\xff\xd8"
+        with pytest.raises(UsageError, match="gif: photographs are written as png, jpeg, webp"):
+            archive.extract("photo.png", tmp_path / "to", as_format="gif")
 
 
 def test_no_worker_and_two_write_the_same_bytes(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from photoarc.errors import MemberError, NotAnArchive, UsageError
 from photoarc.pack import PackOptions, pack
 from photoarc.pipeline import CodingOptions, Mode
 from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
+from photoarc.targets import targets
 from photoarc.unpack import UnpackOptions
 
 HERE = UnpackOptions(workers=0)
@@ -186,12 +187,12 @@ def test_as_format_changes_endings_and_reports_clashes() -> None:
         lossy(b"d"),
         stored(b"e.jpg", b""),
     ]
-    targets = unpack._targets(members, "png")
-    written = {name: target for name, target in targets.items() if not isinstance(target, MemberError)}
+    named = targets(members, "png")
+    written = {name: target for name, target in named.items() if not isinstance(target, MemberError)}
     assert written == {b"a.JPG": b"a.png", b"b.jpeg": b"b.png", b"c.png": b"c.png", b"d": b"d.png", b"e.jpg": b"e.jpg"}
-    assert set(targets) - set(written) == {b"b.jpg", b"c.jpg"}
-    assert unpack._targets(members, "jpeg")[b"b.jpeg"] == b"b.jpeg"
-    assert unpack._targets(members, None) == {member.name: member.name for member in members}
+    assert set(named) - set(written) == {b"b.jpg", b"c.jpg"}
+    assert targets(members, "jpeg")[b"b.jpeg"] == b"b.jpeg"
+    assert targets(members, None) == {member.name: member.name for member in members}
 
 
 def test_default_destinations() -> None:
