@@ -145,11 +145,10 @@ class Run:
 
 
 def describe(path: Path, codecs: Iterable[Codec], what: str, run: Run) -> None:
-    """Machine, versions and the last run of each kind ("rates", "times") beside the rows; other codecs' versions are kept."""
+    """Versions, machine and length of the last run of each kind ("rates", "times") beside the rows; other codecs' versions are kept."""
     known = json.loads(path.read_text()) if path.exists() else {"codecs": {}}
-    known["machine"] = machine()
     known["codecs"] |= {codec.name: codec_version(codec) for codec in codecs}
-    known["runs"] = known.get("runs", {}) | {what: asdict(run)}
+    known["runs"] = known.get("runs", {}) | {what: {"machine": machine(), **asdict(run)}}
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 

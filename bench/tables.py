@@ -202,7 +202,7 @@ def _took(what: str, run: dict[str, Any]) -> str:
     """One line on the last run of a kind: `rates` or `times`."""
     return (
         f"- last run of {what}: {run['codecs']} codecs, {run['pictures']} pictures, {run['workers']} at a time, {run['seconds']} s; "
-        f"load before {run['load']:g}"
+        f"load before {run['load']:g}; {run['machine']}"
     )
 
 
@@ -212,13 +212,13 @@ def load(name: str) -> dict[str, Measured]:
 
 
 def text(name: str, wanted: Sequence[str] = ()) -> str:
-    """The Markdown of a set: machine, versions, all tables or those wanted. Raises FileNotFoundError if the set was not measured."""
+    """The Markdown of a set: machines, versions, all tables or those wanted. Raises FileNotFoundError if the set was not measured."""
     means = load(name)
     about = json.loads((rows.RESULTS / photoarc.__version__ / f"{name}.json").read_text())
     pictures = next(iter(means.values())).points[0].pictures
     lines = [_took(what, run) for what, run in about.get("runs", {}).items()]
     lines += [f"- {codec}: {version}" for codec, version in about["codecs"].items()]
-    parts = [f"# {name}: {pictures} pictures\n\nMade by `python -m bench.tables {name}`. {about['machine']}.\n\n" + "\n".join(lines) + "\n"]
+    parts = [f"# {name}: {pictures} pictures\n\nMade by `python -m bench.tables {name}`.\n\n" + "\n".join(lines) + "\n"]
     parts += [f"\n## {title}\n\n{make(means, name)}\n" for key, (title, make) in TABLES.items() if not wanted or key in wanted]
     return "".join(parts)
 

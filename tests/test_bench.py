@@ -33,6 +33,7 @@ from bench import (
     run,
 )
 from photoarc.folderbench import metrics
+from photoarc.folderbench.measure import machine
 
 
 def picture(height=192, width=208, seed=3):
@@ -164,7 +165,7 @@ def test_a_run_is_noted_beside_the_rows(tmp_path):
     rows.describe(path, codecs.select(["png"]), "times", rows.Run(1, 8, 1, 0.1, 9))
     known = json.loads(path.read_text())
     assert set(known["codecs"]) == {"jpeg", "png"}
-    assert known["runs"]["rates"] == {"codecs": 1, "pictures": 24, "workers": 2, "load": 0.5, "seconds": 70}
+    assert known["runs"]["rates"] == {"codecs": 1, "pictures": 24, "workers": 2, "load": 0.5, "seconds": 70, "machine": machine()}
     assert known["runs"]["times"]["seconds"] == 9
 
 
