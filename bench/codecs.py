@@ -69,7 +69,7 @@ def _fast_encode(pixels: Pixels, quality: float) -> bytes:
 def _psnr_encode(pixels: Pixels, quality: float) -> bytes:
     """`photoarc pack --tune psnr`."""
     from photoarc.codecs import learned
-    from photoarc.records import Tuning
+    from photoarc.tuning import Tuning
 
     return learned.encode(_photograph(pixels), quality, Tuning.PSNR)[0]
 

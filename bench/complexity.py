@@ -15,7 +15,7 @@ from functools import cache
 from bench import curves, rows
 from bench.curves import REFERENCE
 from photoarc.models.manifest import CODED_WITH, entry
-from photoarc.records import Tuning
+from photoarc.tuning import Tuning
 
 COLUMNS = ("parameters_m", "dec_kmac_px", "enc_s", "dec_s")
 NETWORKS = {

@@ -158,7 +158,7 @@ def codec_version(codec: Codec) -> str:
 
     if codec.name.startswith("photoarc"):
         from photoarc.models.manifest import CODED_WITH, entry
-        from photoarc.records import Tuning
+        from photoarc.tuning import Tuning
 
         model = entry(CODED_WITH[Tuning.PSNR if codec.name == "photoarc-psnr" else Tuning.SSIM])
         suffix = "" if codec.lossless else f", model {model.name} {model.sha256.hex()[:16]}, onnxruntime {package_version('onnxruntime')}"

@@ -107,7 +107,7 @@ def pack(
         from photoarc import report
         from photoarc.pipeline import CodingOptions, Mode
         from photoarc.progress import failure
-        from photoarc.records import Tuning
+        from photoarc.tuning import Tuning
 
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         gain_percent = defaults.MIN_GAIN_PERCENT if min_gain is None else min_gain

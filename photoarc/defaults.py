@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from photoarc.records import Tuning
+from photoarc.tuning import Tuning
 
 MODE: Literal["fast", "lzma", "lossless"] = "fast"
 QUALITY: float = 75  # for photographs that one would print: 37.9 dB on the Kodak set (bench/results, photoarc-fast)

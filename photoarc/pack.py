@@ -131,15 +131,14 @@ def _cost(source: SourceFile | Batch) -> int | None:
 
 
 def _crew_size(files: Iterable[SourceFile], most: int | None) -> int:
-    """Workers that are worth their start, at least one if there is anything to code; 0: this process does the work."""
+    """Workers that are worth their start (see workers.crew_size)."""
     weight = coded = 0
     for file in files:
         if file.kind is Kind.FILE and file.size_bytes <= MAX_WHOLE_BYTES:
             picture = file.name.lower().endswith(PICTURE_ENDINGS)
             weight += file.size_bytes if picture else min(file.size_bytes, pipeline.LARGE_FILE_BYTES) // OTHER_FILES_ARE_CHEAPER
             coded += 1
-    most = workers.usable_cores() if most is None else most
-    return min(most, coded, max(1, weight // WORTH_A_WORKER_BYTES))
+    return workers.crew_size(most, coded, weight / WORTH_A_WORKER_BYTES)
 
 
 def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: Tally) -> None:

@@ -25,7 +25,8 @@ from photoarc import bitexact, codecs, defaults
 from photoarc.codecs import solid
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.pictures import PNG_SIGNATURE, raster
-from photoarc.records import PhotoInfo, Tuning
+from photoarc.records import PhotoInfo
+from photoarc.tuning import Tuning
 
 if TYPE_CHECKING:
     from PIL.Image import Image

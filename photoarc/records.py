@@ -59,13 +59,6 @@ class SourceFormat(IntEnum):
 AS_JPEG = (SourceFormat.AVIF, SourceFormat.HEIC, SourceFormat.JXL)  # what these are written back as
 
 
-class Tuning(IntEnum):
-    """What the quantisation steps of lossy photographs are made for: the smallest squared error, or eyes (and SSIM, which follows them)."""
-
-    PSNR = 0
-    SSIM = 1
-
-
 @dataclass(frozen=True, slots=True)
 class PhotoInfo:
     """What `list` says about a photograph that was coded lossily (section 4.3).

@@ -218,7 +218,7 @@ def _cost(job: Job) -> int | None:
 
 
 def _crew_size(members: Iterable[Member], most: int | None) -> int:
-    """Workers that are worth their start, at least one if a codec has anything to do; 0: this process does the work."""
+    """Workers that are worth their start (see workers.crew_size); what has no codec to run needs none."""
     worth, crew = 0.0, 0
     for member in members:
         if _for_crew(member):
@@ -227,8 +227,7 @@ def _crew_size(members: Iterable[Member], most: int | None) -> int:
                 worth += member.photo.width_px * member.photo.height_px / WORTH_A_WORKER_PX
             else:
                 worth += member.size_bytes / WORTH_A_WORKER_BYTES.get(member.codec_id, WORTH_A_WORKER_PX)
-    most = workers.usable_cores() if most is None else most
-    return min(most, crew, max(1, int(worth)))
+    return workers.crew_size(most, crew, worth)
 
 
 def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, int]) -> None:

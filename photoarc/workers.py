@@ -59,6 +59,11 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def crew_size(most: int | None, items: int, worth: float) -> int:
+    """Workers for so many items that are worth so many: at least one if there is an item, `most` at most (None: every usable core)."""
+    return min(usable_cores() if most is None else most, items, max(1, int(worth)))
+
+
 def time_limit_s(cost_bytes: int) -> float:
     """Seconds that a worker may take for an item of this cost."""
     return LEAST_SECONDS + SECONDS_PER_MB * cost_bytes / 1e6

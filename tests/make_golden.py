@@ -22,7 +22,8 @@ from blake3 import blake3
 import photoarc
 from photoarc import pack
 from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import Kind, Tuning
+from photoarc.records import Kind
+from photoarc.tuning import Tuning
 
 GOLDEN = Path(__file__).parent / "golden"
 UNRELEASED = "unreleased"

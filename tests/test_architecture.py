@@ -48,7 +48,7 @@ LAYERS = [
     {"container", "likeness", "salvage", "partial", "scan", "extract", "attributes", "targets"},
     {"frames"},
     {"defaults"},
-    {"records"},
+    {"records", "tuning"},
     {"names"},
     {"errors"},
 ]
@@ -66,6 +66,9 @@ ONLY_IN = {
     "tests": set[str](),
 }
 NO_NUMPY = {
+    "defaults.py",
+    "targets.py",
+    "tuning.py",
     "errors.py",
     "names.py",
     "records.py",

@@ -19,8 +19,8 @@ import photoarc
 from photoarc import cli, report
 from photoarc import pack as packing
 from photoarc.inspection import CodecTotal
-from photoarc.records import Tuning
 from photoarc.summary import PackSummary, Photographs
+from photoarc.tuning import Tuning
 
 NEVER_FOR_HELP = {"numpy", "onnxruntime", "PIL", "rich", "pathspec", "constriction", "pyjpegxl", "multiprocessing", "pydantic"}
 NEVER_FOR_LIST = NEVER_FOR_HELP - {"pydantic"}  # typer checks arguments with it

@@ -15,7 +15,8 @@ from photoarc.errors import PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.models import manifest
 from photoarc.pictures import tiling
 from photoarc.pictures.image import Photograph
-from photoarc.records import SourceFormat, Tuning
+from photoarc.records import SourceFormat
+from photoarc.tuning import Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_decoder as reference

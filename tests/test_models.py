@@ -15,7 +15,7 @@ from photoarc.errors import ModelCorrupt, ModelMissing
 from photoarc.models import manifest
 from photoarc.models.hyperprior import CLIP, SLICES, Hyperprior
 from photoarc.models.runtime import onnxruntime
-from photoarc.records import Tuning
+from photoarc.tuning import Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_decoder as reference

@@ -13,7 +13,7 @@ from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, Unsuppor
 from photoarc.models import Hyperprior
 from photoarc.models.manifest import CODED_WITH
 from photoarc.pipeline import CodingOptions, Mode, decode_image, decode_payload, encode_file
-from photoarc.records import Tuning
+from photoarc.tuning import Tuning
 
 
 def code(data, mode=Mode.FAST, quality=70.0):

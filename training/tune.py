@@ -26,7 +26,7 @@ from photoarc import models
 from photoarc.folderbench import metrics
 from photoarc.models.hyperprior import SLICES, STRIDE_PX, Hyperprior
 from photoarc.pictures.tiling import cut
-from photoarc.records import Tuning
+from photoarc.tuning import Tuning
 
 TILE_PX = 384
 GROUPS = {"luma": 15, "chroma": 5}

@@ -19,7 +19,8 @@ from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
-from photoarc.records import PhotoInfo, Tuning
+from photoarc.records import PhotoInfo
+from photoarc.tuning import Tuning
 
 PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes
 GROUP = 8  # channels that share a byte of the first plane

@@ -14,7 +14,8 @@ from photoarc.entropy.ans import Decoder, Encoder, Index, Runs
 from photoarc.models.hyperprior import SLICES, Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.pictures.image import Photograph, write
-from photoarc.records import PhotoInfo, Tuning
+from photoarc.records import PhotoInfo
+from photoarc.tuning import Tuning
 
 Z_PER_LATENT = 4  # latents a hyper-latent's side
 

@@ -28,7 +28,8 @@ from photoarc.models.session import FloatArray
 from photoarc.pictures import activity
 from photoarc.pictures.image import Photograph
 from photoarc.pictures.tiling import Band, band_rows, bands, cut, padded
-from photoarc.records import PhotoInfo, Tuning
+from photoarc.records import PhotoInfo
+from photoarc.tuning import Tuning
 
 _LENGTH = Struct("<I")
 _QUALITY = Struct("<H")

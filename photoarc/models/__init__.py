@@ -7,7 +7,7 @@ from functools import cache
 from photoarc.errors import ModelCorrupt
 from photoarc.models import manifest
 from photoarc.models.hyperprior import Hyperprior
-from photoarc.records import Tuning
+from photoarc.tuning import Tuning
 
 
 @cache
