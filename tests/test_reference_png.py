@@ -1,4 +1,4 @@
-"""docs/reference_png.py, which is docs/format.md section 7.7 as plain code, and photoarc agree on every byte."""
+"""docs/reference_png.py and reference_deflate.py, which are docs/format.md section 7.7 as plain code, and photoarc agree on every byte."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from test_png_codec import ALPHA, DEEP, PHOTO, TILES, png_file
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+import reference_deflate
 import reference_png as reference
 
 from photoarc.codecs import deflate, fast_matches, huffman, long_matches, png, png_rows, retrace
@@ -80,7 +81,7 @@ def test_tokens(level: int, greedy: bool, four: bool, monkeypatch: pytest.Monkey
     data = repetitive(rng, {4: 40_000, 5: 36_000}.get(level, 3_000))  # the window is 32,768
     parameters = Parameters(level, rng.choice((1, 5, 8, 9)), rng.randrange(2), rng.random() < 0.5, four, greedy)
     flags = parameters.strategy | parameters.far << 1 | four << 4 | greedy << 5
-    expected = reference.tokens(data, parameters.level, parameters.memory, flags, {})
+    expected = reference_deflate.tokens(data, parameters.level, parameters.memory, flags, {})
     for stretch_bytes in (1 << 20, 5000):
         monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
         found = retrace.replay(np.frombuffer(data, np.uint8), parameters)
@@ -99,7 +100,7 @@ def test_tokens_and_exceptions(level: int, strategy: int, seed: int, monkeypatch
     lengths, distances = np.array([*wrong, (0, 0)], np.uint16)[:-1].T
     exceptions = retrace.Exceptions(np.array(where, np.int64), lengths, distances)
     flags = strategy & 1 | strategy >> 1 << 6
-    expected = reference.tokens(data, level, parameters.memory, flags, dict(zip(where, wrong, strict=True)))
+    expected = reference_deflate.tokens(data, level, parameters.memory, flags, dict(zip(where, wrong, strict=True)))
     for stretch_bytes in (1 << 20, 5000):
         monkeypatch.setattr(retrace, "_STRETCH_BYTES", stretch_bytes)
         monkeypatch.setattr(fast_matches, "_STRETCH_BYTES", stretch_bytes)
@@ -122,7 +123,7 @@ def test_the_end_of_the_window(level: int) -> None:
                 data[at + 300 : at + 304] = mark[:4]
     found = retrace.replay(np.frombuffer(data, np.uint8), Parameters(level, 9))
     tokens = list(zip(found[0].tolist(), found[1].tolist(), strict=True))
-    assert tokens == reference.tokens(bytes(data), level, 9, 0, {})
+    assert tokens == reference_deflate.tokens(bytes(data), level, 9, 0, {})
     assert [distance for _, distance in tokens if distance > 32_495] == [*range(32_502, 32_507), *range(32_502, 32_506)]
 
 
@@ -138,11 +139,11 @@ def test_headers() -> None:
             while len(fibonacci) < 25:
                 fibonacci.append(fibonacci[-1] + fibonacci[-2])
             literals = fibonacci + [0] * 231 + [1] + [0] * 29
-        bits = reference.header(literals, distances)
+        bits = reference_deflate.header(literals, distances)
         value, count = huffman.zlib_header(literals, distances)
         assert bits == f"{value:0{count}b}"[::-1]
         trees = deflate.read_header(value)[1]
-        assert reference.read_header(bits) == (trees[0].tolist(), trees[1].tolist())
+        assert reference_deflate.read_header(bits) == (trees[0].tolist(), trees[1].tolist())
 
 
 def test_rows() -> None:
