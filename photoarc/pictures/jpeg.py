@@ -231,7 +231,7 @@ def _quantisation_tables(body: bytes) -> dict[int, tuple[int, ...]]:
         if not all(zigzag):
             raise PayloadError("broken JPEG: quantisation table")
         table = [0] * 64
-        for value, place in zip(zigzag, _ZIGZAG, strict=True):
+        for value, place in zip(zigzag, ZIGZAG, strict=True):
             table[place] = value
         tables[number] = tuple(table)
         at += 1 + 64 * size
@@ -244,7 +244,7 @@ def _diagonal(place: int) -> tuple[int, int]:
     return row + column, row if (row + column) % 2 else column
 
 
-_ZIGZAG = tuple(sorted(range(64), key=_diagonal))
+ZIGZAG = tuple(sorted(range(64), key=_diagonal))
 
 
 def settings(jpeg: Jpeg) -> Settings:
