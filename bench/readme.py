@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import photoarc
-from bench import rows, tables
+from bench import rows, tables, transcoders
 from bench.curves import Measured
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- bench: begin (python -m bench.readme) -->", "<!-- bench: end -->"
 SET, ANCHOR = "kodak", "jpeg"
+ODDITIES = "jpeg-oddities"  # made to be refused
+SPEED_FIELDS = ("taken_bytes", "encode_s", "decode_s")
 NAMES = {
     "photoarc-fast": "**photoarc fast**", "photoarc-psnr": "photoarc fast, `--tune psnr`", "photoarc-lzma": "**photoarc lzma**",
     "avif": "AVIF", "heic": "HEIC", "jpeg2000": "JPEG 2000", "webp": "WebP", "jpegxl": "JPEG XL", "jpeg": "JPEG",
@@ -18,7 +20,7 @@ NAMES = {
 
 
 def results() -> str:
-    """Markdown: rate against JPEG at equal quality, and CPU time, of every lossy codec measured on Kodak."""
+    """Markdown: rate against JPEG at equal quality, and CPU time, of every lossy codec measured on Kodak; then JPEG files byte for byte."""
     means = tables.load(SET)
     found = rows.measured(SET)
     body = [
@@ -39,9 +41,27 @@ def results() -> str:
     return (
         f"Bytes against JPEG at equal quality (BD-rate; less is better), and CPU seconds a megapixel on one thread:\n\n{table}\n\n"
         f"![MS-SSIM against rate]({folder}/{SET}-ms-ssim.svg)\n\n"
+        f"{_jpegs()}\n\n"
         f"Every picture's row, more codecs, other metrics, published curves: [{folder}]({folder}/{SET}.md); how it is measured: "
         "[bench](bench/README.md)."
     )
+
+
+def _jpegs() -> str:
+    """JPEG files byte for byte, codec by codec; nothing before they are measured."""
+    path = rows.RESULTS / photoarc.__version__ / "jpegs-transcoders.tsv"
+    sums = transcoders.load(path)
+    names = {"JPEG XL": "JPEG XL (efforts 0 to 6)", "Lepton": "Lepton", "dct": "**photoarc's networks** (efforts 7 to 9)"}
+    body = []
+    for name in dict.fromkeys(row.set for row in sums if row.set != ODDITIES):
+        by_codec = {row.codec: row for row in sums if row.set == name}
+        shares = [f"{100 * by_codec[codec].packed_bytes / by_codec[codec].size_bytes:.1f} %" for codec in names]
+        body.append((name, str(by_codec["dct"].files), *shares))
+    total = {codec: [sum(getattr(row, field) for row in sums if row.codec == codec) for field in SPEED_FIELDS] for codec in names}
+    speeds = [f"{taken / 1e6 / encode:.2g} / {taken / 1e6 / decode:.2g}" for taken, encode, decode in total.values()]
+    table = tables.table(("JPEG files", "files", *names.values()), [*body, ("MB/s, one thread, encode / decode", "", *speeds)])
+    where = path.relative_to(README.parent).with_suffix(".md")
+    return f"JPEG files that come back byte for byte, what is left of them, metadata and all ([more]({where})):\n\n{table}"
 
 
 def _pictures(means: dict[str, Measured]) -> int:

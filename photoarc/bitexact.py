@@ -3,7 +3,7 @@
     effort   JPEG                       PNG                 TIFF, BMP, PNM          TIFF by LZW, Deflate   anything else
     0..2     jpegxl, composite          lzma                raster, fast JPEG XL    lzma                   lzma
     3..6     jpegxl, composite          png                 raster                  tiff                   lzma
-    7..9     and lepton, the smallest   png, slow JPEG XL   raster, slow JPEG XL    tiff, slow JPEG XL     lzma
+    7..9     and dct, lepton            png, slow JPEG XL   raster, slow JPEG XL    tiff, slow JPEG XL     lzma
 
 Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
 """
@@ -74,7 +74,7 @@ def _general(data: bytes) -> tuple[int, bytes]:
 
 def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
     """What the codecs for JPEGs make of it: below THOROUGH the first that does not refuse, in the order of promise."""
-    from photoarc.codecs import composite, jpegxl, lepton  # slow to load
+    from photoarc.codecs import composite, jpegxl  # slow to load
 
     thorough = effort >= THOROUGH
     both = {codecs.JPEGXL: lambda: jpegxl.encode(data), codecs.COMPOSITE: lambda: composite.encode(data, thorough=thorough)}
@@ -87,7 +87,10 @@ def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
             yield codec_id, payload
             break
     if thorough:
-        try:
-            yield codecs.LEPTON, lepton.encode(data)
-        except PayloadError:
-            return
+        from photoarc.codecs import dct, lepton  # slower
+
+        for codec_id, codec in ((codecs.DCT, dct), (codecs.LEPTON, lepton)):
+            try:
+                yield codec_id, codec.encode(data)
+            except PayloadError:
+                continue

@@ -96,7 +96,7 @@ def pack(
         for outcome in outcomes:
             _write(writer, outcome, repeats, tally)
     if bitexact.misses_lepton(coding.effort):
-        tally.warnings.append("Lepton is not installed: JPEG files were kept as JPEG XL alone; pip install 'photoarc[lepton]'")
+        tally.warnings.append("Lepton is not installed: JPEG files were tried without it; pip install 'photoarc[lepton]'")
     kept = tally.kinds[Kind.FILE] - tally.lossy.files
     if coding.strip_gps and kept:
         tally.warnings.append(f"GPS was taken out of lossy photographs only; files kept bit-exact, with all that they hold: {kept:,}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pictures
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the package, not in it
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # bench/ is beside the pa
 pytest.importorskip("scipy")
 
 import photoarc
-from bench import bitexact, bubbles, figures, papers, readme, rows, tables
+from bench import bitexact, bubbles, figures, papers, readme, rows, tables, transcoders
 
 RESULTS = rows.RESULTS / photoarc.__version__
 SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith(("-times", "-exact")))
@@ -28,6 +29,34 @@ def test_tables_and_figures_are_made_from_the_rows(name):
     for what, source in sources.items():
         figure = RESULTS / f"{name}-{what}.svg"
         assert rows.fingerprint(source) in figure.read_text(), f"{figure.name} is stale; python -m bench.figures {name}"
+
+
+def test_the_transcoders_are_those_measured():
+    for path in RESULTS.glob("*-transcoders.tsv"):
+        made = transcoders.text(transcoders.load(path))
+        assert path.with_suffix(".md").read_text() == made, f"stale; python -m bench.transcoders {path.stem.removesuffix('-transcoders')}"
+
+
+def test_transcoders_of_pictures_and_files(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "files" / "some").mkdir(parents=True)
+    pixels = pictures.photo(160, 120)
+    (tmp_path / "pictures" / "a.png").write_bytes(pictures.png(pixels))
+    progressive = pictures.jpeg(pixels, progressive=True)
+    for name, data in (("a.jpg", pictures.jpeg(pixels)), ("b.jpg", progressive), ("c.txt", b"no JPEG")):
+        (tmp_path / "files" / "some" / name).write_bytes(data)
+    found = [
+        row
+        for name, files in transcoders.sets({"one": tmp_path / "pictures"}, tmp_path / "files")
+        for row in transcoders.measure(name, files)
+    ]
+    assert len(found) == (len(transcoders.SETTINGS) + 1) * len(transcoders.CODECS)
+    assert [row.files for row in found if row.set == "some"] == [2] * len(transcoders.CODECS)
+    (dct,) = (row for row in found if (row.set, row.codec) == ("some", "dct"))
+    assert dct.refused == 1  # not baseline
+    assert dct.taken_bytes == dct.size_bytes - len(progressive)
+    assert all(row.packed_bytes < row.size_bytes for row in found if row.codec != "Lepton")  # not on every machine
+    assert "| one, quality 75, 4:2:0 | 1 |" in transcoders.text(found)
 
 
 def test_the_byte_exact_archives_are_those_measured():

@@ -1,8 +1,10 @@
 """A model's card: what it is, what it learned from, how good it is and what it costs; only from files, nothing typed in.
 
-    python training/card.py models_onnx/photo-1 --evaluation out/evaluation      writes models_onnx/photo-1/CARD.md
+    python training/card.py models_onnx/photo-1 --evaluation out/evaluation       writes models_onnx/photo-1/CARD.md
+    python training/card.py models_onnx/jpeg-1 --evaluation bench/results/0.1.0/jpegs-transcoders.md
 
-export.py writes the card without figures; this adds those of evaluate.py, and refuses those of another model of the same name.
+export.py writes the card without figures; this adds those of evaluate.py, and refuses those of another model of the same name. Models of
+JPEG coefficients have theirs from the table of bench.transcoders.
 """
 
 import argparse
@@ -56,7 +58,14 @@ def measured(evaluation: Path, name: str) -> str:
 def card(folder: Path, evaluation: Path | None = None) -> str:
     """Text of CARD.md."""
     found = entry(folder)
-    figures = measured(evaluation, label(found)) if evaluation else "Not measured."
+    figures, about = "Not measured.", ""
+    if found["architecture"] == "hyperprior":
+        about = "## Rate and distortion\n\nBytes are what an archive grows by; means over a set of pictures."
+        about += " Trained levels are qualities 0, 12.5 ... 100."
+        figures = measured(evaluation, label(found)) if evaluation else figures
+    else:
+        about = "## Size\n\nOf the bench of this repository when the card was written; `dct` is this model."
+        figures = "\n".join(line for line in evaluation.read_text().splitlines() if line.startswith("|")) if evaluation else figures
     files = "\n".join(f"- `{name}` {digest}" for name, digest in found["files"].items())
     return f"""# {found["name"]}
 
@@ -71,9 +80,7 @@ Payloads name it by SHA-256 {found["sha256"]}.
 
 {found["training"]}.
 
-## Rate and distortion
-
-Bytes are what an archive grows by; means over a set of pictures. Trained levels are qualities 0, 12.5 ... 100.
+{about}
 
 {figures}
 

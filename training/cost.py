@@ -1,6 +1,7 @@
 """Multiply-accumulates a pixel, network by network, counted in the ONNX graphs of a model.
 
     python training/cost.py models_onnx/photo-1
+    python training/cost.py models_onnx/jpeg-1                 of a 4:2:0 JPEG: pixels are those of the picture
 
 Shapes come from ONNX's shape inference on a picture of --width x --height (margins, where a network computes them, are counted). One MAC is
 one multiplication and addition of a convolution or matrix product; biases, ReLU, shuffles and casts are not counted, as is usual.
@@ -18,6 +19,9 @@ ENCODER, DECODER = {"analysis", "hyper_analysis"}, {"synthesis"}
 BOTH = ("mean_", "scale_")  # the entropy networks run once in either direction
 MARGIN_PX = 4  # on each side of what the analysis sees
 LATENT_PX, Z_PX = 16, 64
+BLOCK_PX = {"luma": 8, "cb": 16, "cr": 16}  # of the models of JPEG coefficients
+DC_MARGIN = 4  # rows and columns of linear inputs beyond the others
+COARSER = 1 / 3  # all levels of DC but the finest, in runs on the finest: 1/4 + 1/16 + ...
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,12 @@ class Macs:
         return self.dense + self.pointwise + self.depthwise
 
 
-def input_shape(name: str, dims: list[int], width_px: int, height_px: int) -> list[int]:
+def input_shape(network: str, name: str, dims: list[int], width_px: int, height_px: int) -> list[int]:
     """Sizes of a network's input; `dims` has 0 where the graph leaves them open."""
+    component, _, rest = network.partition("_")
+    if component in BLOCK_PX:
+        side, margin = BLOCK_PX[component], DC_MARGIN * (name == "linear" and rest.startswith("dc"))
+        return dims if name == "shift" else [*dims[:2], height_px // side + margin, width_px // side + margin]
     if name == "pixels":
         return [height_px + 2 * MARGIN_PX, width_px + 2 * MARGIN_PX, 3]
     side = Z_PX if name == "z" else LATENT_PX
@@ -45,7 +53,9 @@ def count(model: onnx.ModelProto, width_px: int, height_px: int) -> Macs:
     """MACs of one run. Raises ValueError for a product whose shape inference does not know."""
     for value in model.graph.input:
         dims = value.type.tensor_type.shape.dim
-        for dim, size in zip(dims, input_shape(value.name, [d.dim_value for d in dims], width_px, height_px), strict=True):
+        for dim, size in zip(
+            dims, input_shape(model.graph.name, value.name, [d.dim_value for d in dims], width_px, height_px), strict=True
+        ):
             dim.dim_value = size
     for value in model.graph.output:  # names such as "h" in the outputs would contradict the sizes
         value.type.tensor_type.ClearField("shape")
@@ -96,7 +106,9 @@ def parameters(folder: Path) -> int:
 
 
 def sums(found: dict[str, Macs]) -> dict[str, int]:
-    """MACs of one encoding pass and of decoding."""
+    """MACs of one encoding pass and of decoding; models of JPEG coefficients run the same networks either way."""
+    if any(name.startswith(tuple(BLOCK_PX)) for name in found):
+        return {"either way": round(sum(m.total * (COARSER if "_dc_1_" in name else 1) for name, m in found.items()))}
     entropy = sum(m.total for name, m in found.items() if name.startswith(BOTH))
     return {
         "encode": entropy + sum(m.total for name, m in found.items() if name in ENCODER),

@@ -47,9 +47,14 @@ def quantise(conv: nn.Conv2d, bias: Tensor, in_step: Tensor, out_step: Tensor, i
     m = conv.weight.double() * _beside_weights(conv, in_step) / out_step[:, None, None, None]
     b = bias.double() / out_step
     shift = torch.floor(torch.log2(127 / m.abs().amax((1, 2, 3)).clamp_min(1e-9))).clamp(0, 16)
-    weight = torch.round(m * torch.exp2(shift)[:, None, None, None])
-    offset = torch.round(b * torch.exp2(shift)) + torch.floor(torch.exp2(shift - 1))
-    worst = (weight.abs() * _beside_weights(conv, in_max)).sum((1, 2, 3)) + offset.abs()
+    while True:
+        weight = torch.round(m * torch.exp2(shift)[:, None, None, None])
+        offset = torch.round(b * torch.exp2(shift)) + torch.floor(torch.exp2(shift - 1))
+        worst = (weight.abs() * _beside_weights(conv, in_max)).sum((1, 2, 3)) + offset.abs()
+        inexact = (worst >= EXACT) & (shift > 0)
+        if not inexact.any():
+            break
+        shift = shift - inexact.double()  # coarser weights where the sums would be too large
     if worst.max() >= EXACT or weight.abs().max() > 127:
         raise ValueError(f"not exact in float32: sums reach {worst.max():.0f}, weights {weight.abs().max():.0f}; limits {EXACT} and 127")
     return IntConv(weight.float(), offset.float(), shift.float(), bounds, conv.groups)

@@ -10,6 +10,7 @@
     6    lepton    no      JPEG files, Lepton: smaller than jpegxl, needs the extra `lepton`
     7    raster    no      uncompressed TIFF, BMP and PNM files: samples by lossless JPEG XL, the rest beside them
     8    tiff      no      TIFF files by Deflate or LZW: samples by lossless JPEG XL, and what makes the file's very strips of them
+    9    dct       no      JPEG files by their coefficients: learned probability tables and ANS
     16   learned   yes     photographs; latents with scale tables and ANS (`fast`)
     17   latents   yes     photographs; latents serialised as integers, raw LZMA2 (`lzma`)
 
@@ -24,7 +25,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol, cast
 
-STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17
+STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, DCT, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17
 
 
 class Codec(Protocol):
@@ -54,6 +55,7 @@ CODECS: dict[int, CodecEntry] = {
     LEPTON: CodecEntry("lepton", False, "photoarc.codecs.lepton"),
     RASTER: CodecEntry("raster", False, "photoarc.codecs.raster"),
     TIFF: CodecEntry("tiff", False, "photoarc.codecs.tiff"),
+    DCT: CodecEntry("dct", False, "photoarc.codecs.dct"),
     LEARNED: CodecEntry("learned", True, "photoarc.codecs.learned"),
     LATENTS: CodecEntry("latents", True, "photoarc.codecs.latents"),
 }

@@ -10,10 +10,11 @@ in pieces that do not add up) is tried without them; they then form stream 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
 
-from photoarc.codecs import JPEGXL, LEPTON, LZMA, STORE, general, jpegxl, lepton, store
+from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, general, get, jpegxl
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import jpeg
 
@@ -21,7 +22,9 @@ _VERSION = 1
 _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enough
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
 _METADATA, _TAIL, _FIRST_PICTURE, _MAX_PICTURES = 0, 1, 2, 16
-_ALLOWED = {STORE: store, LZMA: general, JPEGXL: jpegxl, LEPTON: lepton}
+_ALLOWED = frozenset((STORE, LZMA, JPEGXL, LEPTON, DCT))
+
+Transcode = Callable[[bytes], bytes]
 
 _HEAD = Struct("<BBH")  # version, number of streams, number of runs
 _STREAM = Struct("<BII")  # codec ID, bytes, bytes in the payload
@@ -54,7 +57,7 @@ def much_follows(data: bytes) -> bool:
 
 
 def encode(data: bytes, *, thorough: bool = False) -> bytes:
-    """JPEG file -> payload, decoded back and compared. `thorough`: each picture by Lepton where that is smaller.
+    """JPEG file -> payload, decoded back and compared. `thorough`: each picture by Lepton or its coefficients where that is smaller.
 
     Raises PayloadError if JPEG XL refuses every picture in it or if the file does not come back.
     """
@@ -91,7 +94,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
         lengths[run.stream] += run.size_bytes
     if [stream.size_bytes for stream in streams] != lengths or sum(lengths) != size_bytes:
         raise PayloadError("the lengths of the streams do not agree", PayloadCorrupt)
-    decoded = [memoryview(_ALLOWED[stream.codec_id].decode(stream.packed, stream.size_bytes)) for stream in streams]
+    decoded = [memoryview(get(stream.codec_id).decode(stream.packed, stream.size_bytes)) for stream in streams]
     at, pieces = [0] * len(streams), []
     for run in runs:
         start, at[run.stream] = at[run.stream], at[run.stream] + run.size_bytes
@@ -145,9 +148,14 @@ def _code_picture(data: bytes, picture: _Picture, number: int, thorough: bool) -
 def _smallest(picture: bytes, thorough: bool) -> _Stream:
     """Raises PayloadError if nothing takes the picture."""
     coded, refusal = [], PayloadError("")
-    for codec_id, codec in ((JPEGXL, jpegxl), (LEPTON, lepton))[: 1 + thorough]:
+    asked: list[tuple[int, Transcode]] = [(JPEGXL, jpegxl.transcode)]
+    if thorough:
+        from photoarc.codecs import dct, lepton  # slow to load
+
+        asked += [(LEPTON, lepton.transcode), (DCT, dct.transcode)]
+    for codec_id, transcode in asked:
         try:
-            coded.append(_Stream(codec_id, len(picture), codec.transcode(picture)))
+            coded.append(_Stream(codec_id, len(picture), transcode(picture)))
         except PayloadError as error:
             refusal = error
     if not coded:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from photoarc.entropy.tables import Table
 
 Symbols = npt.NDArray[np.int32]
-Index = npt.NDArray[np.uint8]
+Index = npt.NDArray[np.unsignedinteger]
 
 
 class Runs:

@@ -6,20 +6,25 @@ from functools import cache
 
 from photoarc.errors import ModelCorrupt
 from photoarc.models import manifest
+from photoarc.models.coefficients import Coefficients
 from photoarc.models.hyperprior import Hyperprior
+from photoarc.models.manifest import ModelEntry
 from photoarc.tuning import Tuning
 
 
 @cache
 def load(model_id: int) -> Hyperprior:
-    """The model of a permanent id, kept for the life of the process.
+    """The model of photographs of a permanent id, kept for the life of the process.
 
     Raises ModelMissing or ModelCorrupt.
     """
-    found = manifest.entry(model_id)
-    if found.architecture != "hyperprior":
-        raise ModelCorrupt(model_id, f"architecture {found.architecture!r} is unknown to this version of photoarc; update photoarc")
-    return Hyperprior(found)
+    return Hyperprior(_entry(model_id, "hyperprior"))
+
+
+@cache
+def load_coefficients(model_id: int) -> Coefficients:
+    """The same for a model of JPEG coefficients."""
+    return Coefficients(_entry(model_id, "coefficients"))
 
 
 def load_for(tuning: Tuning) -> Hyperprior:
@@ -27,4 +32,11 @@ def load_for(tuning: Tuning) -> Hyperprior:
     return load(manifest.CODED_WITH[tuning])
 
 
-__all__ = ["Hyperprior", "load", "load_for"]
+def _entry(model_id: int, architecture: str) -> ModelEntry:
+    found = manifest.entry(model_id)
+    if found.architecture != architecture:
+        raise ModelCorrupt(model_id, f"its architecture is {found.architecture!r}, {architecture!r} was expected; update photoarc")
+    return found
+
+
+__all__ = ["Coefficients", "Hyperprior", "load", "load_coefficients", "load_for"]

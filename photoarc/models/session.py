@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,29 @@ def set_threads(threads: int) -> None:
     _threads = threads
 
 
+@cache
+def _share_arena() -> None:
+    """One arena for all networks that want one: each of its own would take ten megabytes."""
+    memory = onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT)
+    onnxruntime.create_and_register_allocator(memory, None)
+
+
 class Network:
-    """An ONNX graph with one output.
+    """An ONNX graph with one output. `arena`: its memory is kept, which is for networks that only ever see small pieces.
 
     Raises ModelCorrupt if the graph does not load.
     """
 
-    def __init__(self, path: Path, model_id: int) -> None:
+    def __init__(self, path: Path, model_id: int, *, arena: bool = False) -> None:
         self._name = path.stem
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # 3: errors; photoarc reports the rest itself
         options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever
+        if arena:
+            _share_arena()
+            options.add_session_config_entry("session.use_env_allocators", "1")
         options.add_session_config_entry(
             "session.intra_op.allow_spinning", "0"
         )  # two cores, two processes: spinning steals the other's time

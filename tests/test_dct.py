@@ -1,0 +1,193 @@
+"""Codec dct: JPEG files byte for byte by learned tables, or refused; thumbnails, and the efforts at which it is asked."""
+
+import io
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pictures
+import pytest
+from damage import check_a_changed_byte
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from photoarc import codecs, pipeline
+from photoarc.codecs import composite, dct, jpeg_rest, jpegxl
+from photoarc.errors import ModelError, PayloadCorrupt, PayloadError
+from photoarc.models import coefficients
+from photoarc.pictures import jpeg_scan
+from photoarc.pipeline import CodingOptions, Mode
+
+THUMBNAIL = pictures.jpeg(pictures.photo(96, 64, seed=5), quality=70)
+PHOTO = pictures.jpeg(pictures.photo(200, 150), segments=[(0xE1, b"Exif\0\0" + pictures.exif(6))])
+WITH_THUMBNAIL = pictures.jpeg(pictures.photo(160, 120, seed=2), segments=[(0xE1, b"Exif\0\0" + pictures.exif(1) + THUMBNAIL)])
+FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
+
+
+def decode(payload, size_bytes):
+    """A number of another model is an error, too."""
+    try:
+        return dct.decode(payload, size_bytes)
+    except ModelError as error:
+        raise PayloadError(str(error)) from error
+
+
+def grey(width, height, **options):
+    out = io.BytesIO()
+    Image.fromarray(pictures.photo(width, height)[..., 0]).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+@pytest.mark.parametrize("size", [(200, 152), (97, 65), (40, 300), (300, 9)], ids=str)
+def test_the_file_comes_back(size, sampling):
+    data = pictures.jpeg(pictures.photo(*size), quality=85, subsampling=sampling)
+    payload = dct.encode(data)
+    assert len(payload) < len(data)
+    assert dct.decode(payload, len(data)) == data
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (9, 9), (16, 16), (17, 8), (8, 33), (641, 7)], ids=str)
+@pytest.mark.parametrize("make", [grey, lambda w, h: pictures.jpeg(pictures.photo(w, h))], ids=["grey", "colour"])
+def test_odd_sizes_come_back(size, make):
+    data = make(*size)
+    payload = dct._encode(data, dct.models.load_coefficients(3))  # encode() would say that it saves too little
+    assert dct._decode(payload, len(data), dct.models.load_coefficients(3)) == data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        grey(200, 150, quality=60),
+        pictures.jpeg(pictures.photo(200, 150), quality=100, subsampling=0),
+        pictures.jpeg(pictures.photo(200, 150), quality=4),
+        pictures.jpeg(pictures.photo(200, 150), optimize=True),
+        pictures.jpeg(pictures.photo(200, 150), restart_marker_blocks=3),
+        pictures.jpeg(pictures.photo(200, 150), tail=b"behind the picture"),
+        pictures.jpeg(np.full((150, 200, 3), 77, np.uint8)),
+        pictures.jpeg(np.random.default_rng(3).integers(0, 256, (64, 64, 3), np.uint8), quality=98),
+    ],
+    ids=["grey", "best", "worst", "optimised", "restarts", "tail", "flat", "noise"],
+)
+def test_all_kinds_come_back(data):
+    payload = dct._encode(data, dct.models.load_coefficients(3))
+    assert dct._decode(payload, len(data), dct.models.load_coefficients(3)) == data
+
+
+def test_pictures_larger_than_a_tile_come_back():
+    data = pictures.jpeg(pictures.photo(8 * (coefficients._TILE + 5), 8 * (2 * coefficients._TILE + 3)), quality=50, subsampling=0)
+    assert dct.decode(dct.encode(data), len(data)) == data
+
+
+def test_tiles_do_not_change_a_table(monkeypatch):
+    data = pictures.jpeg(pictures.photo(400, 300))
+    whole = dct.encode(data)
+    monkeypatch.setattr(coefficients, "_TILE", 6)
+    assert dct.encode(data) == whole
+
+
+def test_smaller_than_jpeg_xl():
+    """What the networks are for; their figures are in bench/results."""
+    data = [pictures.jpeg(pictures.photo(320, 240, seed=seed), quality=85) for seed in range(3)]
+    assert sum(len(dct.encode(d)) for d in data) < sum(len(jpegxl.encode(d)) for d in data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        PHOTO[:-900],
+        pictures.cmyk_jpeg(pictures.photo(96, 80)),
+        pictures.jpeg(pictures.photo(96, 80), progressive=True),
+        b"\xff\xd8" + bytes(999),
+    ],
+    ids=["empty", "cut", "CMYK", "progressive", "zeros"],
+)
+def test_refuses_what_it_was_not_made_for(data):
+    with pytest.raises(PayloadError):
+        dct.encode(data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_damage_is_an_error_or_harmless(data):
+    check_a_changed_byte(decode, dct.encode(WITH_THUMBNAIL), len(WITH_THUMBNAIL), data, head_bytes=80)
+
+
+def test_every_truncation_is_an_error():
+    payload = dct.encode(WITH_THUMBNAIL)
+    for end in (*range(90), *range(90, len(payload), 37)):
+        with pytest.raises(PayloadError):
+            dct.decode(payload[:end], len(WITH_THUMBNAIL))
+
+
+def test_another_model_of_the_same_number_is_an_error():
+    payload = bytearray(dct.encode(PHOTO))
+    payload[5] ^= 1
+    with pytest.raises(PayloadError, match="another model 3"):
+        dct.decode(bytes(payload), len(PHOTO))
+
+
+def test_other_coefficients_are_an_error(monkeypatch):
+    """What a machine whose networks gave other integers would come to."""
+    payload = dct.encode(PHOTO)
+    monkeypatch.setattr(dct, "_checksum", lambda _: 0)
+    with pytest.raises(PayloadError, match="checksum") as caught:
+        dct.decode(payload, len(PHOTO))
+    assert caught.value.kind is PayloadCorrupt
+
+
+def test_steps_of_16_bits_are_refused():
+    layout = jpeg_scan.layout(jpeg_scan.read(PHOTO).head)
+    coarse = replace(layout, planes=tuple(replace(plane, quantiser=plane.quantiser + np.uint16(256)) for plane in layout.planes))
+    assert len(dct._grids(layout)) == 3
+    with pytest.raises(PayloadError, match="beyond 8 bits"):
+        dct._grids(coarse)
+
+
+def test_a_picture_that_claims_to_be_enormous_is_not_decoded(monkeypatch):
+    payload = dct.encode(PHOTO)
+    monkeypatch.setattr(dct.jpeg, "plausible", lambda pixels, size_bytes: pixels > 1000 * size_bytes)
+    monkeypatch.setattr(dct, "_Reader", None)  # what would come next
+    with pytest.raises(PayloadError, match="claims 200 x 150 pixels") as caught:
+        dct.decode(payload, len(PHOTO))
+    assert caught.value.kind is PayloadCorrupt
+
+
+def test_thumbnails_are_coded_as_pictures():
+    rest = WITH_THUMBNAIL[: WITH_THUMBNAIL.index(THUMBNAIL) + len(THUMBNAIL)]
+    plain = jpeg_rest.pack(rest, None)
+    found = []
+    packed = jpeg_rest.pack(rest, lambda data: found.append(data) or b"small")
+    assert found == [THUMBNAIL]
+    assert len(packed) < len(plain) - len(THUMBNAIL) / 2
+    assert jpeg_rest.unpack(packed, len(rest), lambda coded, size: THUMBNAIL if coded == b"small" else b"") == rest
+    assert dct.decode(dct.encode(WITH_THUMBNAIL), len(WITH_THUMBNAIL)) == WITH_THUMBNAIL
+    assert len(dct.encode(WITH_THUMBNAIL)) < len(jpegxl.encode(WITH_THUMBNAIL))
+
+
+def test_the_usual_tables_cost_next_to_nothing():
+    head = jpeg_scan.read(grey(64, 64)).head
+    assert len(jpeg_rest.TABLES) == 432
+    assert jpeg_rest.TABLES[:216] in head  # DC and AC of luma
+    packed = jpeg_rest.pack(head, None)
+    assert len(packed) < len(zlib.compress(head, 9)) - 100
+    assert jpeg_rest.unpack(packed, len(head), None) == head
+
+
+def exact(data, effort):
+    return pipeline.encode_file("a", data, CodingOptions(Mode.LOSSLESS, effort=effort))
+
+
+def test_effort_chooses_it():
+    usual, most = exact(PHOTO, 6), exact(PHOTO, 7)
+    assert (usual.codec_id, most.codec_id) == (codecs.JPEGXL, codecs.DCT)
+    assert len(most.payload) < len(usual.payload)
+
+
+def test_pictures_of_a_composite_by_it():
+    data = PHOTO + FILM
+    usual, most = composite.encode(data), composite.encode(data, thorough=True)
+    assert len(most) < len(usual)
+    assert composite.decode(most, len(data)) == data

@@ -1,0 +1,83 @@
+"""Shifts of scales: chosen where they pay, packed, and refused where damaged."""
+
+import numpy as np
+import pictures
+import pytest
+from PIL import Image
+
+from photoarc import models
+from photoarc.codecs import dct, scale_shifts
+from photoarc.models.coefficients import Group
+
+MODEL = models.load_coefficients(3)
+
+
+def enlarged(times):
+    pixels = Image.fromarray(pictures.photo(64, 48, noise=6)).resize((64 * times, 48 * times), Image.Resampling.BICUBIC)
+    return pictures.jpeg(np.asarray(pixels), quality=95)
+
+
+def group(row, n=4000):
+    """Coefficients 3 and 4 of luma, all by the tables of one row."""
+    index = np.full(2 * n, 9 * row + 1, np.uint16)
+    nothing = np.empty(0, np.int32)
+    return Group(0, ((slice(3, 5), slice(0, n), slice(0, 1)),), index, nothing, nothing.astype(bool))
+
+
+def symbols_of(row, n, rng):
+    """Drawn with the very probabilities of a table."""
+    table = MODEL.tables[9 * row]
+    p = table.frequencies[:-1] / table.frequencies[:-1].sum()
+    return rng.choice(np.arange(-table.reach, table.reach + 1), n, p=p).astype(np.int16)
+
+
+@pytest.mark.parametrize("shift", [-5, -1, 0, 2, 7])
+def test_the_shift_of_wrong_scales_is_found(shift):
+    rng = np.random.default_rng(1)
+    symbols = np.concatenate([symbols_of(24 + shift, 4000, rng), symbols_of(24, 4000, rng)])
+    shifts = scale_shifts.choose([(group(24), symbols)], 3, MODEL)
+    assert shifts[0, 3] == shift
+    assert shifts[0, 4] == 0
+    assert not shifts[1:].any()
+    index = scale_shifts.apply(group(24), shifts, MODEL)
+    assert set(index[:4000]) == {9 * (24 + shift) + 1}
+    assert set(index[4000:]) == {9 * 24 + 1}
+
+
+def test_a_few_symbols_are_not_worth_a_shift():
+    symbols = np.concatenate([symbols_of(26, 3, np.random.default_rng(1)), np.zeros(3, np.int16)])
+    assert not scale_shifts.choose([(group(24, 3), symbols)], 1, MODEL).any()
+
+
+def test_tables_end_somewhere():
+    rows = len(MODEL.tables) // 9
+    shifts = np.zeros((1, 64), np.int8)
+    shifts[0, 3:5] = -8, 8
+    assert set(scale_shifts.apply(group(2, 5), shifts, MODEL)[:5]) == {1}
+    assert set(scale_shifts.apply(group(rows - 3, 5), shifts, MODEL)[5:]) == {9 * (rows - 1) + 1}
+
+
+def test_packed_and_back():
+    shifts = np.random.default_rng(0).integers(-8, 9, (3, 64)).astype(np.int8)
+    packed = scale_shifts.pack(shifts)
+    assert len(packed) <= 255
+    assert np.array_equal(scale_shifts.unpack(packed, 3), shifts)
+    assert scale_shifts.pack(np.zeros((3, 64), np.int8)) == b""
+    assert not scale_shifts.unpack(b"", 1).any()
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_damaged_ones_are_refused(planes):
+    packed = scale_shifts.pack(np.full((2, 64), 3, np.int8))
+    for bad in (packed, packed[:-2], b"\xff" * 9, scale_shifts.pack(np.full((planes, 64), 9, np.int8))):
+        with pytest.raises(ValueError, match="damaged"):
+            scale_shifts.unpack(bad, planes)
+
+
+def test_pictures_that_were_enlarged_get_them(monkeypatch):
+    data = enlarged(5)
+    with_shifts = dct.encode(data)
+    monkeypatch.setattr(scale_shifts, "choose", lambda _groups, planes, _model: np.zeros((planes, 64), np.int8))
+    without = dct.encode(data)
+    assert len(with_shifts) < len(without)
+    assert dct.decode(with_shifts, len(data)) == dct.decode(without, len(data)) == data
