@@ -40,6 +40,7 @@ def draw(folder: Path) -> None:
         "again.jpg": photo,
         "rated.jpg": photo[:2] + b"\xff\xfe\x00\x0cfive stars" + photo[2:],
         "progressive.jpg": pictures.jpeg(pictures.photo(208, 176, seed=11, noise=1), quality=85, progressive=True),
+        "cut.jpg": pictures.jpeg(pictures.photo(208, 176, seed=12, noise=1), quality=85)[:-2000],
         "motion.jpg": pictures.jpeg(pictures.photo(208, 176, seed=2, noise=1), quality=85) + FILM,
         "album/grey.png": pictures.png(pictures.photo(208, 176, seed=3, noise=1)[:, :, :1], compress_level=6),
         "album/colour.png": pictures.png(pictures.photo(208, 176, seed=4, noise=1), compress_level=6),

@@ -42,8 +42,8 @@ def test_transcoders_of_pictures_and_files(tmp_path):
     (tmp_path / "files" / "some").mkdir(parents=True)
     pixels = pictures.photo(160, 120)
     (tmp_path / "pictures" / "a.png").write_bytes(pictures.png(pixels))
-    progressive = pictures.jpeg(pixels, progressive=True)
-    for name, data in (("a.jpg", pictures.jpeg(pixels)), ("b.jpg", progressive), ("c.txt", b"no JPEG")):
+    cut = pictures.jpeg(pixels)[:-300]
+    for name, data in (("a.jpg", pictures.jpeg(pixels)), ("b.jpg", cut), ("c.txt", b"no JPEG")):
         (tmp_path / "files" / "some" / name).write_bytes(data)
     found = [
         row
@@ -53,8 +53,8 @@ def test_transcoders_of_pictures_and_files(tmp_path):
     assert len(found) == (len(transcoders.SETTINGS) + 1) * len(transcoders.CODECS)
     assert [row.files for row in found if row.set == "some"] == [2] * len(transcoders.CODECS)
     (dct,) = (row for row in found if (row.set, row.codec) == ("some", "dct"))
-    assert dct.refused == 1  # not baseline
-    assert dct.taken_bytes == dct.size_bytes - len(progressive)
+    assert dct.refused == 1
+    assert dct.taken_bytes == dct.size_bytes - len(cut)
     assert all(row.packed_bytes < row.size_bytes for row in found if row.codec != "Lepton")  # not on every machine
     assert "| one, quality 75, 4:2:0 | 1 |" in transcoders.text(found)
 

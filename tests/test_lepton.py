@@ -65,8 +65,10 @@ def test_a_picture_that_claims_to_be_enormous_never_reaches_the_decoder(monkeypa
 
 @needs_lepton
 def test_effort_chooses_the_smallest():
-    usual, most = exact(PROGRESSIVE, 6), exact(PROGRESSIVE, 7)
-    assert (usual.codec_id, most.codec_id) == (codecs.JPEGXL, codecs.LEPTON)
+    cut = PHOTO[:-900]  # which the others refuse
+    usual, most = exact(cut, 6), exact(cut, 7)
+    assert usual.codec_id in (codecs.STORE, codecs.LZMA)
+    assert most.codec_id == codecs.LEPTON
     assert len(most.payload) < len(usual.payload)
 
 

@@ -11,6 +11,7 @@ model id that a manifest already names, unless --replace is given (for models th
 import argparse
 import hashlib
 import json
+from collections.abc import Container
 from pathlib import Path
 
 import card
@@ -74,6 +75,58 @@ def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> N
         raise SystemExit(f"export differs from PyTorch: latents by {worst_y}, pixels by {worst_x}")
 
 
+def arguments(p: argparse.ArgumentParser) -> None:
+    """What every export asks: which model it makes, and where."""
+    p.add_argument("--id", type=int, required=True, help="permanent model id")
+    p.add_argument("--name", required=True)
+    p.add_argument("--record", required=True, help="training record: data, steps, hardware")
+    p.add_argument("--licence", default="Apache-2.0; trained on CC0, CC-BY, CC-BY-SA, Unsplash and Pexels photographs")
+    p.add_argument("--models", type=Path, default=MODELS, help="folder that holds the manifest and the model's folder")
+    p.add_argument("--replace", action="store_true", help="replace an id that was never released")
+
+
+def listed(a: argparse.Namespace) -> list[dict]:
+    """Other models of the manifest. Raises SystemExit if it names the id already, and nobody said that it may be replaced."""
+    path = a.models / "manifest.json"
+    found = json.loads(path.read_text())["models"] if path.exists() else []
+    if any(m["id"] == a.id for m in found) and not a.replace:
+        raise SystemExit(f"model id {a.id} exists: a released model never changes; choose a new id (or --replace if it was never released)")
+    return [m for m in found if m["id"] != a.id]
+
+
+def write(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
+    """One file a graph."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, model in graphs.items():
+        (folder / f"{stem}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the graphs and tables of a model."""
+    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), folder / "tables.npz"])}
+
+
+def register(a: argparse.Namespace, others: list[dict], architecture: str, levels: int, encoder: Container[str] = ()) -> None:
+    """Manifest entry and card of the files in the model's folder; a decoder needs all but `encoder`."""
+    folder = a.models / a.name
+    files = digests(folder)
+    entry = {
+        "id": a.id,
+        "name": a.name,
+        "architecture": architecture,
+        "levels": levels,
+        "licence": a.licence,
+        "training": a.record,
+        "files": files,
+        # What payloads name: over all that a decoder needs, so that a better encoder may join a model later (docs/format.md section 8.1).
+        "sha256": hashlib.sha256("".join(f"{n} {h}\n" for n, h in files.items() if n not in encoder).encode()).hexdigest(),
+    }
+    models = sorted([*others, entry], key=lambda m: m["id"])
+    (a.models / "manifest.json").write_text(json.dumps({"models": models}, indent=2) + "\n")
+    (folder / "CARD.md").write_text(card.card(folder))
+    print(f"{folder}: {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.1f} MB, sha256 {entry['sha256']}")
+
+
 def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,44 +136,17 @@ def main() -> None:
     )
     p.add_argument("--pictures", type=int, default=96, help="how many of them make the tables")
     p.add_argument("--gains", help="log gains to add to the trained ones: what training/tune.py wrote")
-    p.add_argument("--id", type=int, required=True, help="permanent model id")
-    p.add_argument("--name", required=True)
-    p.add_argument("--record", required=True, help="training record: data, steps, hardware")
-    p.add_argument("--licence", default="Apache-2.0; trained on CC0, CC-BY, CC-BY-SA, Unsplash and Pexels photographs")
-    p.add_argument("--models", type=Path, default=MODELS, help="folder that holds the manifest and the model's folder")
-    p.add_argument("--replace", action="store_true", help="replace an id that was never released")
+    arguments(p)
     a = p.parse_args()
-    path = a.models / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {"models": []}
-    if any(m["id"] == a.id for m in manifest["models"]) and not a.replace:
-        raise SystemExit(f"model id {a.id} exists: a released model never changes; choose a new id (or --replace if it was never released)")
+    others = listed(a)
     codec = load(a.checkpoint)
     tilt = np.loadtxt(a.gains, delimiter="\t") if a.gains else np.zeros((codec.levels, codec.m))
     found, arrays = networks(codec, a.photos, a.pictures, tilt)
     check(codec, found, pictures(a.photos, 1, 7)[0])
     folder = a.models / a.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for stem, model in found.items():
-        (folder / f"{stem}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+    write(folder, found)
     np.savez(folder / "tables.npz", **arrays)
-    files = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), folder / "tables.npz"])}
-    entry = {
-        "id": a.id,
-        "name": a.name,
-        "architecture": "hyperprior",
-        "levels": codec.levels,
-        "licence": a.licence,
-        "training": a.record,
-        "files": files,
-        # What payloads name: over all that a decoder needs, so that a better encoder may join a model later (docs/format.md section 8.1).
-        "sha256": hashlib.sha256(
-            "".join(f"{n} {h}\n" for n, h in files.items() if n not in {"analysis.onnx", "hyper_analysis.onnx"}).encode()
-        ).hexdigest(),
-    }
-    manifest["models"] = sorted([m for m in manifest["models"] if m["id"] != a.id] + [entry], key=lambda m: m["id"])
-    path.write_text(json.dumps(manifest, indent=2) + "\n")
-    (folder / "CARD.md").write_text(card.card(folder))
-    print(f"{folder}: {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.1f} MB, sha256 {entry['sha256']}")
+    register(a, others, "hyperprior", codec.levels, {"analysis.onnx", "hyper_analysis.onnx"})
 
 
 if __name__ == "__main__":

@@ -7,19 +7,16 @@ The graphs are written first; the tables are counted by photoarc's own walk thro
 """
 
 import argparse
-import hashlib
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import card
+import export
 import jpegs
 import numpy as np
 import onnx
 import torch
 from coefficients import UNIT, Jpeg, Step, luma_energies
-from export import MODELS
 from graphs import Graph
 from integer import EXACT, IntConv, Peaks, coarse_enough, quantise
 from onnx import TensorProto
@@ -213,13 +210,10 @@ def tables_of(pmfs: np.ndarray) -> dict[str, np.ndarray]:
     return {"lengths": np.array([len(f) for f in rows], np.uint32), "frequencies": np.concatenate(rows)}
 
 
-def write(folder: Path, found: dict[str, onnx.ModelProto], arrays: dict[str, np.ndarray]) -> dict[str, str]:
-    """Files of the model and their SHA-256."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for stem, model in found.items():
-        (folder / f"{stem}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+def write(folder: Path, found: dict[str, onnx.ModelProto], arrays: dict[str, np.ndarray]) -> None:
+    """All files of the model."""
+    export.write(folder, found)
     np.savez_compressed(folder / "tables.npz", **arrays)
-    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), folder / "tables.npz"])}
 
 
 def main() -> None:
@@ -229,17 +223,9 @@ def main() -> None:
     p.add_argument("--photos", type=Path, required=True, help="folder of photographs for activation steps and tables (training data)")
     p.add_argument("--tile", type=int, default=512, help="pictures are cut into tiles of this side, a multiple of 64")
     p.add_argument("--pictures", type=int, default=120, help="how many of them make the tables")
-    p.add_argument("--id", type=int, required=True, help="permanent model id")
-    p.add_argument("--name", required=True)
-    p.add_argument("--record", required=True, help="training record: data, steps, hardware")
-    p.add_argument("--licence", default="Apache-2.0; trained on CC0, CC-BY, CC-BY-SA, Unsplash and Pexels photographs")
-    p.add_argument("--models", type=Path, default=MODELS, help="folder that holds the manifest and the model's folder")
-    p.add_argument("--replace", action="store_true", help="replace an id that was never released")
+    export.arguments(p)
     a = p.parse_args()
-    path = a.models / "manifest.json"
-    known = json.loads(path.read_text()) if path.exists() else {"models": []}
-    if any(m["id"] == a.id for m in known["models"]) and not a.replace:
-        raise SystemExit(f"model id {a.id} exists: a released model never changes; choose a new id (or --replace if it was never released)")
+    others = export.listed(a)
     jpeg = Jpeg()
     jpeg.load_state_dict(torch.load(a.checkpoint, map_location="cpu", weights_only=True)["m"])
     jpeg.eval()
@@ -259,7 +245,8 @@ def main() -> None:
     arrays, counting = log_tables(), Counting(SCALES * FRACTIONS)
     with tempfile.TemporaryDirectory() as temporary:  # tables from the prior alone, to walk with
         folder = Path(temporary)
-        files = write(folder, found, arrays | tables_of(probabilities(counting.counts)))
+        write(folder, found, arrays | tables_of(probabilities(counting.counts)))
+        files = export.digests(folder)
         model = Coefficients(replace(next(iter(manifest.entries().values())), id=a.id, name=a.name, files=files, folder=folder))
         for k in range(a.pictures):
             v, q, _ = jpegs.draw(photos, a.tile, 1, rng)
@@ -272,23 +259,8 @@ def main() -> None:
     symbols = counting.counts.sum()
     mean_bits = -(counting.counts * np.log2(np.maximum(pmfs, 1e-30))).sum() / symbols
     print(f"{symbols:,} symbols, {mean_bits:.4f} bits each by their own tables")
-    files = write(a.models / a.name, found, arrays | tables_of(pmfs))
-    entry = {
-        "id": a.id,
-        "name": a.name,
-        "architecture": "coefficients",
-        "levels": 1,
-        "licence": a.licence,
-        "training": a.record,
-        "files": files,
-        "sha256": hashlib.sha256("".join(f"{n} {h}\n" for n, h in files.items()).encode()).hexdigest(),
-    }
-    known["models"] = sorted([m for m in known["models"] if m["id"] != a.id] + [entry], key=lambda m: m["id"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(known, indent=2) + "\n")
-    (a.models / a.name / "CARD.md").write_text(card.card(a.models / a.name))
-    size = sum(f.stat().st_size for f in (a.models / a.name).iterdir())
-    print(f"{a.models / a.name}: {len(files)} files, {size / 1e6:.1f} MB, sha256 {entry['sha256']}")
+    write(a.models / a.name, found, arrays | tables_of(pmfs))
+    export.register(a, others, "coefficients", 1)
 
 
 if __name__ == "__main__":

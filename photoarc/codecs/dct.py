@@ -1,7 +1,7 @@
 """Codec 9, `dct`: a JPEG file by its quantised coefficients, with learned probability tables and ANS (docs/format.md section 7.11).
 
-Sequential JPEGs of one scan, grey or YCbCr with whole luma blocks to a block of chroma: what cameras write. The file comes back byte for
-byte. Others are refused; the caller then takes another codec.
+Sequential JPEGs of one scan and progressive ones, grey or YCbCr with whole luma blocks to a block of chroma: what cameras and web sites
+write. The file comes back byte for byte. Others are refused; the caller then takes another codec.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from photoarc.pictures.jpeg_scan import Layout
 
 _VERSION = 1
 _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-256
-_PICTURE = Struct("<BBIIIII")  # padding bit, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
+_PICTURE = Struct("<BBIIIII")  # padding, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
 _MAX_COEFFICIENTS = 40_000_000  # of 8 bytes each in the encoder: a 4:2:0 photograph of 26 megapixels
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01

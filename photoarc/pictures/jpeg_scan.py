@@ -1,27 +1,30 @@
-"""The one scan of a sequential JPEG as quantised DCT coefficients, and back to the same bytes.
+"""The scans of a JPEG as quantised DCT coefficients, and back to the same bytes.
 
-    file = head (SOI to the end of the SOS header), entropy-coded data with restart markers, tail (EOI and what follows)
+    sequential = head (SOI to the end of the SOS header), entropy-coded data with restart markers, tail (EOI and what follows)
+    progressive = the same with data behind each of several SOS headers; its head is all before the tail without these data
 
-Source: ITU-T T.81 annexes A (order of blocks) and F (sequential mode). Baseline and extended sequential, Huffman-coded, 8 bit,
-one or three components in one interleaved scan. Whatever else a file is, or does not come back as, is refused with
-`PayloadError`: `read` writes what it has read and compares.
+Source: ITU-T T.81 annexes A (order of blocks), F (sequential mode), G (progressive mode). Baseline and extended sequential with
+one interleaved scan, and progressive; Huffman-coded, 8 bit, one or three components. Whatever else a file is, or does not come
+back as, is refused with `PayloadError`: `read` writes what it has read and compares.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import jpeg, jpeg_bits, jpeg_huffman
+from photoarc.pictures import jpeg, jpeg_bits, jpeg_huffman, jpeg_progressive, jpeg_progressive_bits
 from photoarc.pictures.jpeg_huffman import HuffmanTable
+from photoarc.pictures.jpeg_progressive import ScanHeader
+from photoarc.pictures.jpeg_progressive_bits import Intervals, NonZeros
 
 MAX_COEFFICIENTS = 64_000_000
-_SOS, _DHT, _DRI = 0xDA, 0xC4, 0xDD
+_SOS, _EOI, _DHT, _DRI, _SOF2 = 0xDA, 0xD9, 0xC4, 0xDD, 0xC2
 _MARKER = re.compile(rb"\xff+([^\xff])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _NOT_DATA = re.compile(rb"\xff[^\x00\xd0-\xd7]")
@@ -40,33 +43,17 @@ class Plane:
     horizontal: int
     vertical: int
     quantiser: NDArray[np.uint16]
-    dc: HuffmanTable
-    ac: HuffmanTable
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the head of a file says about its scan. `restart_interval`: in MCUs, 0 = none."""
+    """What the head of a file says about its scans: one of all components, or those of a progressive file."""
 
     planes: tuple[Plane, ...]
     width_px: int
     height_px: int
-    restart_interval: int
-
-    @property
-    def mcus(self) -> int:
-        """Number of MCUs in the scan."""
-        return self.planes[0].rows * self.planes[0].columns // (self.planes[0].horizontal * self.planes[0].vertical)
-
-    @property
-    def mcu_blocks(self) -> int:
-        """Blocks of all planes in an MCU."""
-        return sum(plane.horizontal * plane.vertical for plane in self.planes)
-
-    @property
-    def interval(self) -> int:
-        """MCUs that are coded without a restart."""
-        return self.restart_interval or self.mcus
+    progressive: bool
+    scans: tuple[ScanHeader, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +61,7 @@ class Scan:
     """A file taken apart.
 
     `coefficients`: (64, rows, columns) per plane, zigzag order first, DC without prediction. `padding`: the bit, 0 or 1, that
-    fills the last byte of each restart interval.
+    fills the last byte of each restart interval; of a progressive file plus 2 if its ends of bands are `apart`.
     """
 
     head: bytes
@@ -84,50 +71,88 @@ class Scan:
 
 
 def layout(head: bytes) -> Layout:
-    """What the head of a JPEG file says: SOI to the end of the SOS header. Raises PayloadError if `read` does not read such files."""
+    """What the head of a JPEG file says: SOI to the end of the last SOS header. Raises PayloadError if `read` does not read such files."""
     parts = jpeg.split(head + b"\xff\xd9")
     frame = parts.frame
-    if frame.progressive:
-        raise PayloadError("progressive JPEG")
-    segments = list(_segments(head))
-    tables: dict[tuple[bool, int], HuffmanTable] = {}
-    restart_interval = 0
-    for marker, body, _ in segments:
-        if marker == _DHT:
-            tables.update(jpeg_huffman.huffman_tables(body))
-        elif marker == _DRI:
-            if len(body) != 2:
-                raise PayloadError("broken JPEG: restart interval")
-            restart_interval = int.from_bytes(body, "big")
-    _, body, end = segments[-1]
     count = len(frame.components)
-    if end != len(head) or body[:1] != bytes([count]) or len(body) != 4 + 2 * count or body[-3:] != b"\0\x3f\0":
-        raise PayloadError("not a JPEG of one sequential scan")
-    if any(body[1 + 2 * n] != part.id for n, part in enumerate(frame.components)):
-        raise PayloadError("broken JPEG: components of the scan")
     # One component is not interleaved: an MCU is a block, whatever the sampling factors (T.81 A.2.2).
     sampling = [(part.horizontal, part.vertical) for part in frame.components] if count > 1 else [(1, 1)]
-    wide, high = (max(axis) for axis in zip(*sampling, strict=True))
-    mcu_columns, mcu_rows = -(-frame.width_px // (8 * wide)), -(-frame.height_px // (8 * high))
+    scans: list[ScanHeader] = []
+    tables: dict[tuple[bool, int], HuffmanTable] = {}
+    restart_interval, at = 0, 2
+    while at < len(head):
+        for marker, body, end in _segments(head, at):
+            at = end
+            if marker == _DHT:
+                tables.update(jpeg_huffman.huffman_tables(body))
+            elif marker == _DRI:
+                if len(body) != 2:
+                    raise PayloadError("broken JPEG: restart interval")
+                restart_interval = int.from_bytes(body, "big")
+            elif marker == _SOS:
+                scans.append(_scan_header(frame, sampling, body, tables, restart_interval, at))
+    if not frame.progressive and len(scans) != 1:
+        raise PayloadError("not a JPEG of one sequential scan")
+    mcu_columns, mcu_rows = _mcus(frame, sampling)
     mcu_blocks = sum(h * v for h, v in sampling)
     if mcu_blocks > 10:  # T.81 B.2.3
         raise PayloadError("broken JPEG: sampling factors")
     if 64 * mcu_blocks * mcu_columns * mcu_rows > MAX_COEFFICIENTS:
         raise PayloadError("JPEG of too many coefficients")
+    if frame.progressive:
+        jpeg_progressive.check_script(scans, count)
+        first = jpeg.split(head[: scans[0].end] + b"\xff\xd9").tables
+        if any(first[part.table] != parts.tables[part.table] for part in frame.components):
+            raise PayloadError("JPEG whose quantisation tables change")
     planes = []
-    for n, (part, (h, v)) in enumerate(zip(frame.components, sampling, strict=True)):
+    for part, (h, v) in zip(frame.components, sampling, strict=True):
         quantiser = np.array(parts.tables[part.table], np.uint16)[list(jpeg.ZIGZAG)]
-        selected = body[2 + 2 * n]
-        dc, ac = tables.get((False, selected >> 4)), tables.get((True, selected & 15))
-        if dc is None or ac is None:
-            raise PayloadError("broken JPEG: Huffman table missing")
-        planes.append(Plane(mcu_rows * v, mcu_columns * h, h, v, quantiser, dc, ac))
-    return Layout(tuple(planes), frame.width_px, frame.height_px, restart_interval)
+        planes.append(Plane(mcu_rows * v, mcu_columns * h, h, v, quantiser))
+    return Layout(tuple(planes), frame.width_px, frame.height_px, frame.progressive, tuple(scans))
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """(marker, body, end) of each segment up to the first SOS."""
-    at, marker = 2, 0
+def _mcus(frame: jpeg.Frame, sampling: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Columns and rows of MCUs with all components."""
+    wide, high = (max(axis) for axis in zip(*sampling, strict=True))
+    return -(-frame.width_px // (8 * wide)), -(-frame.height_px // (8 * high))
+
+
+def _scan_header(
+    frame: jpeg.Frame,
+    sampling: Sequence[tuple[int, int]],
+    body: bytes,
+    tables: Mapping[tuple[bool, int], HuffmanTable],
+    restart_interval: int,
+    end: int,
+) -> ScanHeader:
+    """SOS segment (T.81 B.2.3) with what is in force there."""
+    count = len(frame.components)
+    if not frame.progressive and (body[:1] != bytes([count]) or len(body) != 4 + 2 * count or body[-3:] != b"\0\x3f\0"):
+        raise PayloadError("not a JPEG of one sequential scan")
+    if len(body) < 6 or len(body) != 4 + 2 * body[0]:
+        raise PayloadError("broken JPEG: scan header")
+    first, last, high, low = body[-3], body[-2], body[-1] >> 4, body[-1] & 15
+    ids = bytes(part.id for part in frame.components)
+    components = [ids.find(number) % (count + 1) for number in body[1:-3:2]] if body[1:-3:2] != ids else list(range(count))
+    ascending = all(one < other for one, other in zip(components, [*components[1:], count], strict=True))
+    if not ascending:
+        raise PayloadError("broken JPEG: components of the scan")
+    mcu_columns, mcu_rows = _mcus(frame, sampling)
+    if len(components) == 1:  # only blocks with something of the picture, and an MCU is a block (T.81 A.2.2)
+        (h, v), (wide, tall) = sampling[components[0]], (max(axis) for axis in zip(*sampling, strict=True))
+        mcu_columns, mcu_rows = -(-frame.width_px * h // (8 * wide)), -(-frame.height_px * v // (8 * tall))
+    inside = tuple(sampling[n] for n in components) if len(components) > 1 else ((1, 1),)
+    needs = (not first and not high, last > 0)  # sequential: both; progressive: one, or none to refine DC
+    found = [[tables.get((bool(ac), s >> 4 * (1 - ac) & 15)) for s in body[2:-3:2]] if need else [] for ac, need in enumerate(needs)]
+    dc, ac = (tuple(table for table in part if table is not None) for part in found)
+    if len(dc) + len(ac) < sum(needs) * len(components):
+        raise PayloadError("broken JPEG: Huffman table missing")
+    return ScanHeader(tuple(components), inside, mcu_rows, mcu_columns, first, last, high, low, dc, ac, restart_interval, end)
+
+
+def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, bytes, int]]:
+    """(marker, body, end) of each segment up to the next SOS."""
+    marker = 0
     while marker != _SOS:
         match = _MARKER.match(data, at)
         if match is None:
@@ -136,7 +161,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
         at = match.end() + int.from_bytes(data[match.end() : body_at], "big")
         if max(at, body_at) > len(data):
             raise PayloadError("truncated JPEG")
-        if at < body_at:
+        if at < body_at or marker == _EOI:
             raise PayloadError("broken JPEG: marker out of place")
         yield marker, data[body_at:at], at
 
@@ -146,33 +171,59 @@ def read(data: bytes) -> Scan:
     if data[:2] != b"\xff\xd8":
         raise PayloadError("broken JPEG: no start marker")
     jpeg.check_claims(data)
-    *_, (_, _, start) = _segments(data)
-    head = data[:start]
+    *before, (_, _, start) = _segments(data)
+    progressive = any(marker == _SOF2 for marker, _, _ in before)
+    if not progressive:
+        layout(data[:start])  # says why a file is refused, before its data do
+    pieces, coded, end = [], [], 0
+    while True:
+        pieces.append(data[end:start])
+        after = _NOT_DATA.search(data, start)
+        if after is None:
+            raise PayloadError("truncated JPEG")
+        end = after.start()
+        coded.append([part.replace(b"\xff\0", b"\xff") for part in _RESTART.split(data[start:end])])
+        if after[0] == b"\xff\xd9":
+            break
+        if not progressive:
+            raise PayloadError("JPEG of several scans, or with fill bytes")
+        *_, (_, _, start) = _segments(data, end)
+    head, tail = b"".join(pieces), data[end:]
     plan = layout(head)
-    after = _NOT_DATA.search(data, start)
-    if after is None:
-        raise PayloadError("truncated JPEG")
-    if after[0] != b"\xff\xd9":
-        raise PayloadError("JPEG of several scans, or with fill bytes")
-    intervals = [part.replace(b"\xff\0", b"\xff") for part in _RESTART.split(data[start : after.start()])]
-    if len(intervals) != -(-plan.mcus // plan.interval):
+    if any(len(intervals) != -(-scan.mcus // scan.interval) for scan, intervals in zip(plan.scans, coded, strict=True)):
         raise PayloadError("broken JPEG: restart markers")
-    coefficients = _decode(plan, intervals)
-    tail = data[after.start() :]
-    coded, free = _encode(plan, coefficients)
-    padding = next((part[-1] & 1 for part, bits in zip(intervals, free, strict=True) if bits and part), 1)
-    if _join(head, coded, free, tail, padding) != data:
-        raise PayloadError("JPEG that would not come back as it is")
-    return Scan(head, coefficients, tail, padding)
+    coefficients = _decode_progressive(plan, coded) if plan.progressive else _decode(plan, coded[0])
+    known: dict[int, NonZeros] = {}
+    refusal = PayloadError("JPEG that would not come back as it is")
+    for apart in (False, True) if plan.progressive else (False,):
+        written: list[Intervals] = []
+        try:
+            for had, now in zip(coded, _encode_all(plan, coefficients, known, apart=apart), strict=True):
+                if [len(part) for part in had] != [len(part) for part in now[0]]:
+                    break
+                written.append(now)
+        except PayloadError as error:
+            refusal = error
+        if len(written) < len(coded):
+            continue
+        ends = (
+            (part[-1], bits) for had, (_, free) in zip(coded, written, strict=True) for part, bits in zip(had, free, strict=True) if part
+        )
+        padding = next((last & 1 for last, bits in ends if bits), 1)
+        if _join(head, plan, written, tail, padding) == data:
+            return Scan(head, coefficients, tail, padding | apart << 1)
+    raise refusal
 
 
 def write(head: bytes, coefficients: Sequence[NDArray[np.int16]], tail: bytes, padding: int) -> bytes:
     """The file that `read` took apart. Raises PayloadError if there is no code for a coefficient."""
     plan = layout(head)
     kinds = [(part.dtype, part.shape) for part in coefficients]
-    if kinds != [(np.dtype(np.int16), (64, plane.rows, plane.columns)) for plane in plan.planes] or padding not in (0, 1):
+    if kinds != [(np.dtype(np.int16), (64, plane.rows, plane.columns)) for plane in plan.planes] or padding not in range(
+        4 if plan.progressive else 2
+    ):
         raise PayloadError("coefficients do not fit the head of the JPEG")
-    return _join(head, *_encode(plan, coefficients), tail, padding)
+    return _join(head, plan, _encode_all(plan, coefficients, {}, apart=padding > 1), tail, padding & 1)
 
 
 def _scan_order(plan: Layout, planes: Sequence[NDArray[np.generic]]) -> list[NDArray[np.generic]]:
@@ -186,7 +237,8 @@ def _scan_order(plan: Layout, planes: Sequence[NDArray[np.generic]]) -> list[NDA
 
 
 def _decode(plan: Layout, intervals: Sequence[bytes]) -> tuple[NDArray[np.int16], ...]:
-    """Entropy-coded data, without markers and stuffing, -> coefficients."""
+    """Entropy-coded data of a sequential scan, without markers and stuffing, -> coefficients."""
+    (scan,) = plan.scans
     sizes = [plane.rows * plane.columns for plane in plan.planes]
     starts = np.cumsum([0, *sizes]) * 64
     flat = np.zeros(starts[-1], np.int16)
@@ -195,14 +247,14 @@ def _decode(plan: Layout, intervals: Sequence[bytes]) -> tuple[NDArray[np.int16]
         (start + np.arange(size, dtype=np.int64)).reshape(p.rows, p.columns)
         for start, size, p in zip(starts, sizes, plan.planes, strict=False)
     ]
-    by_plane = [p.reshape(plan.mcus, -1) for p in _scan_order(plan, places)]
+    by_plane = [p.reshape(scan.mcus, -1) for p in _scan_order(plan, places)]
     place = np.concatenate(by_plane, axis=1).ravel()
-    stride = np.tile(np.repeat(sizes, [p.shape[1] for p in by_plane]), plan.mcus)
+    stride = np.tile(np.repeat(sizes, [p.shape[1] for p in by_plane]), scan.mcus)
     counts = [p.shape[1] for p in by_plane]
-    dc = [plane.dc for plane, n in zip(plan.planes, counts, strict=True) for _ in range(n)]
-    ac = [plane.ac for plane, n in zip(plan.planes, counts, strict=True) for _ in range(n)]
+    dc = [table for table, n in zip(scan.dc, counts, strict=True) for _ in range(n)]
+    ac = [table for table, n in zip(scan.ac, counts, strict=True) for _ in range(n)]
     machine = jpeg_huffman.machine(dc, ac)
-    for number, k, value in jpeg_huffman.decode(machine, intervals, plan.interval * plan.mcu_blocks):
+    for number, k, value in jpeg_huffman.decode(machine, intervals, scan.interval * scan.mcu_blocks):
         inside = slice(np.searchsorted(number, len(place)))  # the last interval may be shorter, and has padding
         block, index = number[inside], k[inside]
         if index.max(initial=0) > 63:
@@ -210,10 +262,17 @@ def _decode(plan: Layout, intervals: Sequence[bytes]) -> tuple[NDArray[np.int16]
         flat[place[block] + index * stride[block]] = value[inside]
     for places_of in by_plane:
         dcs = places_of.ravel()
-        flat[dcs] = _undo_prediction(flat[dcs], plan.interval * places_of.shape[1])
+        flat[dcs] = _undo_prediction(flat[dcs], scan.interval * places_of.shape[1])
     return tuple(
         flat[start : start + 64 * size].reshape(64, p.rows, p.columns) for start, size, p in zip(starts, sizes, plan.planes, strict=False)
     )
+
+
+def _decode_progressive(plan: Layout, coded: Sequence[Sequence[bytes]]) -> tuple[NDArray[np.int16], ...]:
+    blocks = [np.zeros((plane.rows, plane.columns, 64), np.int16) for plane in plan.planes]
+    for scan, intervals in zip(plan.scans, coded, strict=True):
+        jpeg_progressive.decode(scan, intervals, blocks)
+    return tuple(np.ascontiguousarray(np.moveaxis(part, -1, 0)) for part in blocks)
 
 
 def _undo_prediction(differences: NDArray[np.int16], reset: int) -> NDArray[np.int16]:
@@ -236,22 +295,26 @@ def _predict(values: NDArray[np.int16], reset: int) -> NDArray[np.int16]:
     return out
 
 
-def _encode(plan: Layout, coefficients: Sequence[NDArray[np.int16]]) -> tuple[list[bytes], list[int]]:
-    """Coefficients -> intervals without stuffing and markers, and the number of bits that are free (0) at the end of each."""
+def _encode_all(plan: Layout, coefficients: Sequence[NDArray[np.int16]], known: dict[int, NonZeros], *, apart: bool) -> Iterator[Intervals]:
+    """Of each scan: intervals without stuffing and markers, and the number of bits that are free (0) at the end of each."""
     planes = [np.asarray(c, np.int16) for c in coefficients]
     if min(int(c.min()) for c in planes) == -32768:
         raise PayloadError("coefficient out of range")
+    for scan in plan.scans:
+        yield jpeg_progressive_bits.encode(scan, planes, known, apart=apart) if plan.progressive else _encode(plan, planes)
+
+
+def _encode(plan: Layout, planes: Sequence[NDArray[np.int16]]) -> Intervals:
+    """Coefficients -> intervals of a sequential scan."""
+    (scan,) = plan.scans
     ordered = _scan_order(plan, planes)
     mcu_rows, mcu_columns = ordered[0].shape[1:3]
     counts = [part.shape[-2] * part.shape[-1] for part in ordered]
-    differences = [_predict(part[0].ravel(), plan.interval * n).reshape(part.shape[1:]) for part, n in zip(ordered, counts, strict=True)]
-    tables = [t for plane in plan.planes for t in (plane.dc, plane.ac)]
+    differences = [_predict(part[0].ravel(), scan.interval * n).reshape(part.shape[1:]) for part, n in zip(ordered, counts, strict=True)]
+    tables = [t for pair in zip(scan.dc, scan.ac, strict=True) for t in pair]
     codes = np.concatenate([jpeg_huffman.codes(t) for t in tables])
     dc_base = np.tile(np.repeat(512 * np.arange(len(planes)), counts), mcu_columns)
-    intervals: list[bytes] = []
-    free: list[int] = []
-    parts: list[bytes] = []
-    rest, rest_bits = 0, 0  # what does not fill a byte yet
+    out = jpeg_bits.Intervals()
     step = max(1, _STRIP_COEFFICIENTS // (64 * len(dc_base)))
     for low in range(0, mcu_rows, step):
         rows = min(step, mcu_rows - low)
@@ -263,31 +326,21 @@ def _encode(plan: Layout, coefficients: Sequence[NDArray[np.int16]]) -> tuple[li
             target[..., 0] = difference[low : low + rows]
             at += n
         first = low * mcu_columns
-        cuts = np.arange(-(-max(first, 1) // plan.interval) * plan.interval, first + rows * mcu_columns, plan.interval) - first
+        cuts = np.arange(-(-max(first, 1) // scan.interval) * scan.interval, first + rows * mcu_columns, scan.interval) - first
         bases = np.tile(dc_base, rows)
-        done, ends, pads, bits = jpeg_bits.encode(strip.reshape(-1, 64), codes, bases, cuts * plan.mcu_blocks, rest, rest_bits)
-        begin = 0
-        for end, pad in zip(ends, pads, strict=True):
-            intervals.append(b"".join([*parts, done[begin:end]]))
-            free.append(pad)
-            parts, begin = [], end
-        whole = bits // 8
-        parts.append(done[begin:whole])
-        rest_bits = bits % 8
-        rest = done[whole] if rest_bits else 0
-    if rest_bits:
-        parts.append(bytes([rest]))
-    intervals.append(b"".join(parts))
-    free.append(-rest_bits % 8)
-    return intervals, free
+        out.add(*jpeg_bits.encode(strip.reshape(-1, 64), codes, bases, cuts * scan.mcu_blocks, out.rest, out.rest_bits))
+    return out.finish()
 
 
-def _join(head: bytes, intervals: Sequence[bytes], free: Sequence[int], tail: bytes, padding: int) -> bytes:
-    """Fill up each interval's last byte, put zeros behind FF, and markers between intervals."""
-    out = [head]
-    for n, (part, bits) in enumerate(zip(intervals, free, strict=True)):
-        if n:
-            out.append(bytes([0xFF, 0xD0 + (n - 1) % 8]))
-        filled = part[:-1] + bytes([part[-1] | (1 << bits) - 1]) if padding and bits else part
-        out.append(filled.replace(b"\xff", b"\xff\0"))
+def _join(head: bytes, plan: Layout, coded: Iterable[Intervals], tail: bytes, padding: int) -> bytes:
+    """Fill up each interval's last byte, put zeros behind FF, markers between intervals, and each scan behind its header."""
+    out, at = [], 0
+    for scan, (intervals, free) in zip(plan.scans, coded, strict=True):
+        out.append(head[at : scan.end])
+        at = scan.end
+        for n, (part, bits) in enumerate(zip(intervals, free, strict=True)):
+            if n:
+                out.append(bytes([0xFF, 0xD0 + (n - 1) % 8]))
+            filled = part[:-1] + bytes([part[-1] | (1 << bits) - 1]) if padding and bits else part
+            out.append(filled.replace(b"\xff", b"\xff\0"))
     return b"".join([*out, tail])
