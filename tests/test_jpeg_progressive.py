@@ -175,7 +175,7 @@ def test_both_habits_come_back_and_are_what_pillow_decodes(restarts):
 
 
 def test_ends_of_bands_apart_by_hand():
-    """Seven blocks of which two have a coefficient: libjpeg's habit joins what Apple's keeps apart."""
+    """Seven blocks of which two have a coefficient: libjpeg's habit joins what the other keeps apart."""
     head = jpeg_scan.read(progressive(np.zeros((8, 56), np.uint8))).head
     cut = next(part.end for part in jpeg_scan.layout(head).scans if not part.first)
     dht = b"\xff\xc4\0\x17\x10" + bytes([0, 4] + [0] * 14) + b"\0\1\x10\x11"  # 00: run of 1, 01: coefficient, 10: run of 2 or 3
