@@ -16,7 +16,7 @@ import photoarc
 from bench import bitexact, bubbles, figures, papers, readme, rows, tables, transcoders
 
 RESULTS = rows.RESULTS / photoarc.__version__
-SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith(("-times", "-exact")))
+SETS = sorted(path.stem for path in RESULTS.glob("*.tsv") if not path.stem.endswith(("-times", "-exact", "-transcoders")))
 
 
 @pytest.mark.parametrize("name", SETS)

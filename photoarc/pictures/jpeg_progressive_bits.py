@@ -2,9 +2,10 @@
 
     blocks -> non-zeros of AC, once per component -> events (codes with their bits) and correction bits -> intervals
 
-A correction bit comes behind the next event, so places in the scan follow from sums. Where the standard leaves a choice, there are
-two habits: libjpeg's, whose runs of ends of bands are as long as they can be, and another (`apart`; Apple's, by the looks of the files that have it), which has a
-code of its own for a block that has anything in the band, and runs of empty ones. Runs that are cut are few, and found one by one.
+A correction bit comes behind the next event, so places in the scan follow from sums. Where the standard leaves a choice, there are two
+habits: libjpeg's, whose runs of ends of bands are as long as they can be, and another (`apart`; Apple's, by the looks of the files that
+have it), which has a code of its own for a block that has anything in the band, and runs of empty ones. Runs that are cut are few, and
+found one by one.
 """
 
 from __future__ import annotations
