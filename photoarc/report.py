@@ -145,13 +145,15 @@ def totals_line(members: Sequence[Member]) -> str:
 
 def info_lines(found: Overview) -> list[str]:
     """The overview as text."""
-    models = ", ".join(map(str, found.models)) or "none needed"
+    models = [str(model) for model in found.models]
+    if any(own.codec == "dct" for own in found.codecs):
+        models.append("those that dct payloads name")  # in the payloads alone, which nobody reads for an overview
     return [
         f"{found.archive}: photoarc archive, format {found.format_version or 'unknown (damaged header)'}, {size(found.archive_bytes)}",
         f"  members   {_kinds(found.files, found.directories, found.symlinks)}",
         f"  sizes     {size(found.size_bytes)} -> {size(found.payload_bytes)} ({ratio(found.payload_bytes, found.size_bytes)})",
         f"  lossy     {count(found.lossy, 'photograph')}" + ("" if found.lossy else "; every file comes back bit for bit"),
-        f"  models    {models}",
+        f"  models    {', '.join(models) or 'none needed'}",
         *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),
     ]
 

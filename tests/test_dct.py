@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photoarc import codecs, pipeline
+import photoarc
+from photoarc import codecs, inspection, pipeline, report
 from photoarc.codecs import composite, dct, jpeg_rest, jpegxl
 from photoarc.errors import ModelError, PayloadCorrupt, PayloadError
 from photoarc.models import coefficients
+from photoarc.pack import PackOptions, pack
 from photoarc.pictures import jpeg_scan
 from photoarc.pipeline import CodingOptions, Mode
 
@@ -197,6 +199,18 @@ def test_effort_chooses_it():
     usual, most = exact(PHOTO, 6), exact(PHOTO, 7)
     assert (usual.codec_id, most.codec_id) == (codecs.JPEGXL, codecs.DCT)
     assert len(most.payload) < len(usual.payload)
+
+
+def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(PHOTO)
+    archive = tmp_path / "a.pha"
+    pack([tmp_path / "a.jpg"], archive, PackOptions(CodingOptions(Mode.LOSSLESS, effort=7), workers=0))
+    with photoarc.open(archive) as opened:
+        assert [member.codec_id for member in opened] == [codecs.DCT]
+        assert opened.read("a.jpg") == PHOTO
+        text = "\n".join(report.info_lines(inspection.overview(str(archive), list(opened))))
+    assert "models    those that dct payloads name" in text
+    assert "dct       1 file" in text
 
 
 def test_pictures_of_a_composite_by_it():
