@@ -8,7 +8,6 @@ of whole processes, one round.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import photoarc
@@ -136,14 +135,7 @@ def measure(folder: Path) -> list[Exact]:
 
 def load(path: Path) -> list[Exact]:
     """Rows as they were written."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Exact(
-                r["part"], r["kind"], int(r["files"]), int(r["size_bytes"]), r["tool"], int(r["archive_bytes"]), float(r["pack_s"]),
-                float(r["unpack_s"]), int(r["same"]), r["codecs"],
-            )
-            for r in csv.DictReader(file, delimiter="\t")
-        ]  # fmt: skip
+    return rows.read(path, Exact)
 
 
 def text(found: Sequence[Exact]) -> str:
@@ -183,11 +175,7 @@ def main() -> None:
     a = p.parse_args()
     path = rows.RESULTS / photoarc.__version__ / f"{a.name}-exact.tsv"
     if a.measure:
-        found = measure(a.measure)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(field.name for field in fields(Exact))
-            writer.writerows([f"{v:.2f}" if isinstance(v, float) else v for v in asdict(row).values()] for row in found)
+        rows.write(path, measure(a.measure), Exact)
     path.with_suffix(".md").write_text(text(load(path)), encoding="utf-8")
 
 

@@ -57,12 +57,13 @@ class Time:
     dec_s: float
 
 
-Record = TypeVar("Record", Row, Time)
+Record = TypeVar("Record")  # a dataclass of numbers and words
 
 _FORMATS = {
     "quality": "{:g}", "bpp": "{:.5f}", "psnr_db": "{:.4f}", "ssim": "{:.6f}", "ms_ssim": "{:.6f}", "lpips": "{:.6f}",
     "butteraugli_max": "{:.5f}", "butteraugli_3norm": "{:.5f}",
     "enc_cpu_s": "{:.4f}", "dec_cpu_s": "{:.4f}", "enc_s": "{:.4f}", "dec_s": "{:.4f}",
+    "pack_s": "{:.2f}", "unpack_s": "{:.2f}", "encode_s": "{:.2f}", "decode_s": "{:.2f}",
 }  # fmt: skip
 QUALITIES = ("psnr_db", "ssim", "ms_ssim", "lpips", "butteraugli_max", "butteraugli_3norm")
 _TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}

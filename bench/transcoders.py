@@ -8,11 +8,10 @@ that a codec refuses counts as it is. Seconds are CPU seconds of one thread in o
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -98,9 +97,7 @@ def _timed(work: Callable[[], bytes]) -> tuple[float, bytes]:
 
 def load(path: Path) -> list[Sum]:
     """Rows as they were written."""
-    with path.open(newline="", encoding="utf-8") as file:
-        kinds = {"set": str, "codec": str, "encode_s": float, "decode_s": float}
-        return [Sum(**{key: kinds.get(key, int)(value) for key, value in row.items()}) for row in csv.DictReader(file, delimiter="\t")]
+    return rows.read(path, Sum)
 
 
 def text(sums: list[Sum]) -> str:
@@ -139,10 +136,7 @@ def main() -> None:
         for name, jpegs in sets(pictures, a.files):
             measured += measure(name, jpegs)
             print(name, *(f"{row.codec}: {row.packed_bytes / row.size_bytes:.4f}" for row in measured[-len(CODECS) :]), flush=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(field.name for field in fields(Sum))
-            writer.writerows([f"{v:.2f}" if isinstance(v, float) else v for v in asdict(row).values()] for row in measured)
+        rows.write(path, measured, Sum)
     path.with_suffix(".md").write_text(text(load(path)), encoding="utf-8")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,11 @@ import numpy as np
 import pytest
 from pictures import photo
 from PIL import Image
+from scripts import run
 
 from photoarc.models import manifest
-from photoarc.models.coefficients import Coefficients, Grid
+from photoarc.models.coefficient_groups import Grid
+from photoarc.models.coefficients import Coefficients
 from photoarc.pictures import jpeg_scan
 
 pytest.importorskip("torch")
@@ -121,16 +122,6 @@ def test_the_exported_model_is_the_trained_one(quality):
     (back,) = model.walk([Grid(*scan.coefficients[0].shape[1:], steps)], adding)
     assert np.array_equal(back, scan.coefficients[0])
     assert adding.bits == pytest.approx(trained, rel=0.04)
-
-
-def run(monkeypatch, module, *args):
-    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, args)])
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        module.main()
-    finally:
-        for sign, handler in handlers.items():
-            signal.signal(sign, handler)
 
 
 def test_from_photographs_to_a_codec(monkeypatch, photos, tmp_path):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from photoarc import models
 from photoarc.codecs import dct, scale_shifts
-from photoarc.models.coefficients import Group
+from photoarc.models.coefficient_groups import Group
 
 MODEL = models.load_coefficients(3)
 

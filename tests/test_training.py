@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pictures import photo, screenshot
 from PIL import Image
+from scripts import run
 
 from photoarc.folderbench import metrics
 
@@ -48,15 +49,9 @@ def photos(tmp_path):
 
 
 def training(monkeypatch, photos, out, *more):
-    """`train.py` on pictures of 128 x 128; its signal handlers do not outlive it."""
-    args = ["train.py", "--photos", photos, "--out", out, "--device", "cpu", "--no-compile", "--tile", 128, "--crop", 64, "--batch", 1]
-    monkeypatch.setattr(sys, "argv", [str(a) for a in [*args, "--late", 60, 128, 1, *more]])
-    handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        train.main()
-    finally:
-        for sign, handler in handlers.items():
-            signal.signal(sign, handler)
+    """`train.py` on pictures of 128 x 128."""
+    args = ["--photos", photos, "--out", out, "--device", "cpu", "--no-compile", "--tile", 128, "--crop", 64, "--batch", 1]
+    run(monkeypatch, train, *args, "--late", 60, 128, 1, *more)
     return torch.load(out, weights_only=True)
 
 

@@ -21,11 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from photoarc.models.coefficients import BOARD, CHROMA_STARTS, LINEAR_BEFORE, LUMA_STARTS, PHASES
+from photoarc.models.coefficients import BOARD, CHROMA_STARTS, LINEAR_BEFORE, LUMA_STARTS, NEIGHBOURS, PHASES
 
 UNIT = 1 / 16  # of companded values, which are integers at run time
 LOG2_LOW, LOG2_HIGH = -5.0, 8.0  # of scales, in quantisation steps
-NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1), (-2, 0), (2, 0), (0, -2), (0, 2))
 DC_STRIDES = (1, 2, 4)  # of the levels that are trained; the second set of networks codes all levels but the finest
 
 

@@ -25,18 +25,8 @@ from torch import Tensor
 from train import tiles
 
 from photoarc.models import manifest
-from photoarc.models.coefficients import (
-    BOARD,
-    FRACTIONS,
-    HALF_SHIFTS,
-    LINEAR_MAX,
-    LOG_MAX,
-    PHASES,
-    QUANTISER_MAX,
-    Coefficients,
-    Grid,
-    Group,
-)
+from photoarc.models.coefficient_groups import Grid, Group
+from photoarc.models.coefficients import BOARD, FRACTIONS, HALF_SHIFTS, LINEAR_MAX, LOG_MAX, PHASES, QUANTISER_MAX, Coefficients
 
 SCALES = 53  # rows of tables: log2 of the scale from -5 to 8 in quarters
 SIGNED, UNSIGNED = (-255, 255), (0, 511)
@@ -185,8 +175,8 @@ class Counting:
         return self.planes[plane][where]
 
     def group(self, group: Group) -> np.ndarray:
-        values = np.concatenate([self.planes[group.plane][where].ravel() for where in group.places]).astype(np.int32)
-        symbols = np.where(group.mirrored, group.offset - values, values - group.offset).clip(-REACH_MAX, REACH_MAX)
+        values = group.gather(self.planes)
+        symbols = group.symbols(values).clip(-REACH_MAX, REACH_MAX)
         flat = (group.index.astype(np.int64) - 1) * self.counts.shape[1] + symbols + REACH_MAX
         self.counts += np.bincount(flat, minlength=self.counts.size).reshape(self.counts.shape)
         return values

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from photoarc.pictures.jpeg import ZIGZAG
+
 SAMPLINGS = ((2, 2), (2, 2), (1, 1), (1, 2), (2, 1))  # luma blocks down and across that meet one of chroma
-ZIGZAG = sorted(((y, x) for y in range(8) for x in range(8)), key=lambda p: (sum(p), p[0] if sum(p) % 2 else p[1]))
-_NATURAL = [8 * y + x for y, x in ZIGZAG]
+_NATURAL = list(ZIGZAG)
 # fmt: off
 LUMA = np.array([
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,

@@ -20,14 +20,14 @@ from photoarc.codecs import jpeg_rest, scale_shifts
 from photoarc.entropy.ans import Decoder, Encoder
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models import manifest
-from photoarc.models.coefficients import QUANTISER_MAX, Coefficients, Grid, Group, Integers, Values, Where
+from photoarc.models.coefficient_groups import Grid, Group, Integers, Values, Where, shape
+from photoarc.models.coefficients import QUANTISER_MAX, Coefficients
 from photoarc.pictures import jpeg, jpeg_scan
 from photoarc.pictures.jpeg_scan import Layout
 
 _VERSION = 1
 _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-256
 _PICTURE = Struct("<BBIIIII")  # padding, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
-_MAX_COEFFICIENTS = 40_000_000  # of 8 bytes each in the encoder: a 4:2:0 photograph of 26 megapixels
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
 _NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
@@ -117,8 +117,6 @@ def _grids(layout: Layout) -> list[Grid]:
         raise PayloadError("JPEG whose chroma components differ in size")
     if len(planes) > 1 and (planes[0].rows % planes[1].rows or planes[0].columns % planes[1].columns):
         raise PayloadError("JPEG with less luma than chroma")
-    if 64 * sum(plane.rows * plane.columns for plane in planes) > _MAX_COEFFICIENTS:
-        raise PayloadError("JPEG of too many coefficients")
     return [Grid(plane.rows, plane.columns, plane.quantiser) for plane in planes]
 
 
@@ -144,9 +142,8 @@ class _Writer:
         return values
 
     def group(self, group: Group) -> Integers:
-        values = np.concatenate([self._planes[group.plane][where].ravel() for where in group.places]).astype(np.int32)
-        symbols = values - group.offset
-        np.negative(symbols, out=symbols, where=group.mirrored)
+        values = group.gather(self._planes)
+        symbols = group.symbols(values)
         self._groups.append((replace(group, offset=_NOTHING, mirrored=_NOTHING.astype(np.bool_)), symbols.astype(np.int16)))
         return values
 
@@ -171,7 +168,7 @@ class _Reader:
         self._decoder, self._tops, self._model = Decoder(stream[end:]), memoryview(tops), model
 
     def top(self, plane: int, where: Where) -> Values:
-        _, rows, columns = (len(range(cut.start, cut.stop, cut.step or 1)) for cut in where)
+        _, rows, columns = shape(where)
         size = 2 * rows * columns
         if len(self._tops) < size:
             raise ValueError("the coarsest DC is not all there")

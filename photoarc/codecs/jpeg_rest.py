@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from struct import Struct
 
-from photoarc.codecs import raw_lzma
+from photoarc.codecs import general
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import jpeg
 
@@ -82,20 +83,16 @@ def unpack(packed: bytes, size_bytes: int, decode: Callable[[bytes, int], bytes]
 
 def _smallest(data: bytes) -> bytes:
     deflate = zlib.compressobj(9, zlib.DEFLATED, _WINDOW_BITS, 9, zdict=TABLES)
-    return min(
-        (
-            bytes([_DEFLATE]) + deflate.compress(data) + deflate.flush(),
-            bytes([_LZMA]) + raw_lzma.compress(data),
-            bytes([_STORE]) + data,
-        ),
-        key=len,
-    )
+    tried = [bytes([_DEFLATE]) + deflate.compress(data) + deflate.flush(), bytes([_STORE]) + data]
+    with suppress(PayloadError):  # a film behind the picture, say: it looks before it spends seconds
+        tried.append(bytes([_LZMA]) + general.encode(data))
+    return min(tried, key=len)
 
 
 def _restored(packed: bytes, size_bytes: int) -> bytes:
     method, body = packed[:1], packed[1:]
     if method == bytes([_LZMA]):
-        return raw_lzma.decompress(body, size_bytes)
+        return general.decode(body, size_bytes)
     if method == bytes([_DEFLATE]):
         inflate = zlib.decompressobj(_WINDOW_BITS, zdict=TABLES)
         try:

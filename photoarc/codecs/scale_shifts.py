@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from photoarc.entropy.tables import PRECISION
-from photoarc.models.coefficients import COEFFICIENTS, Coefficients, Group, Values
+from photoarc.models.coefficient_groups import Group, Values, shape
+from photoarc.models.coefficients import COEFFICIENTS, Coefficients
 
 SHIFT_MAX = 8
 _LEAST_GAIN_BITS = 16  # of a coefficient, for a shift of its own
@@ -80,11 +81,11 @@ def unpack(packed: bytes, planes: int) -> Shifts:
 def _by_coefficient(group: Group) -> Iterator[tuple[int, slice]]:
     """Each coefficient of a group, and where it stands in it, place by place."""
     at = 0
-    for ks, rows, columns in group.places:
-        size = len(range(rows.start, rows.stop, rows.step or 1)) * len(range(columns.start, columns.stop, columns.step or 1))
-        for k in range(ks.start, ks.stop):
-            yield k, slice(at, at + size)
-            at += size
+    for where in group.places:
+        _, rows, columns = shape(where)
+        for k in range(where[0].start, where[0].stop):
+            yield k, slice(at, at + rows * columns)
+            at += rows * columns
 
 
 @cache

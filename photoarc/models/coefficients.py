@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from photoarc.entropy.tables import Table, split
 from photoarc.errors import ModelCorrupt
+from photoarc.models.coefficient_groups import Exchange, Grid, Group, Integers, Values
 from photoarc.models.manifest import ModelEntry
 from photoarc.models.session import Network
 
@@ -42,46 +42,9 @@ LOG_MAX, LINEAR_MAX = 4095, 2047  # larger dequantised values count as these
 QUANTISER_MAX = 255
 HALO = 2  # blocks beyond a tile that its tables depend on
 _TILE = 64  # blocks a side that a network sees at once; what it works on stays in the cache
-_NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1), (-2, 0), (2, 0), (0, -2), (0, 2))
+NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1), (-2, 0), (2, 0), (0, -2), (0, 2))
 
-Values = npt.NDArray[np.int16]
-Integers = npt.NDArray[np.int32]
 Logs = npt.NDArray[np.int8]
-Where = tuple[slice, slice, slice]  # in a plane's coefficients
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """One component: its rows and columns of blocks, its quantisation steps (64,) in zigzag order."""
-
-    rows: int
-    columns: int
-    quantiser: npt.NDArray[np.uint16]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Coefficients that are coded together, `places` in their plane.
-
-    For all of them, one place after the other, each (coefficient, row, column): number of the table from 1, offset, and whether the
-    table is mirrored.
-    """
-
-    plane: int
-    places: tuple[Where, ...]
-    index: npt.NDArray[np.uint16]
-    offset: Integers
-    mirrored: npt.NDArray[np.bool_]
-
-
-class Exchange(Protocol):
-    """What an encoder or a decoder does with each group on the way."""
-
-    def top(self, plane: int, where: Where) -> Values:
-        """The coarsest level of DC."""
-
-    def group(self, group: Group) -> Integers:
-        """Its coefficients, in its order."""
 
 
 class Coefficients:
@@ -318,11 +281,9 @@ class _Plane:
             here = (rows - i + 1) // 2, (columns - j + 1) // 2
             if not all(here):
                 continue
-            full = np.empty((2 * coarse.shape[0], 2 * coarse.shape[1]), np.int32)
-            for (y, x), part in parts.items():
-                full[y::2, x::2] = part
+            full = _woven(parts)
             at = _moved(full)
-            around = self.model.logarithm(np.stack([at(y, x) - full for y, x in _NEIGHBOURS]))
+            around = self.model.logarithm(np.stack([at(y, x) - full for y, x in NEIGHBOURS]))
             features = [around, np.abs(around), self._steps(slice(0, 1)), self.model.logarithm(full)[None], *side]
             linear = np.pad(np.clip(full, -LINEAR_MAX, LINEAR_MAX).astype(np.int16), HALO, mode="edge")
             out = self.model.run(f"{network}_{phase}", features, linear[None], quantiser, full.shape)[0, :, : here[0], : here[1]]
@@ -336,10 +297,16 @@ class _Plane:
                 known = parts[place]
                 parts[0, 1] = (coarse + right + known + _moved(known)(-1, 0) + 2) >> 2
                 parts[1, 0] = (coarse + down + known + _moved(known)(0, -1) + 2) >> 2
-        full = np.empty((2 * coarse.shape[0], 2 * coarse.shape[1]), np.int32)
-        for (y, x), part in parts.items():
-            full[y::2, x::2] = part
-        return full[:rows, :columns]
+        return _woven(parts)[:rows, :columns]
+
+
+def _woven(parts: dict[tuple[int, int], Integers]) -> Integers:
+    """The four places of every 2x2 together."""
+    rows, columns = parts[0, 0].shape
+    full = np.empty((2 * rows, 2 * columns), np.int32)
+    for (y, x), part in parts.items():
+        full[y::2, x::2] = part
+    return full
 
 
 def _moved(t: Integers) -> Callable[[int, int], Integers]:

@@ -89,6 +89,27 @@ def encode(
     return filled.astype(">u8").tobytes(), begins, pads, total
 
 
+def undo_prediction(differences: NDArray[np.integer], reset: int) -> NDArray[np.int16]:
+    """DC values in the order of the scan, predicted from the one before, or from 0 every `reset` values (T.81 F.1.1.5.1)."""
+    total = np.concatenate([[0], np.cumsum(differences, dtype=np.int64)])
+    before = total[: len(differences) : reset]
+    values = total[1:] - np.repeat(before, reset)[: len(differences)]
+    out: NDArray[np.int16] = values.astype(np.int16)
+    if (out != values).any():
+        raise PayloadError("broken JPEG: DC out of range")
+    return out
+
+
+def predict(values: NDArray[np.int16], reset: int) -> NDArray[np.int16]:
+    """Inverse of undo_prediction."""
+    differences = np.diff(values.astype(np.int32), prepend=0)
+    differences[::reset] = values[::reset]
+    out: NDArray[np.int16] = differences.astype(np.int16)
+    if (out != differences).any() or (out == -32768).any():
+        raise PayloadError("DC out of range")
+    return out
+
+
 def lay(
     length: NDArray[np.int64], cuts: NDArray[np.int64], rest_bits: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:

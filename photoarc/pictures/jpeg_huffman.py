@@ -88,13 +88,14 @@ def huffman_tables(body: bytes) -> dict[tuple[bool, int], HuffmanTable]:
     return tables
 
 
-def _code_lengths(table: HuffmanTable) -> NDArray[np.int64]:
+def code_lengths(table: HuffmanTable) -> NDArray[np.int64]:
+    """Bits of each symbol's code, in the order of the table."""
     return np.repeat(np.arange(1, 17), np.frombuffer(table.counts, np.uint8))
 
 
 def codes(table: HuffmanTable) -> NDArray[np.int64]:
     """(256,): bits << 16 | code by symbol, 0 where there is none (T.81 annex C)."""
-    lengths = _code_lengths(table)
+    lengths = code_lengths(table)
     spans = 1 << (16 - lengths)
     out = np.zeros(256, np.int64)
     out[np.frombuffer(table.symbols, np.uint8)] = lengths << 16 | (np.cumsum(spans) - spans) >> (16 - lengths)
@@ -103,7 +104,7 @@ def codes(table: HuffmanTable) -> NDArray[np.int64]:
 
 def _entries(table: HuffmanTable, ac: bool) -> NDArray[np.int64]:
     """(65536,): see Machine. A window that begins with no code is one bit that says nothing."""
-    lengths = _code_lengths(table)
+    lengths = code_lengths(table)
     symbols = np.frombuffer(table.symbols, np.uint8).astype(np.int64)
     size, run = symbols & 15, symbols >> 4 if ac else 0 * symbols
     ends = (size == 0) & (run < 15) & ac
@@ -160,12 +161,24 @@ def decode(machine: Machine, intervals: Sequence[bytes], blocks_each: int) -> It
             yield found
 
 
+def words(data: bytes) -> NDArray[np.uint32]:
+    """32 bits from each byte on, as far as there are 4 bytes."""
+    return np.ndarray((len(data) - 3,), ">u4", data, strides=(1,)).astype(np.uint32)
+
+
+def signed(words: NDArray[np.uint32], position: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of `size` bits at these bits; a first bit of 0 says negative (T.81 F.2.2.1)."""
+    mask = (1 << size) - 1
+    value = words.take(position >> 3, mode="clip") >> (32 - size - (position & 7)) & mask
+    value -= mask * (2 * value <= mask)
+    return value
+
+
 def _batch(data: bytes, offsets: NDArray[np.int64], lengths: NDArray[np.int64]) -> _Batch:
     rooms = lengths + _SLACK_BYTES
     starts, size = np.cumsum(rooms) - rooms, int(rooms.sum())
     source = b"".join([data[at : at + room] for at, room in zip(offsets.tolist(), rooms.tolist(), strict=True)]) + bytes(4)
-    words = np.ndarray((size,), ">u4", source, strides=(1,)).astype(np.uint32)
-    return _Batch(words, np.zeros(8 * size, np.uint16), 8 * starts, 8 * (starts + lengths))
+    return _Batch(words(source)[:size], np.zeros(8 * size, np.uint16), 8 * starts, 8 * (starts + lengths))
 
 
 def _entry(machine: Machine, batch: _Batch, position: NDArray[np.int64], state: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -282,8 +295,5 @@ def _coefficients(
     block = min(int(number[-1]) + 1, int(ends[-1])) if len(number) else block
     position, entry = position[valued], entry[valued].astype(np.int64)
     size = entry >> 18 & 15
-    position += entry >> 13 & 31
-    mask = (1 << size) - 1
-    value = batch.words.take(position >> 3, mode="clip") >> (32 - size - (position & 7)) & mask
-    value -= mask * (2 * value <= mask)  # a first bit of 0: negative (T.81 F.2.2.1)
+    value = signed(batch.words, position + (entry >> 13 & 31), size)
     return block, (number[valued], k[valued] + (entry >> 22), value)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
+from photoarc.pictures import jpeg_bits, jpeg_huffman
 from photoarc.pictures.jpeg_huffman import HuffmanTable
 
 _SLACK_BYTES = 8
@@ -107,22 +108,9 @@ def decode(scan: ScanHeader, intervals: Sequence[bytes], blocks: Sequence[NDArra
         raise PayloadError("broken JPEG: a scan ends too early") from error
 
 
-def _words(data: bytes) -> NDArray[np.uint32]:
-    """32 bits from each byte on."""
-    return np.ndarray((len(data) - 3,), ">u4", data, strides=(1,)).astype(np.uint32)
-
-
-def _values(words: NDArray[np.uint32], position: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Signed numbers of `size` bits (T.81 F.2.2.1)."""
-    mask = (1 << size) - 1
-    value = words.take(position >> 3, mode="clip") >> (32 - size - (position & 7)) & mask
-    value -= mask * (2 * value <= mask)
-    return value
-
-
 def _entries(table: HuffmanTable, kind: str) -> NDArray[np.int64]:
     """(65536,) by 16-bit window: bits of code and what belongs to it (5) | what it says (6) << 5 | bits of the code << 11."""
-    lengths = np.repeat(np.arange(1, 17), np.frombuffer(table.counts, np.uint8))
+    lengths = jpeg_huffman.code_lengths(table)
     symbols = np.frombuffer(table.symbols, np.uint8).astype(np.int64)
     size, run = symbols & 15, symbols >> 4
     if kind == "dc":
@@ -143,7 +131,7 @@ def _windows(words: NDArray[np.uint32], position: NDArray[np.int64]) -> NDArray[
 
 
 def _decode_dc(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequence[NDArray[np.int16]]) -> None:
-    words, found = _words(data), array("q")
+    words, found = jpeg_huffman.words(data), array("q")
     window_of, note = words.data, found.append
     arrays = [_entries(table, "dc") for table in scan.dc]
     lists = [entries.tolist() for entries in arrays]
@@ -166,10 +154,8 @@ def _decode_dc(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequenc
         if (entry >> 5 & 63).any():
             raise PayloadError("broken JPEG: no such Huffman code")
         bits = entry >> 11
-        differences = _values(words, places + bits, (entry & 31) - bits)
-        total = np.concatenate([[0], np.cumsum(differences)])
-        reset = scan.interval * count
-        values = total[1:] - np.repeat(total[: len(places) : reset], reset)[: len(places)]
+        differences = jpeg_huffman.signed(words, places + bits, (entry & 31) - bits)
+        values = jpeg_bits.undo_prediction(differences, scan.interval * count).astype(np.int64)
         _put(scan, n, _narrow(values << scan.low), blocks[component])
 
 
@@ -204,7 +190,7 @@ def _narrow(values: NDArray[np.int64]) -> NDArray[np.int16]:
 def _decode_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: NDArray[np.int16]) -> None:
     """AC of one component; a place is its number among all coefficients of the band, block after block."""
     window = (slice(scan.mcu_rows), slice(scan.mcu_columns), slice(scan.first, scan.last + 1))
-    width, words = scan.last + 1 - scan.first, _words(data)
+    width, words = scan.last + 1 - scan.first, jpeg_huffman.words(data)
     entries = _entries(scan.ac[0], "refine" if scan.high else "ac")
     ends = [min(n * scan.interval, scan.mcus) * width for n in range(1, len(starts) + 1)]
     if scan.high:
@@ -215,7 +201,7 @@ def _decode_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: NDArray
         places, at = _first_ac(words, entries, starts, ends, width)
     entry = entries.take(_windows(words, at))
     bits = entry >> 11
-    band[places] = _narrow(_values(words, at + bits, (entry & 31) - bits) << scan.low)
+    band[places] = _narrow(jpeg_huffman.signed(words, at + bits, (entry & 31) - bits) << scan.low)
     blocks[window] = band.reshape(scan.mcu_rows, scan.mcu_columns, width)
 
 

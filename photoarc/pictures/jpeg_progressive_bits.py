@@ -89,7 +89,7 @@ def _encode_dc(scan: ScanHeader, planes: Sequence[NDArray[np.int16]]) -> Interva
         cuts = range(0, scan.mcus, scan.interval)
         parts = [bits[low : low + scan.interval] for low in cuts]
         return [np.packbits(part).tobytes() for part in parts], [-part.size % 8 for part in parts]
-    symbols = [jpeg_bits.categories(_predict(part, scan.interval)) for part in ordered]
+    symbols = [jpeg_bits.categories(jpeg_bits.predict(part.ravel(), scan.interval * part.shape[1])).reshape(part.shape) for part in ordered]
     codes = [jpeg_huffman.codes(table).take(part & 31) for table, part in zip(scan.dc, symbols, strict=True)]
     code, category = np.concatenate(codes, axis=1).ravel(), np.concatenate(symbols, axis=1).ravel()
     size = category & 31
@@ -97,16 +97,6 @@ def _encode_dc(scan: ScanHeader, planes: Sequence[NDArray[np.int16]]) -> Interva
     out = jpeg_bits.Intervals()
     out.add(*_lay(_coded(code, size, category >> 5), (code >> 16) + size, cuts_at, out))
     return out.finish()
-
-
-def _predict(values: NDArray[np.int16], interval: int) -> NDArray[np.int16]:
-    """Differences from the block before, from 0 every `interval` MCUs."""
-    differences = np.diff(values.ravel().astype(np.int32), prepend=0).reshape(values.shape)
-    differences[::interval, 0] = values[::interval, 0]
-    out: NDArray[np.int16] = differences.astype(np.int16)
-    if (out != differences).any() or (out == -32768).any():
-        raise PayloadError("DC out of range")
-    return out
 
 
 def _encode_ac(scan: ScanHeader, coefficients: NonZeros, *, apart: bool) -> Intervals:

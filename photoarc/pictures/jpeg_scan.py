@@ -23,7 +23,7 @@ from photoarc.pictures.jpeg_huffman import HuffmanTable
 from photoarc.pictures.jpeg_progressive import ScanHeader
 from photoarc.pictures.jpeg_progressive_bits import Intervals, NonZeros
 
-MAX_COEFFICIENTS = 64_000_000
+MAX_COEFFICIENTS = 40_000_000  # a 4:2:0 photograph of 26 megapixels; coding it takes 8 bytes each
 _SOS, _EOI, _DHT, _DRI, _SOF2 = 0xDA, 0xD9, 0xC4, 0xDD, 0xC2
 _MARKER = re.compile(rb"\xff+([^\xff])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -262,7 +262,7 @@ def _decode(plan: Layout, intervals: Sequence[bytes]) -> tuple[NDArray[np.int16]
         flat[place[block] + index * stride[block]] = value[inside]
     for places_of in by_plane:
         dcs = places_of.ravel()
-        flat[dcs] = _undo_prediction(flat[dcs], scan.interval * places_of.shape[1])
+        flat[dcs] = jpeg_bits.undo_prediction(flat[dcs], scan.interval * places_of.shape[1])
     return tuple(
         flat[start : start + 64 * size].reshape(64, p.rows, p.columns) for start, size, p in zip(starts, sizes, plan.planes, strict=False)
     )
@@ -273,26 +273,6 @@ def _decode_progressive(plan: Layout, coded: Sequence[Sequence[bytes]]) -> tuple
     for scan, intervals in zip(plan.scans, coded, strict=True):
         jpeg_progressive.decode(scan, intervals, blocks)
     return tuple(np.ascontiguousarray(np.moveaxis(part, -1, 0)) for part in blocks)
-
-
-def _undo_prediction(differences: NDArray[np.int16], reset: int) -> NDArray[np.int16]:
-    """DC values in the order of the scan, predicted from the one before, or from 0 every `reset` values (T.81 F.1.1.5.1)."""
-    total = np.concatenate([[0], np.cumsum(differences, dtype=np.int64)])
-    before = total[: len(differences) : reset]
-    values = total[1:] - np.repeat(before, reset)[: len(differences)]
-    out: NDArray[np.int16] = values.astype(np.int16)
-    if (out != values).any():
-        raise PayloadError("broken JPEG: DC out of range")
-    return out
-
-
-def _predict(values: NDArray[np.int16], reset: int) -> NDArray[np.int16]:
-    differences = np.diff(values.astype(np.int32), prepend=0)
-    differences[::reset] = values[::reset]
-    out: NDArray[np.int16] = differences.astype(np.int16)
-    if (out != differences).any() or (out == -32768).any():
-        raise PayloadError("DC out of range")
-    return out
 
 
 def _encode_all(plan: Layout, coefficients: Sequence[NDArray[np.int16]], known: dict[int, NonZeros], *, apart: bool) -> Iterator[Intervals]:
@@ -310,7 +290,9 @@ def _encode(plan: Layout, planes: Sequence[NDArray[np.int16]]) -> Intervals:
     ordered = _scan_order(plan, planes)
     mcu_rows, mcu_columns = ordered[0].shape[1:3]
     counts = [part.shape[-2] * part.shape[-1] for part in ordered]
-    differences = [_predict(part[0].ravel(), scan.interval * n).reshape(part.shape[1:]) for part, n in zip(ordered, counts, strict=True)]
+    differences = [
+        jpeg_bits.predict(part[0].ravel(), scan.interval * n).reshape(part.shape[1:]) for part, n in zip(ordered, counts, strict=True)
+    ]
     tables = [t for pair in zip(scan.dc, scan.ac, strict=True) for t in pair]
     codes = np.concatenate([jpeg_huffman.codes(t) for t in tables])
     dc_base = np.tile(np.repeat(512 * np.arange(len(planes)), counts), mcu_columns)
