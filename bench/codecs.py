@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ class Codec:
     """One row group of the results.
 
     `container` gives the bytes that an archive spends on the picture beside the payload; picture files are complete by themselves.
-    `program` or `package` must be there for the codec to run.
+    `program` or `package` must be there for the codec to run. `slow`: it runs only if it is asked for by name.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Codec:
     package: str = ""
     program: str = ""
     container: Callable[[bytes], int] = _no_container
+    slow: bool = False
 
 
 # --- photoarc -------------------------------------------------------------------------------------------------------------------
@@ -66,12 +68,12 @@ def _fast_encode(pixels: Pixels, quality: float) -> bytes:
     return learned.encode(_photograph(pixels), quality)[0]
 
 
-def _psnr_encode(pixels: Pixels, quality: float) -> bytes:
-    """`photoarc pack --tune psnr`."""
+def _psnr_encode(pixels: Pixels, quality: float, effort: int = 0) -> bytes:
+    """`photoarc pack --tune psnr --effort ...`."""
     from photoarc.codecs import learned
     from photoarc.tuning import Tuning
 
-    return learned.encode(_photograph(pixels), quality, Tuning.PSNR)[0]
+    return learned.encode(_photograph(pixels), quality, Tuning.PSNR, effort=effort)[0]
 
 
 def _fast_decode(payload: bytes) -> Pixels:
@@ -254,6 +256,10 @@ def _7z_decode(data: bytes) -> Pixels:
 CODECS: tuple[Codec, ...] = (
     Codec("photoarc-fast", LEVELS, _fast_encode, _fast_decode, container=_archive_cost),
     Codec("photoarc-psnr", LEVELS, _psnr_encode, _fast_decode, container=_archive_cost),
+    *(
+        Codec(f"photoarc-psnr-{e}", LEVELS, partial(_psnr_encode, effort=e), _fast_decode, container=_archive_cost, slow=True)
+        for e in (7, 8, 9)
+    ),
     Codec("photoarc-lzma", LEVELS, _lzma_encode, _lzma_decode, container=_archive_cost),
     Codec("jpeg", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpeg_encode, _open),
     Codec("webp", (5, 20, 35, 50, 65, 75, 85, 95), _webp_encode, _open),
@@ -280,9 +286,9 @@ def missing(codec: Codec) -> str:
 
 
 def select(names: Sequence[str]) -> list[Codec]:
-    """Codecs by name, all if none is named. Raises KeyError for an unknown name."""
+    """Codecs by name, all but the slow ones if none is named. Raises KeyError for an unknown name."""
     known = {codec.name: codec for codec in CODECS}
-    return [known[name] for name in names] if names else list(CODECS)
+    return [known[name] for name in names] if names else [codec for codec in CODECS if not codec.slow]
 
 
 def thinned(settings: tuple[float, ...]) -> tuple[float, ...]:

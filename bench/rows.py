@@ -161,7 +161,7 @@ def codec_version(codec: Codec) -> str:
         from photoarc.models.manifest import CODED_WITH, entry
         from photoarc.tuning import Tuning
 
-        model = entry(CODED_WITH[Tuning.PSNR if codec.name == "photoarc-psnr" else Tuning.SSIM])
+        model = entry(CODED_WITH[Tuning.PSNR if codec.name.startswith("photoarc-psnr") else Tuning.SSIM])
         suffix = "" if codec.lossless else f", model {model.name} {model.sha256.hex()[:16]}, onnxruntime {package_version('onnxruntime')}"
         return f"photoarc {photoarc.__version__}{suffix}"
     pillow = f"Pillow {package_version('pillow')}"

@@ -62,7 +62,8 @@ class CodingOptions:
 
     `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
     lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
-    `recode`: HEIC, AVIF, JPEG XL and lossy WebP count as photographs, too. `effort` 0..9 concerns bit-exact files (photoarc.bitexact).
+    `recode`: HEIC, AVIF, JPEG XL and lossy WebP count as photographs, too. `effort` 0..9: see photoarc.bitexact and
+    photoarc.codecs.descent.
     """
 
     mode: Mode = _DEFAULT_MODE
@@ -173,7 +174,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
         return share * len(exact().payload) <= size_bytes
 
     try:
-        payload, info = lossy.encode(photo, options.quality, options.tuning, too_large)
+        payload, info = lossy.encode(photo, options.quality, options.tuning, too_large, options.effort)
     except GivenUp:
         return exact()
     except (PayloadError, MemoryError) as error:

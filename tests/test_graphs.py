@@ -15,6 +15,7 @@ pytest.importorskip("onnx")
 sys.path.append(str(Path(__file__).parent.parent / "training"))  # beside the package, not in it
 
 import cost
+import curvature
 import graphs
 import model
 import onnx
@@ -77,3 +78,37 @@ def test_checkpoints_of_before_have_plain_blocks():
     old = {k: v for k, v in model.Codec().state_dict().items() if not k.endswith((".unit", ".scale", ".slope"))}
     assert {float(block.slope) for block in model.of(old).g_a.b8} == {0}
     assert {float(block.slope) for block in model.Codec().g_a.b8} == {np.float32(model.SLOPE)}
+
+
+def test_slope_of_the_squared_error_is_pytorchs():
+    """Both kinds of ReLU, blocks with units, pixels that do not count."""
+    torch.manual_seed(0)
+    codec = model.Codec()
+    codec.init_klt(torch.rand(8, 3, 128, 128))
+    for block, leak in zip(codec.g_s.b8, (0.0, 0.01, 0.2), strict=True):
+        torch.nn.init.normal_(block.down.weight, std=0.3)
+        block.slope.fill_(leak)
+    y = (0.1 * torch.randn(1, 320, 4, 6)).requires_grad_()
+    target = torch.rand(1, 3, 72, 104) * 255
+    counted = torch.zeros_like(target)
+    counted[:, :, 4:-4, 4:60] = 1
+    (((255 * codec.g_s(y) - target[:, :, 4:-4, 4:-4]) ** 2) * counted[:, :, 4:-4, 4:-4]).sum().backward()
+    feed = {"target": target, "counted": counted}
+    blocks = {name: torch.nn.functional.pixel_unshuffle(t, 8).numpy() for name, t in feed.items()}
+    session = onnxruntime.InferenceSession(graphs.synthesis_gradient(codec).SerializeToString(), providers=["CPUExecutionProvider"])
+    (slope,) = session.run(None, {"latents": y.detach().numpy(), **blocks})
+    assert y.grad is not None
+    np.testing.assert_allclose(slope, y.grad.numpy(), atol=1e-4 * float(y.grad.abs().max()))
+
+
+def test_curvature_is_the_error_of_a_step():
+    """Squared error of one latent moved by a step, without blocks: the sum of its filter's squares."""
+    codec = model.Codec()
+    codec.init_klt(torch.rand(8, 3, 128, 128))
+    found = curvature.curvature(codec, [torch.rand(1, 3, 256, 256)] * 4)
+    step = codec.igain[4].exp().detach()
+    y = torch.zeros(1, 320, 8, 8)
+    y[:, 7, 4, 4] = step[7]
+    with torch.no_grad():
+        error = float(((255 * (codec.g_s(y) - codec.g_s(0 * y))) ** 2).sum())
+    assert float(found[4, 7]) == pytest.approx(error, rel=0.1)

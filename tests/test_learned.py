@@ -80,7 +80,7 @@ def test_bands_give_the_pixels_of_the_whole(monkeypatch):
     header = replace(parse_header(learned.encode(photo(192, 448, 4), 70)[0]), band_rows_px=128)
     layout = list(tiling.bands(448, 128, 16))
     assert len(layout) == 4
-    parts = [photograph._analyze(model, pixels, band) for band in layout]
+    parts = [photograph._analyze(model, pixels, band)[0] for band in layout]
     assert np.abs(np.concatenate(parts, 2) - whole).max() < 1e-4
     latents = [model.unscale(np.rint(model.scale(p, header.level(model))), header.level(model)) for p in parts]
     rows = np.concatenate([x for _, x in photograph._synthesize(header, model, iter(latents))])

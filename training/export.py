@@ -20,6 +20,7 @@ import numpy as np
 import onnx
 import tables
 import torch
+from curvature import curvature
 from integer import integer_scale_path
 from model import SLICES, Codec, load
 from PIL import Image
@@ -27,6 +28,8 @@ from torch import Tensor
 
 from photoarc.models.runtime import onnxruntime
 
+ENCODER = {"analysis.onnx", "hyper_analysis.onnx", "synthesis_gradient.onnx", "encoder.npz"}
+CURVATURE_PICTURES = 12
 MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
 
 
@@ -103,7 +106,7 @@ def write(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the graphs and tables of a model."""
-    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), folder / "tables.npz"])}
+    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted([*folder.glob("*.onnx"), *folder.glob("*.npz")])}
 
 
 def register(a: argparse.Namespace, others: list[dict], architecture: str, levels: int, encoder: Container[str] = ()) -> None:
@@ -136,6 +139,7 @@ def main() -> None:
     )
     p.add_argument("--pictures", type=int, default=96, help="how many of them make the tables")
     p.add_argument("--gains", help="log gains to add to the trained ones: what training/tune.py wrote")
+    p.add_argument("--descent", action="store_true", help="with what efforts 7 to 9 need: for models trained by the squared error")
     arguments(p)
     a = p.parse_args()
     others = listed(a)
@@ -146,7 +150,11 @@ def main() -> None:
     folder = a.models / a.name
     write(folder, found)
     np.savez(folder / "tables.npz", **arrays)
-    register(a, others, "hyperprior", codec.levels, {"analysis.onnx", "hyper_analysis.onnx"})
+    if a.descent:
+        write(folder, {"synthesis_gradient": graphs.synthesis_gradient(codec)})
+        steps = curvature(codec, pictures(a.photos, CURVATURE_PICTURES, 5))
+        np.savez(folder / "encoder.npz", log_lambdas=codec.lams.log()[:, None].numpy(), log_curvature=steps.log().numpy())
+    register(a, others, "hyperprior", codec.levels, ENCODER)
 
 
 if __name__ == "__main__":

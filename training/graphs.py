@@ -7,6 +7,7 @@ weights, and the integer scale path keeps its exact form. One graph a network; `
     hyper_analysis  scaled latents -> z_hat (1, Z, H/64, W/64), integers in +-Z_CLIP
     mean_hyper, mean_0..3     float;  scale_hyper, scale_0..3   exact integers
     synthesis     unscaled latents (1, M, h, w) -> blocks (1, 3 x 8 x 8, 2 h + 1, 2 w + 1) uint8 of the pixels with 4 px of margin
+    synthesis_gradient  the same, blocks of the picture and which of them count -> slope of the squared error (1, M, h, w)
 """
 
 import numpy as np
@@ -79,17 +80,25 @@ def _block(g: Graph, x: str, b: Block) -> str:
     return g.op("Add", x, g.conv(t, _a(b.down.weight) * scale, _a(b.down.bias) * scale))
 
 
+def _up_kernel(c: nn.Conv2d) -> np.ndarray:
+    """Weights and, as one more input, the bias of a 1x1 convolution before PixelShuffle(2): (inputs + 1, outputs, 2, 2)."""
+    weight = np.concatenate([_a(c.weight)[:, :, 0, 0], _a(c.bias)[:, None]], 1)
+    return weight.reshape(c.out_channels // 4, 2, 2, c.in_channels + 1).transpose(3, 0, 1, 2).astype(np.float32)
+
+
 def _up(g: Graph, x: str, c: nn.Conv2d) -> str:
     """A 1x1 convolution and PixelShuffle(2) as one transposed convolution: a twentieth of the synthesis' time (EXPERIMENTS.md).
 
     Its bias is one a channel, the convolution's one a channel and phase: a channel of ones carries that. And a factor of 1 a channel:
     ONNX Runtime makes the sums of blocks part of its convolutions only where what is added comes from a convolution, too.
     """
-    inputs, outputs = c.in_channels, c.out_channels // 4
-    weight = np.concatenate([_a(c.weight)[:, :, 0, 0], _a(c.bias)[:, None]], 1).reshape(outputs, 2, 2, inputs + 1).transpose(3, 0, 1, 2)
-    x = g.op("Pad", x, g.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0], np.int64)), g.constant(np.float32(1)))
-    x = g.op("ConvTranspose", x, g.constant(weight.astype(np.float32)), kernel_shape=[2, 2], strides=[2, 2])
+    outputs = c.out_channels // 4
+    x = g.op("ConvTranspose", _with_ones(g, x), g.constant(_up_kernel(c)), kernel_shape=[2, 2], strides=[2, 2])
     return g.conv(x, np.ones((outputs, 1, 1, 1)), np.zeros(outputs), groups=outputs)
+
+
+def _with_ones(g: Graph, x: str) -> str:
+    return g.op("Pad", x, g.constant(np.array([0, 0, 0, 0, 0, 1, 0, 0], np.int64)), g.constant(np.float32(1)))
 
 
 def _layers(g: Graph, x: str, net: nn.Sequential) -> str:
@@ -127,6 +136,56 @@ def synthesis(codec: Codec) -> onnx.ModelProto:
     return g.model(
         x, TensorProto.UINT8, (1, 192, "rows", "columns"), "g_s: latents / gain -> blocks of 3 x 8 x 8 pixels, margin of 4 included"
     )
+
+
+def synthesis_gradient(codec: Codec) -> onnx.ModelProto:
+    """Slope of the squared error of pixels 0..255 by each latent: g_s forth, as in `synthesis`, and back, each kernel stored once."""
+    net, g = codec.g_s, Graph("synthesis_gradient")
+    split = g.constant(_up_kernel(net.split))
+    x = _with_ones(g, g.input("latents", TensorProto.FLOAT, (1, codec.m, "h", "w")))
+    x = g.op("ConvTranspose", x, split, kernel_shape=[2, 2], strides=[2, 2])
+    blocks = []
+    for block in net.b8:
+        blocks.append(_BackwardBlock(g, x, block))
+        x = blocks[-1].output
+    kernel = _a(net.head.weight) * 255
+    x = g.clip(g.conv(x, kernel, _a(net.head.bias) * 255 + 127.5, pad=1), 0, 255)
+    target = g.input("target", TensorProto.FLOAT, (1, 192, "rows", "columns"))
+    x = g.op("Mul", g.op("Sub", x, target), g.input("counted", TensorProto.FLOAT, (1, 192, "rows", "columns")))
+    x = g.conv(x, 2 * kernel.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1], np.zeros(kernel.shape[1]))
+    for backward in reversed(blocks):
+        x = backward.slope(x)
+    x = g.op("Conv", x, split, kernel_shape=[2, 2], strides=[2, 2])  # the last channel is that of the bias
+    bounds = (g.constant(np.array([n], np.int64)) for n in (0, codec.m, 1))
+    x = g.op("Slice", x, *bounds)
+    return g.model(
+        x, TensorProto.FLOAT, (1, codec.m, "hs", "ws"), "latents / gain, blocks, which count -> slope of the squared error by the latents"
+    )
+
+
+class _BackwardBlock:
+    """A block, and what turns a slope by its output into one by its input."""
+
+    def __init__(self, g: Graph, x: str, b: Block):
+        self._g, self._groups, self._pad = g, b.dw.groups, b.dw.padding[0]
+        unit, scale = _a(b.unit), float(b.scale)
+        self._dw = _a(b.dw.weight) / unit[:, None, None, None]
+        self._up, self._down = (g.constant(w.astype(np.float32)) for w in (_a(b.up.weight), _a(b.down.weight) * scale))
+        t = g.conv(x, self._dw, _a(b.dw.bias), groups=self._groups, pad=self._pad)
+        t = g.op("Conv", t, self._up, g.constant(_a(b.up.bias).astype(np.float32)))
+        slope = float(b.slope)
+        t = g.op("LeakyRelu", t, alpha=slope) if slope else g.op("Relu", t)
+        passed = g.op("Cast", g.op("Greater", t, g.constant(np.float32(0))), to=TensorProto.FLOAT)
+        self._passed = g.op("Max", passed, g.constant(np.float32(slope))) if slope else passed
+        self.output = g.op("Add", x, g.op("Conv", t, self._down, g.constant((_a(b.down.bias) * scale).astype(np.float32))))
+
+    def slope(self, y: str) -> str:
+        """Slope by the block's input from that by its output."""
+        g = self._g
+        t = g.op("Conv", y, g.op("Transpose", self._down, perm=[1, 0, 2, 3]))
+        t = g.op("Mul", t, self._passed)
+        t = g.op("Conv", t, g.op("Transpose", self._up, perm=[1, 0, 2, 3]))
+        return g.op("Add", y, g.conv(t, self._dw[:, :, ::-1, ::-1], np.zeros(self._groups), groups=self._groups, pad=self._pad))
 
 
 def hyper_analysis(codec: Codec) -> onnx.ModelProto:

@@ -94,7 +94,8 @@ def groups(model: Hyperprior) -> np.ndarray:
 
 def bits(model: Hyperprior, y: np.ndarray, level: float) -> tuple[float, np.ndarray]:
     """Entropy of the integers of scaled latents by the model's tables, and y_hat."""
-    z, symbols, index, y_hat = model.quantize(y, np.ones(y.shape[2:], bool))
+    z = model.hyper(y)
+    symbols, index, y_hat = model.quantize(y, z, np.ones(y.shape[2:], bool))
     costs = [(table.reach, 24 - np.log2(table.frequencies)) for table in model.y_tables]
     total = 0.0
     for k in range(SLICES):

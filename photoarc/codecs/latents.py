@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from photoarc import defaults
 from photoarc.codecs import photograph, raw_lzma
-from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
+from photoarc.codecs.photograph import Improve, Integers, Mask, TooLarge, never
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
@@ -31,7 +31,9 @@ _LENGTH = Struct("<I")
 class _Coder:
     """BandCoder of this codec."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(
+        self, model: Hyperprior, y: FloatArray, level: float, coded: Mask, improve: Improve
+    ) -> tuple[bytes, Integers, FloatArray]:
         q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
         q[:, ~coded] = 0
         values = _serial(q, model)
@@ -106,8 +108,13 @@ def _sections(stream: bytes) -> list[bytes]:
     return sections
 
 
-def encode(photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode."""
+def encode(
+    photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never, effort: int = defaults.EFFORT
+) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode.
+
+    No effort makes it smaller: what LZMA will make of a latent has no slope.
+    """
     return photograph.encode(photo, quality, tuning, _Coder(), too_large)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from photoarc import defaults
 from photoarc.codecs import photograph
-from photoarc.codecs.photograph import Integers, Mask, TooLarge, never
+from photoarc.codecs.photograph import Improve, Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, Index, Runs
 from photoarc.models.hyperprior import SLICES, Hyperprior
 from photoarc.models.session import FloatArray
@@ -31,8 +31,11 @@ class _Coder:
     def __init__(self) -> None:
         self._runs: list[Runs] = []
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
-        z, symbols, index, y_hat = model.quantize(y, coded)
+    def encode_band(
+        self, model: Hyperprior, y: FloatArray, level: float, coded: Mask, improve: Improve
+    ) -> tuple[bytes, Integers, FloatArray]:
+        z = model.hyper(y)
+        symbols, index, y_hat = model.quantize(improve(y, z), z, coded)
         encoder = Encoder()  # a stack: last slice first, hyper-latents last
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
@@ -59,9 +62,11 @@ class _Coder:
         return model.dequantize(z, symbols)
 
 
-def encode(photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode."""
-    return photograph.encode(photo, quality, tuning, _Coder(), too_large)
+def encode(
+    photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never, effort: int = defaults.EFFORT
+) -> tuple[bytes, PhotoInfo]:
+    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`, `effort`: see photograph.encode."""
+    return photograph.encode(photo, quality, tuning, _Coder(), too_large, effort)
 
 
 def decode_photo(payload: bytes) -> Photograph:

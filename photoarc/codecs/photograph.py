@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from photoarc import models
-from photoarc.codecs import raw_lzma
+from photoarc.codecs import descent, raw_lzma
+from photoarc.codecs.descent import Descent, Window
 from photoarc.codecs.photo_header import HEADER_BYTES, Header, parse_header
 from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
@@ -37,13 +38,19 @@ _QUALITY = Struct("<H")
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Integers = tuple[npt.NDArray[Any], ...]
+Improve = Callable[[FloatArray, FloatArray], FloatArray]  # latents and hyper-latents -> latents
 
 
 class BandCoder(Protocol):
     """Latents of one band <-> integers <-> bytes. Positions outside the mask `coded` (h, w) lie in padding and are free."""
 
-    def encode_band(self, model: Hyperprior, y: FloatArray, level: float, coded: Mask) -> tuple[bytes, Integers, FloatArray]:
-        """Scaled latents (1, M, h, w) -> stream, the integers in it, and y_hat as a decoder will have it."""
+    def encode_band(
+        self, model: Hyperprior, y: FloatArray, level: float, coded: Mask, improve: Improve
+    ) -> tuple[bytes, Integers, FloatArray]:
+        """Scaled latents (1, M, h, w) -> stream, the integers in it, and y_hat as a decoder will have it.
+
+        `improve` makes cheaper latents of them, for a coder with hyper-latents.
+        """
         ...
 
     def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
@@ -84,11 +91,14 @@ def never(size_bytes: int) -> bool:
     return False
 
 
-def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, too_large: TooLarge = never) -> tuple[bytes, PhotoInfo]:
+def encode(
+    photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, too_large: TooLarge = never, effort: int = 0
+) -> tuple[bytes, PhotoInfo]:
     """Code a photograph, decode the payload again, and say how good it is.
 
     `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with the payload's size
-    so far before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
+    so far before the costlier half of each band's work, its synthesis; True ends it with GivenUp. `effort` 7 to 9 looks for cheaper
+    latents (photoarc.codecs.descent), if the model has what that takes.
     Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
     """
     model = models.load_for(tuning)
@@ -117,12 +127,20 @@ def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, 
     streams: list[bytes] = []
     size_bytes = HEADER_BYTES + len(photo.metadata) + len(photo.writer) + len(alpha) + len(cells_data)
 
+    search = descent.EFFORTS[effort] if model.descends else None
+
     def code() -> Iterator[FloatArray]:
         nonlocal checksum, size_bytes
+        above: FloatArray | None = None
         for band in bands(height, rows, STRIDE_PX):
-            y = model.scale(_analyze(model, photo.pixels, band), level, step(band))
-            coded = _coded(header, band)
-            stream, integers, y_hat = coder.encode_band(model, y, level, coded)
+            latents, below = _analyze(model, photo.pixels, band)
+            y, coded = model.scale(latents, level, step(band)), _coded(header, band)
+
+            improve: Improve = descent.unchanged
+            if search is not None:
+                unit = model.unscale(np.ones_like(y), level, step(band))
+                improve = Descent(model, level, coded, _window(model, photo.pixels, header, band, above, below, unit), search)
+            stream, integers, y_hat = coder.encode_band(model, y, level, coded, improve)
             read = coder.read_band(model, stream, level, coded)
             if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
                 raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
@@ -131,7 +149,9 @@ def encode(photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, 
             if too_large(size_bytes):
                 raise GivenUp(f"{size_bytes} bytes and more")
             checksum = _crc(integers, checksum)
-            yield model.unscale(y_hat, level, step(band))
+            decoded = model.unscale(y_hat, level, step(band))
+            yield decoded
+            above = decoded[:, :, -model.halo :]
 
     squared = sum(_squared_error(photo.pixels[top : top + len(x)], x) for top, x in _synthesize(header, model, code()))
     header = replace(header, checksum=checksum)
@@ -179,12 +199,33 @@ def _sections(payload: bytes, header: Header) -> tuple[bytes, bytes, bytes, byte
     return parts[0], parts[1], parts[2], parts[3], streams
 
 
-def _analyze(model: Hyperprior, pixels: Pixels, band: Band) -> FloatArray:
-    """Latents of a band, seen with its halo: equal to the same rows of the whole picture's latents."""
+def _analyze(model: Hyperprior, pixels: Pixels, band: Band) -> tuple[FloatArray, FloatArray | None]:
+    """Latents of a band, seen with its halo: equal to the same rows of the whole picture's latents. And what the halo below looks like."""
     end = padded(pixels.shape[0]) // STRIDE_PX
     low, high = max(band.top - model.halo, 0), min(band.bottom + model.halo, end)
     y = model.analyze(cut(pixels, low * STRIDE_PX, high * STRIDE_PX, model.margin_px))
-    return np.ascontiguousarray(y[:, :, band.top - low : band.bottom - low])
+    below = y[:, :, band.bottom - low :] if high > band.bottom else None
+    return np.ascontiguousarray(y[:, :, band.top - low : band.bottom - low]), below
+
+
+def _window(
+    model: Hyperprior,
+    pixels: Pixels,
+    header: Header,
+    band: Band,
+    above: FloatArray | None,
+    below: FloatArray | None,
+    unit: FloatArray,
+) -> Window:
+    """What a decoder will see around a band."""
+    low = band.top - (0 if above is None else above.shape[2])
+    high = band.bottom + (0 if below is None else below.shape[2])
+    margin = model.margin_px
+    seen = cut(pixels, low * STRIDE_PX, high * STRIDE_PX, margin)
+    rows = np.arange(len(seen)) + low * STRIDE_PX - margin
+    columns = np.arange(seen.shape[1]) - margin
+    inside = ((rows >= 0) & (rows < header.height_px))[:, None] & ((columns >= 0) & (columns < header.width_px))[None, :]
+    return Window(above, below, seen, inside, unit)
 
 
 def _steps(header: Header, cells_data: bytes) -> Callable[[Band], FloatArray | None]:

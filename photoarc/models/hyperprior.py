@@ -15,7 +15,8 @@ rolled channel order. scale_k sees clipped symbols of slices < k only, so a deco
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ class Hyperprior:
         return self._z_tables[nearest]
 
     def _interpolate(self, logs: npt.NDArray[np.float64], level: float) -> FloatArray:
-        """Per-channel factor (1, M, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
+        """Per-channel factor (1, channels, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
         low = min(int(level), self.levels - 2)
         t = level - low
         below, above = logs[low : low + 2]
@@ -103,9 +104,37 @@ class Hyperprior:
         blocks = self._run("synthesis", latents=latents)
         return _joined(blocks[0])[self.margin_px : -self.margin_px, self.margin_px : -self.margin_px]
 
-    def quantize(self, y: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, SymbolArray, IndexArray, FloatArray]:
-        """Scaled latents -> z_hat, symbols, table indices, y_hat. `coded` (h, w): positions of the picture, others get index 0."""
-        z = cast(FloatArray, self._run("hyper_analysis", latents=y))
+    @property
+    def descends(self) -> bool:
+        """Whether the model has what the search for cheaper latents needs."""
+        return "synthesis_gradient.onnx" in self.entry.files
+
+    def error_slope(self, latents: FloatArray, target: FloatArray, counted: FloatArray) -> FloatArray:
+        """Slope of the squared error by each unscaled latent (1, M, h, w).
+
+        `target`, `counted` (1, 3 x 8 x 8, 2 h + 1, 2 w + 1): 8x8 blocks of the pixels with margin, 0..255, and which of them count.
+        """
+        return self._run("synthesis_gradient", latents=latents, target=target, counted=counted)
+
+    def error_weight(self, level: float) -> float:
+        """Bits a pixel that a mean squared error of 1 is worth at a level: the model's lambda in training."""
+        return float(self._interpolate(self._encoder["log_lambdas"], level)[0, 0, 0, 0])
+
+    def curvature(self, level: float) -> FloatArray:
+        """Squared error that a quantisation step of a latent costs by channel (1, M, 1, 1)."""
+        return self._interpolate(self._encoder["log_curvature"], level)
+
+    @cached_property
+    def _encoder(self) -> dict[str, npt.NDArray[np.float64]]:
+        with np.load(self.entry.file("encoder.npz"), allow_pickle=False) as arrays:
+            return {name: arrays[name].astype(np.float64) for name in ("log_lambdas", "log_curvature")}
+
+    def hyper(self, y: FloatArray) -> FloatArray:
+        """Scaled latents -> z_hat."""
+        return self._run("hyper_analysis", latents=y)
+
+    def quantize(self, y: FloatArray, z: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[SymbolArray, IndexArray, FloatArray]:
+        """Scaled latents, z_hat -> symbols, table indices, y_hat. `coded` (h, w): positions of the picture, others get index 0."""
         features, mean_features = self.scale_features(z), self._run("mean_hyper", z=z)
         rolled = self._roll(y, 1)
         symbols, known = np.zeros(y.shape, np.float32), np.empty(y.shape, np.float32)
@@ -118,7 +147,12 @@ class Hyperprior:
             symbols[:, here] *= index[:, here] > 0
             np.clip(symbols[:, here], -SYMBOL_MAX, SYMBOL_MAX, out=symbols[:, here])
             np.add(symbols[:, here], mu, out=known[:, here])
-        return z, symbols.astype(np.int16), index, self._roll(known, -1)
+        return symbols.astype(np.int16), index, self._roll(known, -1)
+
+    def expected(self, y: FloatArray, z: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, IndexArray]:
+        """Scaled latents, z_hat -> mu and table indices as quantize has them, channels in their own order."""
+        symbols, index, y_hat = self.quantize(y, z, coded)
+        return y_hat - self._roll(symbols.astype(np.float32), -1), self._roll(index, -1)
 
     def scale_features(self, z: FloatArray) -> FloatArray:
         """z_hat -> what scale_k needs beside the symbols; exact integers held in float32."""
@@ -148,7 +182,7 @@ class Hyperprior:
             return self._run("mean_0", features=features)
         return self._run(f"mean_{k}", known=known[:, : k * self._group], features=features)
 
-    def _roll(self, y: FloatArray, sign: int) -> FloatArray:
+    def _roll(self, y: npt.NDArray[Any], sign: int) -> npt.NDArray[Any]:
         """Roll channels by a quarter a 2x2 phase (sign=-1 undoes it)."""
         out = np.empty_like(y)
         for k, (i, j) in enumerate(PHASES):

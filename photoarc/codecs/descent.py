@@ -1,0 +1,168 @@
+"""Efforts 7 to 9 on a lossy photograph: its latents go down the slope of rate and squared error before they are rounded.
+
+    J = bits + lambda / 3 * squared error,  lambda that the model was trained with at this level (training/train.py)
+
+Overfitting of the latents (Campos et al. 2019, arXiv 1906.01223) needs a slope where rounding has none. Here a latent between two integers
+stands for either of them, the nearer one the more likely, so that in the mean it is where it is. In the mean, then, over all ways to round,
+
+    bits           those of both integers, in proportion: code lengths of the model's own tables
+    squared error  that of the latents as they are, and of each latent p (1 - p) times what its step costs, p its share of the upper integer
+
+which is J itself where all latents are integers. The first error has its slope from an ONNX graph, the decoder forth and back, the second
+is a constant of each channel, which is taken at more than its value in the end to drive latents to integers. Adam takes the steps. Means
+and tables are taken anew now and then and stand still in between; the hyper-latents stay. What else was tried: training/EXPERIMENTS.md.
+
+A decoder knows nothing of this. What comes out is only used if it makes J smaller, measured as a decoder will see it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from photoarc.entropy.tables import PRECISION, Table
+from photoarc.models.hyperprior import BLOCK_PX, STRIDE_PX, Hyperprior
+from photoarc.models.session import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How long to look: steps, their rate in quantisation steps, and after how many of them means and tables are taken anew."""
+
+    steps: int
+    rate: float
+    seen_anew: int
+
+
+EFFORTS = (None,) * 7 + (Search(5, 0.2, 1), Search(20, 0.15, 2), Search(60, 0.12, 4))
+MOMENTS = (0.3, 0.9)  # Adam's
+STEADY = 0.5  # share of the steps before the rate begins to fall to 0
+PUSH = (0.5, 2.0)  # times the error of rounding, first and last step
+ESCAPED_BITS = 16
+EDGE = 2  # rows of latents at a window's cut ends whose pixels are wrong for want of neighbours
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a decoder sees around a band of latents: its neighbours' rows and the pixels that depend on them.
+
+    `above`, `below`: unscaled latents (1, M, rows, w), or None at the picture's ends; `pixels`: rows of all of it with the model's margin,
+    (H, W, 3); `inside` (H, W): pixels of the picture, not of its padding. `unit`: a quantisation step in unscaled latents, as the band.
+    """
+
+    above: FloatArray | None
+    below: FloatArray | None
+    pixels: Pixels
+    inside: Mask
+    unit: FloatArray
+
+    def latents(self, y_hat: FloatArray) -> FloatArray:
+        """Band in quantisation steps -> unscaled latents of the window."""
+        parts = [p for p in (self.above, y_hat * self.unit, self.below) if p is not None]
+        return np.concatenate(parts, 2)
+
+    def rows_above(self) -> int:
+        """Latent rows in front of the band."""
+        return 0 if self.above is None else self.above.shape[2]
+
+
+class Lengths:
+    """Code lengths in bits of all tables in one row, for symbols by table."""
+
+    def __init__(self, tables: list[Table]) -> None:
+        # Index 0 is the table of a latent that is 0 for sure: anything else would cost what an escape does.
+        rows = [np.array([ESCAPED_BITS, 0, ESCAPED_BITS], np.float32)]
+        rows += [(PRECISION - np.log2(t.frequencies[:-1].astype(np.float64))).astype(np.float32) for t in tables]
+        self._escape = np.array([ESCAPED_BITS, *(PRECISION - np.log2(float(t.frequencies[-1])) + ESCAPED_BITS for t in tables)], np.float32)
+        self._reach = np.array([len(r) // 2 for r in rows], np.int32)
+        self._start = np.cumsum([0, *(len(r) for r in rows[:-1])]).astype(np.int32)
+        self._bits = np.concatenate(rows)
+
+    def total(self, symbols: npt.NDArray[np.integer], index: npt.NDArray[np.integer]) -> float:
+        """Bits of symbols under the tables of an index."""
+        reach = self._reach[index]
+        beyond = np.abs(symbols) > reach
+        bits = np.where(beyond, self._escape[index], self._bits[self._start[index] + reach + np.where(beyond, 0, symbols)])
+        return float(bits.sum(dtype=np.float64))
+
+    def steps(self, low: npt.NDArray[np.int32], index: npt.NDArray[np.integer]) -> FloatArray:
+        """Bits of low + 1 less bits of low; at a table's ends those of its last step."""
+        reach = self._reach[index]
+        at = self._start[index] + reach + np.clip(low, -reach, reach - 1)
+        steps: FloatArray = self._bits[at + 1] - self._bits[at]
+        return steps
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What the search needs to know of one band; a call runs it. `coded` (h, w): latents of the picture, not of its padding."""
+
+    model: Hyperprior
+    level: float
+    coded: Mask
+    window: Window
+    search: Search
+
+    def __call__(self, y: FloatArray, z: FloatArray) -> FloatArray:
+        """As `descend`."""
+        return descend(self.model, y, z, self.level, self.coded, self.window, self.search)
+
+
+def unchanged(y: FloatArray, z: FloatArray) -> FloatArray:
+    """No search."""
+    return y
+
+
+def descend(model: Hyperprior, y: FloatArray, z: FloatArray, level: float, coded: Mask, window: Window, search: Search) -> FloatArray:
+    """Latents of a band in quantisation steps (1, M, h, w) -> latents that cost less once they are rounded, or the same ones."""
+    lengths, weight = Lengths(model.y_tables), np.float32(model.error_weight(level) / 3)
+    target, counted = _blocks(window.pixels), _blocks(np.repeat(_counted(window)[:, :, None], 3, axis=2))
+    top, bottom = window.rows_above(), window.rows_above() + y.shape[2]
+
+    def cost(latents: FloatArray) -> float:
+        symbols, index, y_hat = model.quantize(latents, z, coded)
+        error = model.synthesize(window.latents(y_hat)).astype(np.float32)
+        margin = model.margin_px
+        error -= window.pixels[margin:-margin, margin:-margin]
+        error *= _counted(window)[margin:-margin, margin:-margin, None]
+        return lengths.total(symbols, index) + float(weight) * float(np.einsum("ijk,ijk->", error, error, dtype=np.float64))
+
+    curvature = model.curvature(level)
+    moved, mean, square = y.copy(), np.zeros_like(y), np.zeros_like(y)
+    for step in range(search.steps):
+        if step % search.seen_anew == 0:
+            mu, index = model.expected(moved, z, coded)
+            free = index > 0
+        low = np.floor(moved - mu).astype(np.int32)
+        upper = moved - mu - low
+        push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * step / (search.steps - 1))
+        error = model.error_slope(window.latents(moved), target, counted)[:, :, top:bottom] * window.unit
+        gradient = (lengths.steps(low, index) + weight * (error + push * curvature * (1 - 2 * upper))) * free
+        mean += (1 - MOMENTS[0]) * (gradient - mean)
+        square += (1 - MOMENTS[1]) * (gradient * gradient - square)
+        rest = min(1.0, (search.steps - step) / (search.steps * (1 - STEADY)))
+        size = np.float32(search.rate * rest / (1 - MOMENTS[0] ** (step + 1)))
+        moved -= size * mean / (np.sqrt(square / np.float32(1 - MOMENTS[1] ** (step + 1))) + np.float32(1e-8))
+    return moved if cost(moved) < cost(y) else y
+
+
+def _counted(window: Window) -> FloatArray:
+    """1 where a pixel's error counts: inside the picture, and not where the window was cut."""
+    counted = window.inside.astype(np.float32)
+    if window.above is not None:
+        counted[: EDGE * STRIDE_PX] = 0
+    if window.below is not None:
+        counted[-EDGE * STRIDE_PX :] = 0
+    return counted
+
+
+def _blocks(pixels: npt.NDArray[np.generic]) -> FloatArray:
+    """Pixels (8 rows, 8 columns, 3) -> blocks (1, 3 x 8 x 8, rows, columns), as the networks have them."""
+    rows, columns = pixels.shape[0] // BLOCK_PX, pixels.shape[1] // BLOCK_PX
+    parts = pixels.reshape(rows, BLOCK_PX, columns, BLOCK_PX, 3).transpose(4, 1, 3, 0, 2)
+    return parts.reshape(1, -1, rows, columns).astype(np.float32)

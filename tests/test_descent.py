@@ -1,0 +1,114 @@
+"""The search for cheaper latents at efforts 7 to 9: what it may change, what it must not."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pictures
+import pytest
+
+from photoarc import models
+from photoarc.codecs import descent, latents, learned
+from photoarc.codecs.descent import Lengths
+from photoarc.entropy.tables import Table
+from photoarc.models.hyperprior import Hyperprior
+from photoarc.pictures import tiling
+from photoarc.pictures.image import Photograph
+from photoarc.records import SourceFormat
+from photoarc.tuning import Tuning
+
+
+def photo(width, height, seed=0):
+    return Photograph(pictures.photo(width, height, seed), None, SourceFormat.PNG, b"", b"")
+
+
+def cost(source, quality, effort):
+    """Bits and weighted squared error of a photograph, as a decoder has it."""
+    payload, info = learned.encode(source, quality, Tuning.PSNR, effort=effort)
+    back = learned.decode_photo(payload).pixels.astype(float)
+    assert 10 * math.log10(255**2 / np.mean((back - source.pixels) ** 2)) == pytest.approx(info.psnr_db, abs=1e-6)
+    model = models.load_for(Tuning.PSNR)
+    return 8 * len(payload) + model.error_weight(quality / 12.5) / 3 * float(np.sum((back - source.pixels) ** 2))
+
+
+@pytest.mark.parametrize("quality", [25, 66, 100])
+def test_effort_makes_it_cheaper(quality):
+    costs = [cost(photo(192, 128), quality, effort) for effort in (6, 7, 8)]
+    assert max(costs[1:]) < 0.99 * costs[0]
+
+
+def test_effort_changes_nothing_below_seven():
+    source = photo(100, 70)
+    assert len({learned.encode(source, 60, Tuning.PSNR, effort=effort)[0] for effort in range(7)}) == 1
+
+
+def test_effort_concerns_no_other_model_and_no_other_codec():
+    source = photo(100, 70)
+    for encode, tuning in ((learned.encode, Tuning.SSIM), (latents.encode, Tuning.PSNR)):
+        assert encode(source, 60, tuning, effort=9)[0] == encode(source, 60, tuning, effort=0)[0]
+
+
+def test_the_same_effort_gives_the_same_bytes():
+    source = photo(130, 100)
+    assert learned.encode(source, 60, Tuning.PSNR, effort=7)[0] == learned.encode(source, 60, Tuning.PSNR, effort=7)[0]
+
+
+def test_bands_of_a_tall_picture_are_searched_one_by_one(monkeypatch):
+    """Windows above and below, odd sides, grey: still cheaper than without, at every band."""
+    seen = []
+    search = descent.descend
+
+    def watch(model, y, z, level, coded, window, how):
+        seen.append((window.rows_above(), y.shape[2], 0 if window.below is None else window.below.shape[2]))
+        return search(model, y, z, level, coded, window, how)
+
+    monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
+    monkeypatch.setattr(descent, "descend", watch)
+    source = photo(117, 301)
+    assert cost(source, 75, 7) < 0.99 * cost(source, 75, 6)
+    assert seen == [(0, 8, 4), (4, 8, 4), (4, 4, 0)]
+    grey = replace(source, pixels=source.pixels[:, :, 1:2].copy())
+    assert cost(grey, 75, 7) < 0.99 * cost(grey, 75, 6)
+
+
+def test_what_costs_more_is_not_taken(monkeypatch):
+    """Latents are left alone where the search ends worse than it began."""
+    wild = descent.Search(2, 50.0, 1)
+    monkeypatch.setattr(descent, "EFFORTS", (None,) * 9 + (wild,))
+    source = photo(100, 70)
+    assert learned.encode(source, 60, Tuning.PSNR, effort=9)[0] == learned.encode(source, 60, Tuning.PSNR, effort=0)[0]
+
+
+def test_slope_of_the_error_is_that_of_the_decoder():
+    """A small step against the slope lowers the squared error of what is decoded, by what the slope says."""
+    model = models.load_for(Tuning.PSNR)
+    pixels = pictures.photo(64, 64)
+    y = model.analyze(tiling.cut(pixels, 0, 64, model.margin_px))
+    framed = np.pad(pixels, ((4, 4), (4, 4), (0, 0))).astype(np.float32)
+    inside = np.pad(np.ones(pixels.shape, np.float32), ((4, 4), (4, 4), (0, 0)))
+    slope = model.error_slope(y, descent._blocks(framed), descent._blocks(inside))
+
+    def error(latents):
+        return float(np.sum((model.synthesize(latents).astype(float) - pixels) ** 2))
+
+    step = 0.02 * error(y) / float(np.sum(slope**2))
+    assert error(y - step * slope) - error(y) == pytest.approx(-step * float(np.sum(slope**2)), rel=0.25)
+
+
+def test_code_lengths_are_those_of_the_tables():
+    half = Table(np.array([1 << 22, 1 << 23, 1 << 21, 1 << 21], np.uint32))  # -1, 0, 1, escape
+    lengths = Lengths([half])
+    index = np.array([1, 1, 1, 1, 0], np.uint8)
+    assert lengths.total(np.array([-1, 0, 1, 2, 0]), index) == pytest.approx(2 + 1 + 3 + (3 + descent.ESCAPED_BITS) + 0)
+    low = np.array([-5, -1, 0, 7], np.int32)
+    assert lengths.steps(low, index[:4]).tolist() == [-1, -1, 2, 2]
+
+
+def test_models_say_what_they_have():
+    described = {tuning: models.load_for(tuning).descends for tuning in Tuning}
+    assert described == {Tuning.PSNR: True, Tuning.SSIM: False}
+    model = models.load_for(Tuning.PSNR)
+    assert isinstance(model, Hyperprior)
+    assert model.curvature(3.5).shape == (1, model.channels, 1, 1)
+    assert model.error_weight(8) == pytest.approx(0.4)
+    assert model.error_weight(0) == pytest.approx(0.001)
