@@ -84,8 +84,9 @@ def pack(
     outcomes = workers.run(
         functools.partial(code, options.coding),
         _without_twins(plan(files), repeats),
-        workers=_crew_size(files, options.workers),
+        workers=_crew_size(files, options.workers, options.coding.slowness),
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
+        patience=options.coding.slowness,
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
     coding = options.coding
@@ -130,15 +131,15 @@ def _cost(source: SourceFile | Batch) -> int | None:
     return source.size_bytes
 
 
-def _crew_size(files: Iterable[SourceFile], most: int | None) -> int:
-    """Workers that are worth their start (see workers.crew_size)."""
+def _crew_size(files: Iterable[SourceFile], most: int | None, slowness: int = 1) -> int:
+    """Workers that are worth their start (see workers.crew_size); files that take long are worth more."""
     weight = coded = 0
     for file in files:
         if file.kind is Kind.FILE and file.size_bytes <= MAX_WHOLE_BYTES:
             picture = file.name.lower().endswith(PICTURE_ENDINGS)
             weight += file.size_bytes if picture else min(file.size_bytes, pipeline.LARGE_FILE_BYTES) // OTHER_FILES_ARE_CHEAPER
             coded += 1
-    return workers.crew_size(most, coded, weight / WORTH_A_WORKER_BYTES)
+    return workers.crew_size(most, coded, slowness * weight / WORTH_A_WORKER_BYTES)
 
 
 def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: Tally) -> None:

@@ -64,9 +64,9 @@ def crew_size(most: int | None, items: int, worth: float) -> int:
     return min(usable_cores() if most is None else most, items, max(1, int(worth)))
 
 
-def time_limit_s(cost_bytes: int) -> float:
-    """Seconds that a worker may take for an item of this cost."""
-    return LEAST_SECONDS + SECONDS_PER_MB * cost_bytes / 1e6
+def time_limit_s(cost_bytes: int, patience: float = 1) -> float:
+    """Seconds that a worker may take for an item of this cost; `patience`: times as many as usual."""
+    return patience * (LEAST_SECONDS + SECONDS_PER_MB * cost_bytes / 1e6)
 
 
 def address_limit_bytes() -> int:
@@ -98,18 +98,19 @@ def run(
     workers: int,
     cost: Callable[[Item], int | None],
     window_bytes: int = WINDOW_BYTES,
+    patience: float = 1,
 ) -> Generator[Outcome[Item, Value], None, None]:
     """Outcomes in the order of `items`, which is read only as far as the window allows.
 
     `cost` is the memory in bytes that an item takes until its outcome is used; None leaves the item to the caller, in its turn.
     One item dearer than the window passes alone. With no workers (0) everything runs in this process.
-    An item whose worker dies, or takes longer than `time_limit_s`, is tried once more with nothing beside it (the memory may have
-    been taken by a neighbour, the time by a stopped job).
+    An item whose worker dies, or takes longer than `time_limit_s` with this `patience`, is tried once more with nothing beside it
+    (the memory may have been taken by a neighbour, the time by a stopped job).
     Close the generator (contextlib.closing) to end the workers at once.
     Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
     """
     if workers:
-        yield from _run_crew(function, items, workers, cost, window_bytes)
+        yield from _run_crew(function, items, workers, cost, window_bytes, patience)
         return
     for item in items:
         if cost(item) is None:
@@ -215,8 +216,9 @@ class _Worker(Generic[Item, Value]):
 class _Crew(Generic[Item, Value]):
     """The workers, the slots that wait for one, and the suspects: slots whose worker died."""
 
-    def __init__(self, function: Callable[[Item], Value], workers: int) -> None:
+    def __init__(self, function: Callable[[Item], Value], workers: int, patience: float) -> None:
         self.function = function
+        self.patience = patience
         self.waiting: deque[_Slot[Item, Value]] = deque()
         self.suspects: deque[_Slot[Item, Value]] = deque()
         self.failed_starts = 0
@@ -258,7 +260,7 @@ class _Crew(Generic[Item, Value]):
                 worker.slot = None
         for worker in list(self.workers):
             if worker.slot is not None and time.monotonic() >= worker.deadline and not worker.connection.poll():
-                self._bury(worker, f"no result in {time_limit_s(worker.slot.cost or 0):.0f} s")
+                self._bury(worker, f"no result in {time_limit_s(worker.slot.cost or 0, self.patience):.0f} s")
 
     def end(self) -> None:
         """Ends every worker now."""
@@ -269,7 +271,7 @@ class _Crew(Generic[Item, Value]):
 
     def _give(self, worker: _Worker[Item, Value], slot: _Slot[Item, Value]) -> None:
         worker.slot = slot
-        worker.deadline = time.monotonic() + time_limit_s(slot.cost or 0)
+        worker.deadline = time.monotonic() + time_limit_s(slot.cost or 0, self.patience)
         try:
             worker.connection.send(slot.item)
         except OSError:  # died while idle
@@ -298,12 +300,13 @@ def _run_crew(
     workers: int,
     cost: Callable[[Item], int | None],
     window_bytes: int,
+    patience: float,
 ) -> Generator[Outcome[Item, Value], None, None]:
     source = iter(items)
     upcoming: _Slot[Item, Value] | None = None
     window: deque[_Slot[Item, Value]] = deque()
     held_bytes, exhausted = 0, False
-    crew: _Crew[Item, Value] = _Crew(function, workers)
+    crew: _Crew[Item, Value] = _Crew(function, workers, patience)
     try:
         while True:
             while not exhausted and len(window) < WINDOW_ITEMS_PER_WORKER * workers:

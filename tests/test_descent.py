@@ -56,14 +56,15 @@ def test_the_same_effort_gives_the_same_bytes():
 def test_bands_of_a_tall_picture_are_searched_one_by_one(monkeypatch):
     """Windows above and below, odd sides, grey: still cheaper than without, at every band."""
     seen = []
-    search = descent.descend
+    search = descent.Descent.__call__
 
-    def watch(model, y, z, level, coded, window, how):
-        seen.append((window.rows_above(), y.shape[2], 0 if window.below is None else window.below.shape[2]))
-        return search(model, y, z, level, coded, window, how)
+    def watch(self, y, z):
+        below = self.window.below
+        seen.append((self.window.rows_above(), y.shape[2], 0 if below is None else below.shape[2]))
+        return search(self, y, z)
 
     monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
-    monkeypatch.setattr(descent, "descend", watch)
+    monkeypatch.setattr(descent.Descent, "__call__", watch)
     source = photo(117, 301)
     assert cost(source, 75, 7) < 0.99 * cost(source, 75, 6)
     assert seen == [(0, 8, 4), (4, 8, 4), (4, 4, 0)]

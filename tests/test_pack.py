@@ -124,6 +124,8 @@ def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
 
     assert packing._crew_size([], 8) == 0
     assert packing._crew_size(job(20, 1000, b".txt"), 8) == 1
+    assert packing._crew_size(job(2, 100_000, b".jpg"), 8) == 1
+    assert packing._crew_size(job(2, 100_000, b".jpg"), 8, slowness=12) == 2
     assert packing._crew_size(job(20, 3_000_000, b".JPG"), 8) == 8
     assert packing._crew_size(job(2, 3_000_000, b".JPG"), 8) == 2
     assert packing._crew_size(job(20, 3_000_000, b".JPG"), 1) == 1

@@ -124,7 +124,7 @@ def test_a_photograph_that_would_grow_is_given_up_before_it_is_synthesised(monke
 
 
 def test_a_codec_that_fails_costs_the_coder_not_the_file(monkeypatch):
-    def broken(photo, quality, tuning, too_large):
+    def broken(*_):
         raise PayloadError("the decoder does not read back the encoder's latents")
 
     monkeypatch.setattr(learned, "encode", broken)
@@ -176,3 +176,21 @@ def test_default_quality_is_the_documented_one():
     assert CodingOptions().quality == 75
     assert CodingOptions().tuning is Tuning.SSIM
     assert pipeline.CodingOptions().mode is Mode.FAST
+
+
+def test_effort_reaches_photographs():
+    data = pictures.png(pictures.photo(96, 80))
+    sizes = []
+    for effort in (5, 7):
+        options = CodingOptions(quality=90, tuning=Tuning.PSNR, effort=effort)
+        encoded = encode_file("name", data, options)
+        assert encoded.codec_id == codecs.LEARNED
+        sizes.append(encoded.payload)
+    assert sizes[0] != sizes[1]
+
+
+def test_time_is_allowed_where_it_is_needed():
+    slow = CodingOptions(tuning=Tuning.PSNR, effort=9)
+    assert slow.slowness > CodingOptions(tuning=Tuning.PSNR, effort=7).slowness > 1
+    assert {CodingOptions(effort=9).slowness, CodingOptions(tuning=Tuning.PSNR).slowness} == {1}
+    assert CodingOptions(Mode.LOSSLESS, tuning=Tuning.PSNR, effort=9).slowness == 1

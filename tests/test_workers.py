@@ -120,9 +120,10 @@ def test_closing_ends_the_workers_at_once(tmp_path: Path) -> None:
 
 
 def test_an_item_that_takes_too_long_costs_itself_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LEAST_SECONDS", 1.0)
+    monkeypatch.setattr(workers, "LEAST_SECONDS", 0.5)
     started = time.monotonic()
-    outcomes = list(workers.run(functools.partial(sleep_for_ever, tmp_path), [0, 1, 0, 0], workers=SPAWNED, cost=cost_of_one))
+    sleep = functools.partial(sleep_for_ever, tmp_path)
+    outcomes = list(workers.run(sleep, [0, 1, 0, 0], workers=SPAWNED, cost=cost_of_one, patience=2))
     assert [outcome.crash for outcome in outcomes] == ["", "its worker process died twice (no result in 1 s)", "", ""]
     assert time.monotonic() - started < 30
     assert len(list(tmp_path.iterdir())) == 2  # tried twice, by two processes
@@ -180,6 +181,7 @@ def test_memory_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_limits_leave_room_for_honest_work() -> None:
     assert workers.time_limit_s(0) >= 60
     assert workers.time_limit_s(100_000_000) > 3600
+    assert workers.time_limit_s(1000, 5) == 5 * workers.time_limit_s(1000)
     assert workers.address_limit_bytes() == 0 or workers.address_limit_bytes() >= 4 << 30
 
 

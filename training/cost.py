@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 from onnx import numpy_helper
 
-ENCODER, DECODER = {"analysis", "hyper_analysis"}, {"synthesis"}
+ENCODER, DECODER, SEARCH = {"analysis", "hyper_analysis"}, {"synthesis"}, "synthesis_gradient"
 BOTH = ("mean_", "scale_")  # the entropy networks run once in either direction
 MARGIN_PX = 4  # on each side of what the analysis sees
 LATENT_PX, Z_PX = 16, 64
@@ -45,6 +45,8 @@ def input_shape(network: str, name: str, dims: list[int], width_px: int, height_
         return dims if name == "shift" else [*dims[:2], height_px // side + margin, width_px // side + margin]
     if name == "pixels":
         return [height_px + 2 * MARGIN_PX, width_px + 2 * MARGIN_PX, 3]
+    if name in {"target", "counted"}:
+        return [*dims[:2], height_px // BLOCK_PX["luma"] + 1, width_px // BLOCK_PX["luma"] + 1]
     side = Z_PX if name == "z" else LATENT_PX
     return [*dims[:2], height_px // side, width_px // side]
 
@@ -101,8 +103,9 @@ def networks(folder: Path, width_px: int, height_px: int) -> dict[str, Macs]:
 
 
 def parameters(folder: Path) -> int:
-    """Weights and biases of all graphs (the constants of integer clipping and shapes are few, and counted)."""
-    return sum(numpy_helper.to_array(w).size for f in folder.glob("*.onnx") for w in onnx.load(f).graph.initializer)
+    """Weights and biases of all graphs (the constants of integer clipping and shapes are few, and counted), the synthesis' once."""
+    found = (onnx.load(f) for f in folder.glob("*.onnx") if f.stem != SEARCH)
+    return sum(numpy_helper.to_array(w).size for graph in found for w in graph.graph.initializer)
 
 
 def sums(found: dict[str, Macs]) -> dict[str, int]:
@@ -110,10 +113,11 @@ def sums(found: dict[str, Macs]) -> dict[str, int]:
     if any(name.startswith(tuple(BLOCK_PX)) for name in found):
         return {"either way": round(sum(m.total * (COARSER if "_dc_1_" in name else 1) for name, m in found.items()))}
     entropy = sum(m.total for name, m in found.items() if name.startswith(BOTH))
-    return {
+    found_sums = {
         "encode": entropy + sum(m.total for name, m in found.items() if name in ENCODER),
         "decode": entropy + sum(m.total for name, m in found.items() if name in DECODER),
     }
+    return found_sums | ({"a step of the search": found[SEARCH].total} if SEARCH in found else {})
 
 
 def table(folder: Path, width_px: int = 768, height_px: int = 512) -> str:

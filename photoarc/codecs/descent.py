@@ -70,6 +70,15 @@ class Window:
         """Latent rows in front of the band."""
         return 0 if self.above is None else self.above.shape[2]
 
+    def counted(self) -> FloatArray:
+        """1 where a pixel's error counts (H, W): inside the picture, and not where the window was cut."""
+        counted = self.inside.astype(np.float32)
+        if self.above is not None:
+            counted[: EDGE * STRIDE_PX] = 0
+        if self.below is not None:
+            counted[-EDGE * STRIDE_PX :] = 0
+        return counted
+
 
 class Lengths:
     """Code lengths in bits of all tables in one row, for symbols by table."""
@@ -100,7 +109,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Descent:
-    """What the search needs to know of one band; a call runs it. `coded` (h, w): latents of the picture, not of its padding."""
+    """The search in one band; `coded` (h, w): latents of the picture, not of its padding."""
 
     model: Hyperprior
     level: float
@@ -109,56 +118,42 @@ class Descent:
     search: Search
 
     def __call__(self, y: FloatArray, z: FloatArray) -> FloatArray:
-        """As `descend`."""
-        return descend(self.model, y, z, self.level, self.coded, self.window, self.search)
+        """Latents in quantisation steps (1, M, h, w), z_hat -> latents that cost less once they are rounded, or the same ones."""
+        search, lengths, weight = self.search, Lengths(self.model.y_tables), np.float32(self.model.error_weight(self.level) / 3)
+        target, counted = _blocks(self.window.pixels), _blocks(np.repeat(self.window.counted()[:, :, None], 3, axis=2))
+        top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
+        curvature = self.model.curvature(self.level)
+        moved, mean, square = y.copy(), np.zeros_like(y), np.zeros_like(y)
+        for step in range(search.steps):
+            if step % search.seen_anew == 0:
+                mu, index = self.model.expected(moved, z, self.coded)
+                free = index > 0
+            low = np.floor(moved - mu).astype(np.int32)
+            upper = moved - mu - low
+            push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * step / (search.steps - 1))
+            error = self.model.error_slope(self.window.latents(moved), target, counted)[:, :, top:bottom] * self.window.unit
+            gradient = (lengths.steps(low, index) + weight * (error + push * curvature * (1 - 2 * upper))) * free
+            mean += (1 - MOMENTS[0]) * (gradient - mean)
+            square += (1 - MOMENTS[1]) * (gradient * gradient - square)
+            rest = min(1.0, (search.steps - step) / (search.steps * (1 - STEADY)))
+            size = np.float32(search.rate * rest / (1 - MOMENTS[0] ** (step + 1)))
+            moved -= size * mean / (np.sqrt(square / np.float32(1 - MOMENTS[1] ** (step + 1))) + np.float32(1e-8))
+        return moved if self._cost(moved, z, lengths) < self._cost(y, z, lengths) else y
+
+    def _cost(self, y: FloatArray, z: FloatArray, lengths: Lengths) -> float:
+        """J of latents, rounded; bits of the hyper-latents, which stay, are left out."""
+        symbols, index, y_hat = self.model.quantize(y, z, self.coded)
+        margin = slice(self.model.margin_px, -self.model.margin_px)
+        error = self.model.synthesize(self.window.latents(y_hat)).astype(np.float32)
+        error -= self.window.pixels[margin, margin]
+        error *= self.window.counted()[margin, margin, None]
+        squared = float(np.einsum("ijk,ijk->", error, error, dtype=np.float64))
+        return lengths.total(symbols, index) + self.model.error_weight(self.level) / 3 * squared
 
 
 def unchanged(y: FloatArray, z: FloatArray) -> FloatArray:
     """No search."""
     return y
-
-
-def descend(model: Hyperprior, y: FloatArray, z: FloatArray, level: float, coded: Mask, window: Window, search: Search) -> FloatArray:
-    """Latents of a band in quantisation steps (1, M, h, w) -> latents that cost less once they are rounded, or the same ones."""
-    lengths, weight = Lengths(model.y_tables), np.float32(model.error_weight(level) / 3)
-    target, counted = _blocks(window.pixels), _blocks(np.repeat(_counted(window)[:, :, None], 3, axis=2))
-    top, bottom = window.rows_above(), window.rows_above() + y.shape[2]
-
-    def cost(latents: FloatArray) -> float:
-        symbols, index, y_hat = model.quantize(latents, z, coded)
-        error = model.synthesize(window.latents(y_hat)).astype(np.float32)
-        margin = model.margin_px
-        error -= window.pixels[margin:-margin, margin:-margin]
-        error *= _counted(window)[margin:-margin, margin:-margin, None]
-        return lengths.total(symbols, index) + float(weight) * float(np.einsum("ijk,ijk->", error, error, dtype=np.float64))
-
-    curvature = model.curvature(level)
-    moved, mean, square = y.copy(), np.zeros_like(y), np.zeros_like(y)
-    for step in range(search.steps):
-        if step % search.seen_anew == 0:
-            mu, index = model.expected(moved, z, coded)
-            free = index > 0
-        low = np.floor(moved - mu).astype(np.int32)
-        upper = moved - mu - low
-        push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * step / (search.steps - 1))
-        error = model.error_slope(window.latents(moved), target, counted)[:, :, top:bottom] * window.unit
-        gradient = (lengths.steps(low, index) + weight * (error + push * curvature * (1 - 2 * upper))) * free
-        mean += (1 - MOMENTS[0]) * (gradient - mean)
-        square += (1 - MOMENTS[1]) * (gradient * gradient - square)
-        rest = min(1.0, (search.steps - step) / (search.steps * (1 - STEADY)))
-        size = np.float32(search.rate * rest / (1 - MOMENTS[0] ** (step + 1)))
-        moved -= size * mean / (np.sqrt(square / np.float32(1 - MOMENTS[1] ** (step + 1))) + np.float32(1e-8))
-    return moved if cost(moved) < cost(y) else y
-
-
-def _counted(window: Window) -> FloatArray:
-    """1 where a pixel's error counts: inside the picture, and not where the window was cut."""
-    counted = window.inside.astype(np.float32)
-    if window.above is not None:
-        counted[: EDGE * STRIDE_PX] = 0
-    if window.below is not None:
-        counted[-EDGE * STRIDE_PX :] = 0
-    return counted
 
 
 def _blocks(pixels: npt.NDArray[np.generic]) -> FloatArray:
