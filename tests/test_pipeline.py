@@ -179,7 +179,7 @@ def test_default_quality_is_the_documented_one():
 
 
 def test_effort_reaches_photographs():
-    data = pictures.png(pictures.photo(96, 80))
+    data = pictures.png(PHOTO)
     sizes = []
     for effort in (5, 7):
         options = CodingOptions(quality=90, tuning=Tuning.PSNR, effort=effort)
