@@ -108,6 +108,21 @@ def bd_here(means: dict[str, Measured], name: str) -> str:
     return "\n\n".join(parts)
 
 
+def efforts(means: dict[str, Measured], name: str) -> str:
+    """What efforts 7 to 9 save of `--tune psnr`, and what they cost."""
+    found, base = rows.measured(name), "photoarc-psnr"
+    known = [codec for codec in means if codec.startswith(f"{base}-")]
+    if not known:
+        return f"Not measured yet: `python -m bench.run PICTURES --set {name} --codecs {base}-7,{base}-8,{base}-9`."
+    ranges = (("PSNR", "psnr", ()), ("PSNR, 37 to 44 dB", "psnr", HIGH_DB), ("MS-SSIM", "ms_ssim", ()), ("LPIPS", "lpips", ()))
+    body = []
+    for codec in (base, *known):
+        changes = (percent(means[base], means[codec], metric, *limits) if codec != base else "" for _, metric, limits in ranges)
+        seconds = rows.seconds_per_megapixel(found, codec, "enc_cpu_s")
+        body.append((codec.removeprefix(base).lstrip("-") or "0 to 6", *changes, f"{seconds:.2f}"))
+    return table(("effort", *(f"rate, equal {title}" for title, _, _ in ranges), "encode, CPU s/MP"), body)
+
+
 def check(means: dict[str, Measured], name: str) -> str:
     """Our rows of JPEG and WebP beside the published curves, at settings common to both, and the BD-rate between them."""
     known = curves.published(name)
@@ -190,6 +205,7 @@ def times(means: dict[str, Measured], name: str) -> str:
 TABLES: dict[str, tuple[str, Callable[[dict[str, Measured], str], str]]] = {
     "bd": ("Rate at equal quality against published curves", bd_published),
     "here": ("Rate at equal quality against the codecs measured here", bd_here),
+    "efforts": ("Efforts of `--tune psnr` against effort 0", efforts),
     "check": ("Our JPEG and WebP against the published curves", check),
     "times": ("Time of one picture, one thread, in turn", times),
     "lossless": ("Bit-exact codecs", lossless),

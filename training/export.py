@@ -28,7 +28,7 @@ from torch import Tensor
 
 from photoarc.models.runtime import onnxruntime
 
-ENCODER = {"analysis.onnx", "hyper_analysis.onnx", "synthesis_gradient.onnx", "encoder.npz"}
+ENCODER = {"analysis.onnx", "hyper_analysis.onnx", *card.SEARCH}
 CURVATURE_PICTURES = 12
 MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
 
