@@ -43,7 +43,7 @@ class Style:
 HERE = {
     "photoarc-fast": Style("photoarc fast", "#0072B2", "o", width=2.6),
     "photoarc-psnr": Style("photoarc psnr", "#0072B2", "o", dashes=(4, 2)),
-    "photoarc-psnr-9": Style("photoarc psnr, effort 9", "#0072B2", dashes=(1, 1.5), width=1.8),
+    "photoarc-psnr-9": Style("photoarc psnr, effort 9", "#0072B2", "d", dashes=(1, 1.5), width=1.8),
     "photoarc-lzma": Style("photoarc lzma", "#56B4E9", "s", width=2.2),
     "jpeg": Style("JPEG", "#000000", "x"),
     "webp": Style("WebP", "#009E73", "^"),
@@ -205,7 +205,7 @@ def speed(means: dict[str, Measured], name: str) -> Figure:
             per_pixel = rows.seconds_per_megapixel(found, codec, column)
             points.append((delta.rate, per_pixel, style))
             axis.plot(per_pixel, delta.rate, linestyle="", marker=style.marker, color=style.colour, markersize=8)
-        ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if _within(tick, [x for _, x, _ in points])]
+        ticks = [tick for tick in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if _within(tick, [x for _, x, _ in points])]
         _frame(axis, ticks)
         axis.set(title=f"{title}: low and left is better", xlabel="CPU seconds a megapixel, median over pictures and settings")
         drawn.append((axis, points))
