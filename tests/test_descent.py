@@ -11,6 +11,7 @@ from photoarc import models
 from photoarc.codecs import descent, latents, learned
 from photoarc.codecs.descent import Lengths
 from photoarc.entropy.tables import Table
+from photoarc.errors import GivenUp
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.pictures import tiling
 from photoarc.pictures.image import Photograph
@@ -78,6 +79,22 @@ def test_what_costs_more_is_not_taken(monkeypatch):
     monkeypatch.setattr(descent, "EFFORTS", (None,) * 9 + (wild,))
     source = photo(100, 70)
     assert learned.encode(source, 60, Tuning.PSNR, effort=9)[0] == learned.encode(source, 60, Tuning.PSNR, effort=0)[0]
+
+
+def test_what_is_far_too_large_is_given_up_before_the_search(monkeypatch):
+    """A JPEG that is kept bit-exact anyway does not cost minutes first."""
+    monkeypatch.setattr(descent.Descent, "__call__", lambda *_: pytest.fail("searched"))
+    source, asked = photo(100, 70), []
+    size = len(learned.encode(source, 60, Tuning.PSNR)[0])
+
+    def too_large(size_bytes):
+        asked.append(size_bytes)
+        return True
+
+    with pytest.raises(GivenUp):
+        learned.encode(source, 60, Tuning.PSNR, too_large, effort=9)
+    assert len(asked) == 1
+    assert asked[0] < 0.9 * size
 
 
 def test_slope_of_the_error_is_that_of_the_decoder():

@@ -37,6 +37,7 @@ class Search:
 
 
 EFFORTS = (None,) * 7 + (Search(5, 0.2, 1), Search(20, 0.15, 2), Search(60, 0.12, 4))
+LEAST_LEFT = 0.85  # of a payload: of 648 (Kodak, efforts 7 to 9, nine qualities) the search left 0.88 at the least
 MOMENTS = (0.3, 0.9)  # Adam's
 STEADY = 0.5  # share of the steps before the rate begins to fall to 0
 PUSH = (0.5, 2.0)  # times the error of rounding, first and last step

@@ -138,6 +138,9 @@ def encode(
 
             improve: Improve = descent.unchanged
             if search is not None:
+                unsearched, *_ = coder.encode_band(model, y, level, coded, improve)
+                if too_large(int((size_bytes + len(unsearched)) * descent.LEAST_LEFT)):
+                    raise GivenUp(f"{size_bytes + len(unsearched)} bytes and more before a search")
                 unit = model.unscale(np.ones_like(y), level, step(band))
                 improve = Descent(model, level, coded, _window(model, photo.pixels, header, band, above, below, unit), search)
             stream, integers, y_hat = coder.encode_band(model, y, level, coded, improve)
