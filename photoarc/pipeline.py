@@ -78,9 +78,14 @@ class CodingOptions:
     tuning: Tuning = defaults.TUNING
 
     @property
+    def searches(self) -> bool:
+        """Whether latents of photographs are searched (photoarc.codecs.descent)."""
+        return self.effort in SLOWNESS and self.mode is Mode.FAST and self.tuning is Tuning.PSNR
+
+    @property
     def slowness(self) -> int:
         """How many times as much time as usual to allow for a file."""
-        return SLOWNESS.get(self.effort, 1) if self.mode is Mode.FAST and self.tuning is Tuning.PSNR else 1
+        return SLOWNESS[self.effort] if self.searches else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +186,18 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
             return False  # the source as it is would be smaller, but is not what was asked for
         return share * len(exact().payload) <= size_bytes
 
+    quality = options.quality
+    if options.searches:
+        from photoarc.codecs import descent
+
+        quality = descent.same_psnr(quality, options.effort)
     try:
-        payload, info = lossy.encode(photo, options.quality, options.tuning, too_large, options.effort)
+        payload, info = lossy.encode(photo, quality, options.tuning, too_large, options.effort)
     except GivenUp:
         return exact()
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, options.effort, f"could not be coded as a photograph: {error}")
+    info = dataclasses.replace(info, quality=options.quality)  # what was asked for
     return Encoded(codec_id, payload, len(data), digest, info)
 
 

@@ -122,6 +122,16 @@ def test_code_lengths_are_those_of_the_tables():
     assert lengths.steps(low, index[:4]).tolist() == [-1, -1, 2, 2]
 
 
+def test_quality_for_the_same_psnr_is_a_quality():
+    asked = np.linspace(0, 100, 201)
+    for effort in (7, 8, 9):
+        coded = [descent.same_psnr(quality, effort) for quality in asked]
+        assert coded == sorted(coded)
+        assert coded[0] >= 0
+        assert coded[-1] < 97
+    assert descent.same_psnr(33, 6) == 33
+
+
 def test_models_say_what_they_have():
     described = {tuning: models.load_for(tuning).descends for tuning in Tuning}
     assert described == {Tuning.PSNR: True, Tuning.SSIM: False}

@@ -37,6 +37,13 @@ class Search:
 
 
 EFFORTS = (None,) * 7 + (Search(5, 0.2, 1), Search(20, 0.15, 2), Search(60, 0.12, 4))
+# Points of quality that a search is worth by effort, at qualities 0, 12.5 ... 100: Kodak's mean PSNR without and with it (bench/results,
+# photoarc-psnr, -7, -8, -9). A search ends better as well as smaller, but who asks for effort wants smaller.
+WORTH = {
+    7: (-1.43, -1.01, -0.74, -0.32, 0.04, 0.51, 1.14, 2.03, 3.54),
+    8: (-0.85, -0.35, -0.07, 0.49, 0.94, 1.43, 2.15, 3.17, 4.83),
+    9: (-0.65, -0.14, 0.17, 0.75, 1.25, 1.78, 2.57, 3.7, 5.51),
+}
 LEAST_LEFT = 0.85  # of a payload: of 648 (Kodak, efforts 7 to 9, nine qualities) the search left 0.88 at the least
 MOMENTS = (0.3, 0.9)  # Adam's
 STEADY = 0.5  # share of the steps before the rate begins to fall to 0
@@ -46,6 +53,12 @@ EDGE = 2  # rows of latents at a window's cut ends whose pixels are wrong for wa
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+
+
+def same_psnr(quality: float, effort: int) -> float:
+    """The quality at which a search by this effort gives the PSNR, in the mean, that `quality` has without one."""
+    worth = WORTH.get(effort)
+    return quality if worth is None else float(quality - np.interp(quality, np.linspace(0, 100, len(worth)), worth))
 
 
 @dataclass(frozen=True)
