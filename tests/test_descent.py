@@ -12,7 +12,7 @@ from photoarc.codecs import descent, latents, learned
 from photoarc.codecs.descent import Lengths
 from photoarc.entropy.tables import Table
 from photoarc.errors import GivenUp
-from photoarc.models.hyperprior import Hyperprior
+from photoarc.models.hyperprior import Hyperprior, blocks
 from photoarc.pictures import tiling
 from photoarc.pictures.image import Photograph
 from photoarc.records import SourceFormat
@@ -104,7 +104,7 @@ def test_slope_of_the_error_is_that_of_the_decoder():
     y = model.analyze(tiling.cut(pixels, 0, 64, model.margin_px))
     framed = np.pad(pixels, ((4, 4), (4, 4), (0, 0))).astype(np.float32)
     inside = np.pad(np.ones(pixels.shape, np.float32), ((4, 4), (4, 4), (0, 0)))
-    slope = model.error_slope(y, descent._blocks(framed), descent._blocks(inside))
+    slope = model.error_slope(y, blocks(framed), blocks(inside))
 
     def error(latents):
         return float(np.sum((model.synthesize(latents).astype(float) - pixels) ** 2))

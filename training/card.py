@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cost
 
-SEARCH = {"synthesis_gradient.onnx", "encoder.npz"}  # for efforts 7 to 9
+SEARCH = {f"{cost.SEARCH}.onnx", "encoder.npz"}  # for efforts 7 to 9
 
 
 def entry(folder: Path) -> dict:

@@ -23,27 +23,30 @@ import numpy as np
 import numpy.typing as npt
 
 from photoarc.entropy.tables import PRECISION, Table
-from photoarc.models.hyperprior import BLOCK_PX, STRIDE_PX, Hyperprior
+from photoarc.models.hyperprior import STRIDE_PX, Hyperprior, blocks
 from photoarc.models.session import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How long to look: steps, their rate in quantisation steps, and after how many of them means and tables are taken anew."""
+    """How long to look: steps, their rate in quantisation steps, and after how many of them means and tables are taken anew.
+
+    `worth`: points of quality that it is worth at qualities 0, 12.5 ... 100: Kodak's mean PSNR without and with it (bench/results,
+    photoarc-psnr, -7, -8, -9). A search ends better as well as smaller, but who asks for effort wants smaller.
+    """
 
     steps: int
     rate: float
     seen_anew: int
+    worth: tuple[float, ...] = (0.0,) * 9
 
 
-EFFORTS = (None,) * 7 + (Search(5, 0.2, 1), Search(20, 0.15, 2), Search(60, 0.12, 4))
-# Points of quality that a search is worth by effort, at qualities 0, 12.5 ... 100: Kodak's mean PSNR without and with it (bench/results,
-# photoarc-psnr, -7, -8, -9). A search ends better as well as smaller, but who asks for effort wants smaller.
-WORTH = {
-    7: (-1.43, -1.01, -0.74, -0.32, 0.04, 0.51, 1.14, 2.03, 3.54),
-    8: (-0.85, -0.35, -0.07, 0.49, 0.94, 1.43, 2.15, 3.17, 4.83),
-    9: (-0.65, -0.14, 0.17, 0.75, 1.25, 1.78, 2.57, 3.7, 5.51),
-}
+EFFORTS = (
+    *(None,) * 7,
+    Search(5, 0.2, 1, (-1.43, -1.01, -0.74, -0.32, 0.04, 0.51, 1.14, 2.03, 3.54)),
+    Search(20, 0.15, 2, (-0.85, -0.35, -0.07, 0.49, 0.94, 1.43, 2.15, 3.17, 4.83)),
+    Search(60, 0.12, 4, (-0.65, -0.14, 0.17, 0.75, 1.25, 1.78, 2.57, 3.7, 5.51)),
+)
 LEAST_LEFT = 0.85  # of a payload: of 648 (Kodak, efforts 7 to 9, nine qualities) the search left 0.88 at the least
 MOMENTS = (0.3, 0.9)  # Adam's
 STEADY = 0.5  # share of the steps before the rate begins to fall to 0
@@ -57,8 +60,8 @@ Mask = npt.NDArray[np.bool_]
 
 def same_psnr(quality: float, effort: int) -> float:
     """The quality at which a search by this effort gives the PSNR, in the mean, that `quality` has without one."""
-    worth = WORTH.get(effort)
-    return quality if worth is None else float(quality - np.interp(quality, np.linspace(0, 100, len(worth)), worth))
+    search = EFFORTS[effort]
+    return quality if search is None else float(quality - np.interp(quality, np.linspace(0, 100, len(search.worth)), search.worth))
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,10 @@ class Descent:
 
     def __call__(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """Latents in quantisation steps (1, M, h, w), z_hat -> latents that cost less once they are rounded, or the same ones."""
-        search, lengths, weight = self.search, Lengths(self.model.y_tables), np.float32(self.model.error_weight(self.level) / 3)
-        target, counted = _blocks(self.window.pixels), _blocks(np.repeat(self.window.counted()[:, :, None], 3, axis=2))
+        search, lengths, inside = self.search, Lengths(self.model.y_tables), self.window.counted()
+        error_weight = self.model.error_weight(self.level) / 3
+        weight = np.float32(error_weight)
+        target, counted = blocks(self.window.pixels), blocks(np.repeat(inside[:, :, None], 3, axis=2))
         top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
         curvature = self.model.curvature(self.level)
         moved, mean, square = y.copy(), np.zeros_like(y), np.zeros_like(y)
@@ -152,26 +157,20 @@ class Descent:
             rest = min(1.0, (search.steps - step) / (search.steps * (1 - STEADY)))
             size = np.float32(search.rate * rest / (1 - MOMENTS[0] ** (step + 1)))
             moved -= size * mean / (np.sqrt(square / np.float32(1 - MOMENTS[1] ** (step + 1))) + np.float32(1e-8))
-        return moved if self._cost(moved, z, lengths) < self._cost(y, z, lengths) else y
+        before, after = (self._cost(latents, z, lengths, inside, error_weight) for latents in (y, moved))
+        return moved if after < before else y
 
-    def _cost(self, y: FloatArray, z: FloatArray, lengths: Lengths) -> float:
+    def _cost(self, y: FloatArray, z: FloatArray, lengths: Lengths, inside: FloatArray, error_weight: float) -> float:
         """J of latents, rounded; bits of the hyper-latents, which stay, are left out."""
         symbols, index, y_hat = self.model.quantize(y, z, self.coded)
         margin = slice(self.model.margin_px, -self.model.margin_px)
         error = self.model.synthesize(self.window.latents(y_hat)).astype(np.float32)
         error -= self.window.pixels[margin, margin]
-        error *= self.window.counted()[margin, margin, None]
+        error *= inside[margin, margin, None]
         squared = float(np.einsum("ijk,ijk->", error, error, dtype=np.float64))
-        return lengths.total(symbols, index) + self.model.error_weight(self.level) / 3 * squared
+        return lengths.total(symbols, index) + error_weight * squared
 
 
 def unchanged(y: FloatArray, z: FloatArray) -> FloatArray:
     """No search."""
     return y
-
-
-def _blocks(pixels: npt.NDArray[np.generic]) -> FloatArray:
-    """Pixels (8 rows, 8 columns, 3) -> blocks (1, 3 x 8 x 8, rows, columns), as the networks have them."""
-    rows, columns = pixels.shape[0] // BLOCK_PX, pixels.shape[1] // BLOCK_PX
-    parts = pixels.reshape(rows, BLOCK_PX, columns, BLOCK_PX, 3).transpose(4, 1, 3, 0, 2)
-    return parts.reshape(1, -1, rows, columns).astype(np.float32)

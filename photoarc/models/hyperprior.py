@@ -201,3 +201,10 @@ def _joined(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         for row in range(BLOCK_PX):
             out[:, row, :, :, channel] = parts[channel, row].transpose(1, 2, 0)
     return out.reshape(rows * BLOCK_PX, columns * BLOCK_PX, 3)
+
+
+def blocks(pixels: npt.NDArray[Any]) -> FloatArray:
+    """Pixels (8 rows, 8 columns, 3) -> blocks (1, 3 x 8 x 8, rows, columns) of float32: the other way round."""
+    rows, columns = pixels.shape[0] // BLOCK_PX, pixels.shape[1] // BLOCK_PX
+    parts = pixels.reshape(rows, BLOCK_PX, columns, BLOCK_PX, 3).transpose(4, 1, 3, 0, 2)
+    return parts.reshape(1, -1, rows, columns).astype(np.float32)
