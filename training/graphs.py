@@ -72,12 +72,32 @@ def _conv(g: Graph, x: str, c: nn.Conv2d, **kw: int) -> str:
     return g.conv(x, _a(c.weight), _a(c.bias), groups=c.groups, **kw)
 
 
+class _Residual:
+    """A block's nodes, and those that turn a slope by its output into one by its input, with the same kernels."""
+
+    def __init__(self, g: Graph, x: str, b: Block):
+        self._g, self._groups, self._pad = g, b.dw.groups, b.dw.padding[0]
+        unit, scale, self._leak = _a(b.unit), float(b.scale), float(b.slope)
+        self._dw = _a(b.dw.weight) / unit[:, None, None, None]
+        t = _conv(g, g.conv(x, self._dw, _a(b.dw.bias), groups=self._groups, pad=self._pad), b.up)
+        self._up = g.nodes[-1].input[1]
+        self._hidden = g.op("LeakyRelu", t, alpha=self._leak) if self._leak else g.op("Relu", t)
+        t = g.conv(self._hidden, _a(b.down.weight) * scale, _a(b.down.bias) * scale)
+        self._down = g.nodes[-1].input[1]
+        self.output = g.op("Add", x, t)
+
+    def slope(self, y: str) -> str:
+        """Slope by the block's input from that by its output."""
+        g = self._g
+        passed = g.op("Cast", g.op("Greater", self._hidden, g.constant(np.float32(0))), to=TensorProto.FLOAT)
+        passed = g.op("Max", passed, g.constant(np.float32(self._leak))) if self._leak else passed
+        t = g.op("Conv", y, g.op("Transpose", self._down, perm=[1, 0, 2, 3]))
+        t = g.op("Conv", g.op("Mul", t, passed), g.op("Transpose", self._up, perm=[1, 0, 2, 3]))
+        return g.op("Add", y, g.conv(t, self._dw[:, :, ::-1, ::-1], np.zeros(self._groups), groups=self._groups, pad=self._pad))
+
+
 def _block(g: Graph, x: str, b: Block) -> str:
-    unit, scale, slope = _a(b.unit), float(b.scale), float(b.slope)
-    t = g.conv(x, _a(b.dw.weight) / unit[:, None, None, None], _a(b.dw.bias), groups=b.dw.groups, pad=b.dw.padding[0])
-    t = _conv(g, t, b.up)
-    t = g.op("LeakyRelu", t, alpha=slope) if slope else g.op("Relu", t)
-    return g.op("Add", x, g.conv(t, _a(b.down.weight) * scale, _a(b.down.bias) * scale))
+    return _Residual(g, x, b).output
 
 
 def _up_kernel(c: nn.Conv2d) -> np.ndarray:
@@ -146,7 +166,7 @@ def synthesis_gradient(codec: Codec) -> onnx.ModelProto:
     x = g.op("ConvTranspose", x, split, kernel_shape=[2, 2], strides=[2, 2])
     blocks = []
     for block in net.b8:
-        blocks.append(_BackwardBlock(g, x, block))
+        blocks.append(_Residual(g, x, block))
         x = blocks[-1].output
     kernel = _a(net.head.weight) * 255
     x = g.clip(g.conv(x, kernel, _a(net.head.bias) * 255 + 127.5, pad=1), 0, 255)
@@ -161,31 +181,6 @@ def synthesis_gradient(codec: Codec) -> onnx.ModelProto:
     return g.model(
         x, TensorProto.FLOAT, (1, codec.m, "hs", "ws"), "latents / gain, blocks, which count -> slope of the squared error by the latents"
     )
-
-
-class _BackwardBlock:
-    """A block, and what turns a slope by its output into one by its input."""
-
-    def __init__(self, g: Graph, x: str, b: Block):
-        self._g, self._groups, self._pad = g, b.dw.groups, b.dw.padding[0]
-        unit, scale = _a(b.unit), float(b.scale)
-        self._dw = _a(b.dw.weight) / unit[:, None, None, None]
-        self._up, self._down = (g.constant(w.astype(np.float32)) for w in (_a(b.up.weight), _a(b.down.weight) * scale))
-        t = g.conv(x, self._dw, _a(b.dw.bias), groups=self._groups, pad=self._pad)
-        t = g.op("Conv", t, self._up, g.constant(_a(b.up.bias).astype(np.float32)))
-        slope = float(b.slope)
-        t = g.op("LeakyRelu", t, alpha=slope) if slope else g.op("Relu", t)
-        passed = g.op("Cast", g.op("Greater", t, g.constant(np.float32(0))), to=TensorProto.FLOAT)
-        self._passed = g.op("Max", passed, g.constant(np.float32(slope))) if slope else passed
-        self.output = g.op("Add", x, g.op("Conv", t, self._down, g.constant((_a(b.down.bias) * scale).astype(np.float32))))
-
-    def slope(self, y: str) -> str:
-        """Slope by the block's input from that by its output."""
-        g = self._g
-        t = g.op("Conv", y, g.op("Transpose", self._down, perm=[1, 0, 2, 3]))
-        t = g.op("Mul", t, self._passed)
-        t = g.op("Conv", t, g.op("Transpose", self._up, perm=[1, 0, 2, 3]))
-        return g.op("Add", y, g.conv(t, self._dw[:, :, ::-1, ::-1], np.zeros(self._groups), groups=self._groups, pad=self._pad))
 
 
 def hyper_analysis(codec: Codec) -> onnx.ModelProto:
