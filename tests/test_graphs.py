@@ -49,14 +49,14 @@ def test_cost_of_transposed_windows_by_hand():
 
 
 def test_weights_make_a_codec_of_their_widths():
-    codec = model.Codec(analysis=(32, 64, 96), synthesis=(64, 64, 32))
+    codec = model.Codec(analysis=((32, 5), (64, 5), (96, 5), (32, 5)), synthesis=((64, 3), (64, 5), (32, 5)))
     again = model.of(codec.state_dict())
-    assert [b.up.out_channels for b in (*again.g_a.b8, *again.g_s.b8)] == [32, 64, 96, 64, 64, 32]
+    assert [b.up.out_channels for b in (*again.g_a.b8, *again.g_s.b8)] == [32, 64, 96, 32, 64, 64, 32]
 
 
 def test_graphs_are_the_networks_with_units_and_slopes():
     torch.manual_seed(2)
-    codec = model.Codec(synthesis=(32, 64, 32)).eval()
+    codec = model.Codec(synthesis=((32, 5), (64, 5), (32, 3))).eval()
     with torch.no_grad():
         for block in codec.g_s.b8:
             block.unit.uniform_(0.01, 4)

@@ -96,7 +96,7 @@ def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
 
 
 def test_channels_that_do_not_fire_are_named():
-    codec = model.Codec(analysis=(32, 32, 32), synthesis=(32, 32, 32))
+    codec = model.Codec(analysis=((32, 5),) * 3, synthesis=((32, 5),) * 3)
     x, level = torch.rand(2, 3, 64, 64), torch.tensor([1, 7])
     with torch.no_grad():
         codec.g_a.b8[1].up.bias[3:8] -= 1000

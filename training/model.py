@@ -22,6 +22,7 @@ from torch import Tensor, nn
 SLICES = 4
 CLIP = 15  # symbols are clipped to +-CLIP before they steer the scales of later slices
 SCALE_MIN = 0.11
+SIDE = 5  # of the transforms' depthwise filters, where nothing else is said
 SLOPE = 0.01  # below zero, so that no hidden channel is without a gradient for ever
 
 
@@ -55,10 +56,10 @@ class Block(nn.Module):
 class Analysis(nn.Module):
     """g_a. The stem is a 16x16 filter at stride 8, written as a 2x2 convolution over 8x8 blocks shifted by half a block."""
 
-    def __init__(self, c8: int, m: int, hidden: Sequence[int]):
+    def __init__(self, c8: int, m: int, blocks: Sequence[tuple[int, int]]):
         super().__init__()
         self.stem = nn.Conv2d(192, c8, 2)
-        self.b8 = nn.Sequential(*[Block(c8, h, 5) for h in hidden])
+        self.b8 = nn.Sequential(*[Block(c8, hidden, side) for hidden, side in blocks])
         self.merge = nn.Conv2d(c8 * 4, m, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,10 +70,10 @@ class Analysis(nn.Module):
 class Synthesis(nn.Module):
     """g_s, the mirror of g_a."""
 
-    def __init__(self, c8: int, m: int, hidden: Sequence[int]):
+    def __init__(self, c8: int, m: int, blocks: Sequence[tuple[int, int]]):
         super().__init__()
         self.split = nn.Conv2d(m, c8 * 4, 1)
-        self.b8 = nn.Sequential(*[Block(c8, h, 5) for h in hidden])
+        self.b8 = nn.Sequential(*[Block(c8, hidden, side) for hidden, side in blocks])
         self.head = nn.Conv2d(c8, 192, 2, padding=1)
 
     def forward(self, y: Tensor) -> Tensor:
@@ -175,7 +176,7 @@ def gauss_bits(r: Tensor, scale: Tensor) -> Tensor:
 
 
 class Codec(nn.Module):
-    """All networks; `forward` gives the training quantities. Blocks of the transforms may differ in width: `prune.py` takes some away."""
+    """All networks; `forward` gives the training quantities. Blocks may differ: `prune.py` takes channels away, `grow.py` adds a block."""
 
     def __init__(
         self,
@@ -186,8 +187,8 @@ class Codec(nn.Module):
         feat: int = 64,
         levels: int = 9,
         lmbda: tuple[float, float] = (0.001, 0.4),
-        analysis: Sequence[int] = (192, 192, 192),  # hidden channels of the blocks of g_a
-        synthesis: Sequence[int] = (256, 256, 256),  # and of g_s
+        analysis: Sequence[tuple[int, int]] = ((192, SIDE),) * 3,  # hidden channels and side of the filters of g_a's blocks
+        synthesis: Sequence[tuple[int, int]] = ((256, SIDE),) * 3,  # and of g_s's
     ):
         super().__init__()
         self.m, self.mz, self.levels, self.group = m, mz, levels, m // SLICES
@@ -266,12 +267,18 @@ class Codec(nn.Module):
 
 
 def of(weights: Mapping[str, Tensor]) -> Codec:
-    """Codec with these weights, its blocks as wide as they are. Raises KeyError or RuntimeError if they are not a codec's.
+    """Codec with these weights, its blocks as many and as wide as they are. Raises KeyError or RuntimeError if they are not a codec's.
 
     Checkpoints of photo-1 and photo-2 have no units and scales in their blocks, and plain ReLUs.
     """
-    widths = {n: [weights[f"{n}.b8.{i}.up.weight"].shape[0] for i in range(3)] for n in ("g_a", "g_s")}
-    codec = Codec(analysis=widths["g_a"], synthesis=widths["g_s"])
+
+    def blocks(net: str) -> list[tuple[int, int]]:
+        found = []
+        while (name := f"{net}.b8.{len(found)}") + ".up.weight" in weights:
+            found.append((weights[f"{name}.up.weight"].shape[0], weights[f"{name}.dw.weight"].shape[-1]))
+        return found
+
+    codec = Codec(analysis=blocks("g_a"), synthesis=blocks("g_s"))
     fresh = codec.state_dict().items()
     plain = {k: torch.zeros(()) if k.endswith(".slope") else v for k, v in fresh if k.endswith((".unit", ".scale", ".slope"))}
     codec.load_state_dict(plain | {k: v.float() for k, v in weights.items()})
