@@ -31,12 +31,12 @@ def test_cost_by_hand():
 
 
 def test_cost_of_windows_by_hand():
-    """g_a of photo-1 on 128 x 64 pixels: 16x16 stem, 5x5 blocks of 128 -> 224, 192, 192 at 1/8, 2x2 merge."""
+    """g_a of photo-1 on 128 x 64 pixels: 16x16 stem, 5x5 blocks of 128 -> 224, 192, 192, 96 at 1/8, 2x2 merge."""
     macs = cost.count(onnx.load(MODEL / "analysis.onnx"), 128, 64)
     eighths, sixteenths = 16 * 8, 8 * 4
     assert macs.dense == 3 * 256 * 128 * eighths + 128 * 4 * 320 * sixteenths
-    assert macs.pointwise == 2 * 128 * (224 + 192 + 192) * eighths
-    assert macs.depthwise == 3 * 25 * 128 * eighths
+    assert macs.pointwise == 2 * 128 * (224 + 192 + 192 + 96) * eighths
+    assert macs.depthwise == 4 * 25 * 128 * eighths
 
 
 def test_cost_of_transposed_windows_by_hand():
