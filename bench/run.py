@@ -151,6 +151,13 @@ def times(paths: Sequence[Path], wanted: Sequence[Codec], quick: bool) -> Iterat
                     )
 
 
+def _refuse_to_lose(path: Path, wanted: Sequence[Codec]) -> None:
+    """Times compare within one run, so that a run replaces them all. Raises SystemExit if it would leave codecs of the file out."""
+    there = {row.codec for row in rows.read(path, rows.Time)} if path.exists() else set()
+    if lost := sorted(there - {codec.name for codec in wanted}):
+        sys.exit(f"{path}: has times of {', '.join(lost)}, which this run would drop; time all codecs together, or under another --set")
+
+
 def _summary(found: Sequence[rows.Row]) -> None:
     groups: dict[tuple[str, float], list[rows.Row]] = defaultdict(list)
     for row in found:
@@ -191,8 +198,9 @@ def main() -> None:
         print(f"Butteraugli is left out: {butteraugli.HINT}", file=sys.stderr)
     load_before, started = os.getloadavg()[0], time.monotonic()
     if arguments.times:
-        paths = paths[::TIMES_STEP]
-        rows.write(folder / f"{arguments.set}-times.tsv", times(paths, wanted, arguments.quick), rows.Time)
+        path, paths = folder / f"{arguments.set}-times.tsv", paths[::TIMES_STEP]
+        _refuse_to_lose(path, wanted)
+        rows.write(path, times(paths, wanted, arguments.quick), rows.Time)
     else:
         path = folder / f"{arguments.set}.tsv"
         found = rates(paths, wanted, arguments.quick, arguments.workers)

@@ -284,6 +284,23 @@ def test_measuring_a_picture(tmp_path):
     assert first.psnr_db < second.psnr_db
 
 
+def test_times_of_some_codecs_never_replace_those_of_all(tmp_path, monkeypatch):
+    (tmp_path / "one.png").write_bytes(codecs.select(["png"])[0].encode(picture(), 0))
+    monkeypatch.setattr(rows, "RESULTS", tmp_path)
+
+    def timed(*names):
+        monkeypatch.setattr(sys, "argv", ["run", str(tmp_path), "--set", "few", "--times", "--quick", "--codecs", ",".join(names)])
+        run.main()
+        return {row.codec for row in rows.read(tmp_path / "quick/few-times.tsv", rows.Time)}
+
+    assert timed("jpeg") == {"jpeg"}
+    assert timed("jpeg", "png") == {"jpeg", "png"}
+    before = (tmp_path / "quick/few-times.tsv").read_bytes()
+    with pytest.raises(SystemExit, match=r"few-times\.tsv: has times of jpeg, which this run would drop"):
+        timed("png")
+    assert (tmp_path / "quick/few-times.tsv").read_bytes() == before
+
+
 def test_the_crop_sheet_finds_a_setting_for_a_rate(monkeypatch):
     some = codecs.select(["jpeg", "jpeg2000", "png"])
     for codec in some[:2]:  # quality rises with rate, ratio falls
