@@ -70,6 +70,11 @@ def jpeg(pixels, quality=90, segments=(), tail=b"", **options):
     return coded[:head] + spliced + coded[head:] + tail
 
 
+def progressive_jpeg(pixels, **options):
+    """JPEG file in Pillow's scans: ten of a colour picture, six of a grey one."""
+    return jpeg(pixels, progressive=True, **options)
+
+
 def cmyk_jpeg(pixels):
     """JPEG file with four channels."""
     file = io.BytesIO()
