@@ -81,6 +81,23 @@ def test_crops_are_pixels_of_the_tiles():
         assert torch.equal(crop[1], crop[0] + 64)
 
 
+def test_half_of_the_crops_are_shrunk():
+    """On a ramp of 3 a pixel, crops that were cut up to twice as large rise by up to 6; all hold whole values, as files do."""
+    ramp = (3 * torch.arange(64, dtype=torch.uint8)).expand(1, 3, 64, 64)
+    crops = train.draw(ramp, 16, 60, np.random.default_rng(0), zoom=2).mul(255)
+    assert torch.allclose(crops, crops.round(), atol=1e-3)
+    rises = torch.stack([c.diff(dim=k)[:, 4:-4, 4:-4].abs().mean() for c in crops for k in (1, 2)]).view(-1, 2).amax(1)
+    assert 20 < (rises - 3).abs().lt(1e-3).sum() < 40
+    assert 5 < rises.max() < 6.1
+    assert rises.min() > 2.9
+
+
+def test_a_zoom_ends_where_a_tile_does():
+    tiles = torch.zeros(1, 3, 20, 20, dtype=torch.uint8)
+    assert train.draw(tiles, 16, 9, np.random.default_rng(0), zoom=4).shape == (9, 3, 16, 16)
+    assert train.draw(tiles, 20, 9, np.random.default_rng(0), zoom=4).shape == (9, 3, 20, 20)
+
+
 def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
     out = tmp_path / "a.pt"
     first = training(monkeypatch, photos, out, "--steps", 2)

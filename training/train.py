@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from model import Block, Codec, of
 from PIL import Image
 from soap import Soap
@@ -52,6 +53,7 @@ p.add_argument("--crop", type=int, default=128)
 p.add_argument(
     "--late", type=int, nargs=3, default=(60, 256, 5), metavar=("PERCENT", "CROP", "BATCH"), help="from PERCENT of the schedule on"
 )
+p.add_argument("--zoom", type=float, default=1, help="half of the crops are up to so many times larger, and shrunk")
 p.add_argument("--lr", type=float, default=4e-3, help="SOAP's; Adam takes 0.2 of it")
 p.add_argument("--warm", type=int, default=100, help="steps of linear warm-up")
 p.add_argument("--floor", type=float, default=0.02, help="share of the learning rate that the decay ends at")
@@ -85,16 +87,29 @@ def tiles(folder: Path, side: int, device: str) -> Tensor:
     return torch.from_numpy(found).to(device)
 
 
-def draw(photos: Tensor, crop: int, batch: int, rng: np.random.Generator) -> Tensor:
-    """Random crops (B, 3, crop, crop) in [0, 1] of random tiles, in one of their eight orientations; one gather on the device."""
+def draw(photos: Tensor, crop: int, batch: int, rng: np.random.Generator, zoom: float = 1) -> Tensor:
+    """Random crops (B, 3, crop, crop) in [0, 1] of random tiles, in one of their eight orientations.
+
+    Half of them are cut up to `zoom` times larger, as far as a tile goes, and shrunk: a few hundred photographs are seen at more scales.
+    """
     n, _, side, _ = photos.shape
-    where = np.stack([rng.integers(n, size=batch), *rng.integers(side - crop + 1, size=(2, batch))])
-    i, y, x = torch.from_numpy(where).to(photos.device)
-    out = photos.unfold(2, crop, 1).unfold(3, crop, 1)[i, :, y, x]
+    larger = min(zoom, side / crop) ** rng.uniform(-1, 1, batch).clip(0)
+    spans = (crop * larger).round().astype(int)
+    where = np.stack([rng.integers(n, size=batch), *rng.integers(side - spans + 1, size=(2, batch))], 1)
+    cuts = [photos[i, :, y : y + span, x : x + span] for (i, y, x), span in zip(where, spans, strict=True)]
+    out = torch.cat([shrunk(cut[None], crop) for cut in cuts])
     turns = torch.from_numpy(rng.random((3, batch, 1, 1, 1)) < 0.5).to(photos.device)
     for turn, turned in zip(turns, (lambda t: t.flip(2), lambda t: t.flip(3), lambda t: t.mT), strict=True):
         out = torch.where(turn, turned(out), out)
-    return out.float().div_(255).contiguous(memory_format=torch.channels_last)
+    return out.div_(255).contiguous(memory_format=torch.channels_last)
+
+
+def shrunk(pictures: Tensor, side: int) -> Tensor:
+    """(B, 3, side, side) of larger pictures on 0..255, in whole steps as a file would have them."""
+    pictures = pictures.float()
+    if pictures.shape[-1] == side:
+        return pictures
+    return F.interpolate(pictures, (side, side), mode="bicubic", antialias=True).round_().clamp_(0, 255)
 
 
 def distances(eyes: Sequence[float], network: Path, device: str) -> Distances | None:
@@ -224,7 +239,7 @@ def main() -> None:
             for group in o.param_groups:
                 group["lr"] = peak * scale
 
-        x = draw(photos, crop, batch, rng)
+        x = draw(photos, crop, batch, rng, a.zoom)
         level = torch.from_numpy(rng.choice(codec.levels, batch, p=often / often.sum())).to(a.device)
         loss, bpp, mse = losses(forward, codec.lams, x, level, a.tilt, a.eyes, seen)
         for o in opts:
