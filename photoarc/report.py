@@ -146,8 +146,9 @@ def totals_line(members: Sequence[Member]) -> str:
 def info_lines(found: Overview) -> list[str]:
     """The overview as text."""
     models = [str(model) for model in found.models]
-    if any(own.codec == "dct" for own in found.codecs):
-        models.append("those that dct payloads name")  # in the payloads alone, which nobody reads for an overview
+    naming = [own.codec for own in found.codecs if own.codec in ("dct", "composite")]  # in payloads, which nobody reads for an overview
+    if naming:
+        models.append(f"those that {' and '.join(naming)} payloads name" + ("" if "dct" in naming else ", if any"))
     return [
         f"{found.archive}: photoarc archive, format {found.format_version or 'unknown (damaged header)'}, {size(found.archive_bytes)}",
         f"  members   {_kinds(found.files, found.directories, found.symlinks)}",

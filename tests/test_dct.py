@@ -208,9 +208,13 @@ def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
     with photoarc.open(archive) as opened:
         assert [member.codec_id for member in opened] == [codecs.DCT]
         assert opened.read("a.jpg") == PHOTO
-        text = "\n".join(report.info_lines(inspection.overview(str(archive), list(opened))))
-    assert "models    those that dct payloads name" in text
-    assert "dct       1 file" in text
+        overview = inspection.overview(str(archive), list(opened))
+    assert "  models    those that dct payloads name" in report.info_lines(overview)
+    assert any(line.startswith("  dct       1 file") for line in report.info_lines(overview))
+    other = inspection.CodecTotal("composite", 1, 2, 1)  # may hold pictures by dct
+    assert "  models    those that composite payloads name, if any" in report.info_lines(replace(overview, codecs=(other,)))
+    both = replace(overview, codecs=(other, *overview.codecs))
+    assert "  models    those that composite and dct payloads name" in report.info_lines(both)
 
 
 def test_pictures_of_a_composite_by_it():
