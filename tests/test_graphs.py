@@ -40,12 +40,12 @@ def test_cost_of_windows_by_hand():
 
 
 def test_cost_of_transposed_windows_by_hand():
-    """g_s of photo-2 on 128 x 64 pixels: 2x2 of 321 -> 128 at 1/16, a factor a channel, 5x5 blocks of 128 -> 256 at 1/8, 2x2 head."""
+    """g_s of photo-2 on 128 x 64 pixels: 2x2 of 321 -> 128 at 1/16, a factor a channel, blocks of 128 -> 256 at 1/8, 2x2 head."""
     macs = cost.count(onnx.load(MODEL.parent / "photo-2" / "synthesis.onnx"), 128, 64)
     eighths, sixteenths = 16 * 8, 8 * 4
     assert macs.dense == 128 * 4 * 192 * (16 + 1) * (8 + 1)
-    assert macs.pointwise == 321 * 4 * 128 * sixteenths + 2 * 128 * 3 * 256 * eighths
-    assert macs.depthwise == (3 * 25 + 1) * 128 * eighths
+    assert macs.pointwise == 321 * 4 * 128 * sixteenths + 2 * 128 * 4 * 256 * eighths
+    assert macs.depthwise == (9 + 3 * 25 + 1) * 128 * eighths
 
 
 def test_weights_make_a_codec_of_their_widths():
