@@ -89,9 +89,10 @@ def bd_published(means: dict[str, Measured], name: str) -> str:
 
 
 def bd_here(means: dict[str, Measured], name: str) -> str:
-    """BD-rate of photoarc against the codecs measured here."""
+    """BD-rate of photoarc against the codecs measured here, and against itself tuned for the squared error."""
     ours = [c for c in lossy(means).values() if c.name.startswith("photoarc")]
     peers = [c for c in lossy(means).values() if not c.name.startswith("photoarc")]
+    peers += [c for c in ours if c.name == "photoarc-psnr"]
     parts = []
     for title, metric, low, high in (
         ("PSNR", "psnr", -np.inf, np.inf),
@@ -103,7 +104,7 @@ def bd_here(means: dict[str, Measured], name: str) -> str:
     ):
         if not any(c.curve(metric) for c in ours):
             continue
-        body = [(c.name, *(percent(p, c, metric, low, high) for p in peers)) for c in ours]
+        body = [(c.name, *("" if p is c else percent(p, c, metric, low, high) for p in peers)) for c in ours]
         parts.append(f"{title}:\n\n" + table(("rate against", *(p.name for p in peers)), body))
     return "\n\n".join(parts)
 
