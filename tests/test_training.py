@@ -98,6 +98,13 @@ def test_a_zoom_ends_where_a_tile_does():
     assert train.draw(tiles, 20, 9, np.random.default_rng(0), zoom=4).shape == (9, 3, 20, 20)
 
 
+def test_a_pause_is_not_training(monkeypatch, photos, tmp_path):
+    """A clock that moves by a second each time it is read, and once by an hour."""
+    clock = iter([*range(3), *range(3603, 9999)])
+    monkeypatch.setattr(train.time, "monotonic", lambda: float(next(clock)))
+    assert training(monkeypatch, photos, tmp_path / "a.pt", "--steps", 5)["spent_s"] == 4
+
+
 def test_checkpoints_join_up(monkeypatch, photos, tmp_path):
     out = tmp_path / "a.pt"
     first = training(monkeypatch, photos, out, "--steps", 2)
