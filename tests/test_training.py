@@ -30,6 +30,7 @@ import model
 import onnx
 import prepare
 import ssim
+import stopwatch
 import torch
 import train
 import tune
@@ -101,7 +102,7 @@ def test_a_zoom_ends_where_a_tile_does():
 def test_a_pause_is_not_training(monkeypatch, photos, tmp_path):
     """A clock that moves by a second each time it is read, and once by an hour."""
     clock = iter([*range(3), *range(3603, 9999)])
-    monkeypatch.setattr(train.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(stopwatch.time, "monotonic", lambda: float(next(clock)))
     assert training(monkeypatch, photos, tmp_path / "a.pt", "--steps", 5)["spent_s"] == 4
 
 

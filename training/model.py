@@ -269,7 +269,7 @@ class Codec(nn.Module):
 def of(weights: Mapping[str, Tensor]) -> Codec:
     """Codec with these weights, its blocks as many and as wide as they are. Raises KeyError or RuntimeError if they are not a codec's.
 
-    Checkpoints of photo-2, and of photo-1 before it grew, have no units and scales in their blocks, and plain ReLUs.
+    Checkpoints of the photo-1 and photo-2 before `grow.py` have no units and scales in their blocks, and plain ReLUs.
     """
 
     def blocks(net: str) -> list[tuple[int, int]]:

@@ -17,7 +17,6 @@ import copy
 import math
 import os
 import signal
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,10 +28,10 @@ from model import Block, Codec, of
 from PIL import Image
 from soap import Soap
 from ssim import similarity
+from stopwatch import Stopwatch
 from torch import Tensor
 
 LOG_STEPS, SAVE_S = 100, 300
-PAUSED_S = 120  # a step that took longer was held by SIGSTOP or a sleeping machine, and counts for nothing
 HIGH_LMBDA = 0.04  # levels 5 to 8: 36.7 to 42.2 dB on Kodak (photo-1), where archives live
 # What a unit of 1 - SSIM, 1 - MS-SSIM and LPIPS is worth in MSE_255, at the lowest and at the highest level: the ratio of their slopes
 # along the rates of photo-1 (LPIPS: photo-2), on 48 crops of 256 x 256 of the training pictures; in between nearly geometric.
@@ -226,8 +225,8 @@ def main() -> None:
     log = Path(f"{a.out}.tsv")
     if not begun:
         log.write_text("step\tminutes\tlr\tloss\tbpp\tmse\tsilent\ts_per_step\n")
-    before, first, saved, lines = time.monotonic(), spent_s, spent_s, []
-    logged_s = spent_s
+    watch, lines = Stopwatch(spent_s), []
+    first = saved = logged_s = spent_s
 
     def checkpoint() -> None:
         raw = {k: v.detach().cpu() for k, v in live.items()}
@@ -254,10 +253,7 @@ def main() -> None:
             torch._foreach_lerp_(list(average.values()), list(live.values()), 1 - min(a.ema, (it + 1) / (it + 10)))
 
         lines.append(torch.stack((loss, bpp, mse)).detach())
-        now = time.monotonic()
-        if now - before < PAUSED_S:
-            spent_s += now - before
-        before = now
+        spent_s = watch.step()
         if it % LOG_STEPS == 0:
             means = torch.stack(lines).mean(0).tolist()
             if not math.isfinite(means[0]):

@@ -12,13 +12,13 @@ Loss of a picture: log(bits a block + SOFT), so that good qualities do not outwe
 import argparse
 import math
 import signal
-import time
 from pathlib import Path
 
 import jpegs
 import numpy as np
 import torch
 from coefficients import Component, Jpeg, luma_energies
+from stopwatch import Stopwatch
 from torch import Tensor, nn
 from train import tiles
 
@@ -103,8 +103,8 @@ def main() -> None:
     log = Path(f"{a.out}.tsv")
     log.write_text("step\tminutes\tloss\tbits_a_block\tbits_of_dc\n")
     save = lambda: torch.save({"m": {k: w.detach().cpu() for k, w in average.items()}, "it": it}, a.out)
-    began, it, lines = time.monotonic(), 0, []
-    while (done := (time.monotonic() - began) / 60 / a.minutes) < 1 and not stop:
+    watch, it, lines = Stopwatch(), 0, []
+    while (done := watch.spent_s / 60 / a.minutes) < 1 and not stop:
         for group in optimiser.param_groups:
             group["lr"] = a.lr * min(1, (it + 1) / a.warm) * (a.floor + (1 - a.floor) * 0.5 * (1 + math.cos(math.pi * done)))
         v, q, sampling = jpegs.draw(photos, crop, a.batch, rng)
@@ -117,6 +117,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(trained.parameters(), 5.0)
         optimiser.step()
         it += 1
+        watch.step()
         with torch.no_grad():
             torch._foreach_lerp_(list(average.values()), list(live.values()), 1 - min(a.ema, (it + 1) / (it + 10)))
         lines.append(torch.stack((loss, total.mean(), dc.mean())).detach())
@@ -124,7 +125,7 @@ def main() -> None:
             means = torch.stack(lines).mean(0).tolist()
             if not math.isfinite(means[0]):
                 raise SystemExit(f"loss is {means[0]} at step {it}; the last good checkpoint stays: lower --lr")
-            line = f"{it}\t{(time.monotonic() - began) / 60:.2f}\t" + "\t".join(f"{m:.4f}" for m in means)
+            line = f"{it}\t{watch.spent_s / 60:.2f}\t" + "\t".join(f"{m:.4f}" for m in means)
             with log.open("a") as file:
                 file.write(line + "\n")
             print(line, flush=True)
