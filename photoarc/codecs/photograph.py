@@ -22,6 +22,7 @@ import numpy.typing as npt
 from photoarc import models
 from photoarc.codecs import descent, raw_lzma
 from photoarc.codecs.descent import Descent, Window
+from photoarc.codecs.forecast import WINDOW_PX, Forecast, forecast
 from photoarc.codecs.photo_header import HEADER_BYTES, Header, parse_header
 from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
@@ -96,9 +97,9 @@ def encode(
 ) -> tuple[bytes, PhotoInfo]:
     """Code a photograph, decode the payload again, and say how good it is.
 
-    `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with the payload's size
-    so far before the costlier half of each band's work, its synthesis; True ends it with GivenUp. `effort` 7 to 9 looks for cheaper
-    latents (photoarc.codecs.descent), if the model has what that takes.
+    `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with what the payload
+    takes at least: before the first band, and before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
+    `effort` 7 to 9 looks for cheaper latents (photoarc.codecs.descent), if the model has what that takes.
     Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
     """
     model = models.load_for(tuning)
@@ -128,6 +129,12 @@ def encode(
     size_bytes = HEADER_BYTES + len(photo.metadata) + len(photo.writer) + len(alpha) + len(cells_data)
 
     search = descent.EFFORTS[effort] if model.descends else None
+    foreseen = Forecast(height)
+    if too_large is not never and photo.was_lossy:
+        foreseen = forecast(height, width, lambda windows: _code_windows(model, photo.pixels, windows, level, step, coder))
+    least = descent.LEAST_LEFT if search is not None else 1.0
+    if foreseen.strips and too_large(int((size_bytes + foreseen.rest_bytes(0)) * least)):
+        raise GivenUp(f"about {foreseen.rest_bytes(0)} bytes and more")
 
     def code() -> Iterator[FloatArray]:
         nonlocal checksum, size_bytes
@@ -135,12 +142,13 @@ def encode(
         for band in bands(height, rows, STRIDE_PX):
             latents, below = _analyze(model, photo.pixels, band)
             y, coded = model.scale(latents, level, step(band)), _coded(header, band)
+            rest_bytes = foreseen.rest_bytes(band.bottom * STRIDE_PX)
 
             improve: Improve = descent.unchanged
             if search is not None:
                 unsearched, *_ = coder.encode_band(model, y, level, coded, improve)
-                if too_large(int((size_bytes + len(unsearched)) * descent.LEAST_LEFT)):
-                    raise GivenUp(f"{size_bytes + len(unsearched)} bytes and more before a search")
+                if too_large(int((size_bytes + len(unsearched) + rest_bytes) * least)):
+                    raise GivenUp(f"{size_bytes + len(unsearched) + rest_bytes} bytes and more before a search")
                 unit = model.unscale(np.ones_like(y), level, step(band))
                 improve = Descent(model, level, coded, _window(model, photo.pixels, header, band, above, below, unit), search)
             stream, integers, y_hat = coder.encode_band(model, y, level, coded, improve)
@@ -149,8 +157,8 @@ def encode(
                 raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
             streams.append(stream)
             size_bytes += _LENGTH.size + len(stream)
-            if too_large(size_bytes):
-                raise GivenUp(f"{size_bytes} bytes and more")
+            if too_large(size_bytes + int(rest_bytes * least)):
+                raise GivenUp(f"{size_bytes + rest_bytes} bytes and more")
             checksum = _crc(integers, checksum)
             decoded = model.unscale(y_hat, level, step(band))
             yield decoded
@@ -200,6 +208,26 @@ def _sections(payload: bytes, header: Header) -> tuple[bytes, bytes, bytes, byte
             f"photograph payload of {len(payload)} bytes ends at {at} with {len(streams)} of {expected} bands", PayloadCorrupt
         )
     return parts[0], parts[1], parts[2], parts[3], streams
+
+
+def _code_windows(
+    model: Hyperprior,
+    pixels: Pixels,
+    windows: Sequence[tuple[int, int]],
+    level: float,
+    step: Callable[[Band], FloatArray | None],
+    coder: BandCoder,
+) -> int:
+    """Bytes of the stream of windows, side by side, each of them analysed as a picture of its own."""
+    parts = []
+    for row, column in windows:
+        y = model.analyze(cut(pixels[row : row + WINDOW_PX, column : column + WINDOW_PX], 0, WINDOW_PX, model.margin_px))
+        steps = step(Band(row // STRIDE_PX, (row + WINDOW_PX) // STRIDE_PX))
+        here = None if steps is None else steps[:, column // STRIDE_PX : (column + WINDOW_PX) // STRIDE_PX]
+        parts.append(model.scale(y, level, here))
+    latents = np.concatenate(parts, axis=3)
+    stream, *_ = coder.encode_band(model, latents, level, np.ones(latents.shape[2:], bool), descent.unchanged)
+    return len(stream)
 
 
 def _analyze(model: Hyperprior, pixels: Pixels, band: Band) -> tuple[FloatArray, FloatArray | None]:
