@@ -75,7 +75,7 @@ def test_bands_of_a_tall_picture_are_searched_one_by_one(monkeypatch):
 
 def test_what_costs_more_is_not_taken(monkeypatch):
     """Latents are left alone where the search ends worse than it began."""
-    wild = descent.Search(2, 50.0, 1)
+    wild = descent.Search(2, 1, 50.0, 1)
     monkeypatch.setattr(descent, "EFFORTS", (None,) * 9 + (wild,))
     source = photo(100, 70)
     assert learned.encode(source, 60, Tuning.PSNR, effort=9)[0] == learned.encode(source, 60, Tuning.PSNR, effort=0)[0]
@@ -119,7 +119,7 @@ def test_code_lengths_are_those_of_the_tables():
     index = np.array([1, 1, 1, 1, 0], np.uint8)
     assert lengths.total(np.array([-1, 0, 1, 2, 0]), index) == pytest.approx(2 + 1 + 3 + (3 + descent.ESCAPED_BITS) + 0)
     low = np.array([-5, -1, 0, 7], np.int32)
-    assert lengths.steps(low, index[:4]).tolist() == [-1, -1, 2, 2]
+    assert lengths.rises(index[:4])(low).tolist() == [-1, -1, 2, 2]
 
 
 def test_quality_for_the_same_psnr_is_a_quality():
