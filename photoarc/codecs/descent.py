@@ -123,11 +123,45 @@ class Lengths:
         bits = np.where(beyond, self._escape[index], self._bits[self._start[index] + reach + np.where(beyond, 0, symbols)])
         return float(bits.sum(dtype=np.float64))
 
-    def rises(self, index: npt.NDArray[np.integer]) -> Callable[[npt.NDArray[np.int32]], FloatArray]:
+    def rises(self, index: npt.NDArray[np.integer]) -> Callable[[npt.NDArray[np.intp]], FloatArray]:
         """Tables of an index -> symbols -> bits of the symbol above less bits of the symbol; at a table's ends those of its last step."""
-        first = self._start[index]
-        middle, last = first + self._reach[index], first + 2 * self._reach[index] - 1
-        return lambda low: self._rises[np.clip(low + middle, first, last)]
+        first, reach = self._start[index].astype(np.intp), self._reach[index].astype(np.intp)
+        middle, last = first + reach, first + 2 * reach - 1
+
+        def of(low: npt.NDArray[np.intp]) -> FloatArray:
+            at = low + middle
+            np.maximum(at, first, out=at)
+            np.minimum(at, last, out=at)
+            found: FloatArray = self._rises[at]
+            return found
+
+        return of
+
+
+class Adam:
+    """Kingma & Ba 2015, arXiv 1412.6980, algorithm 1, in place."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._mean, self._square = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._size = np.empty(shape, np.float32)
+        self._taken = 0
+
+    def step(self, gradient: FloatArray, rate: float) -> FloatArray:
+        """Gradient, which is overwritten -> what to subtract; valid until the next step."""
+        self._taken += 1
+        size = np.subtract(gradient, self._mean, out=self._size)
+        size *= 1 - MOMENTS[0]
+        self._mean += size
+        gradient *= gradient
+        gradient -= self._square
+        gradient *= 1 - MOMENTS[1]
+        self._square += gradient
+        deviation = np.divide(self._square, np.float32(1 - MOMENTS[1] ** self._taken), out=gradient)
+        np.sqrt(deviation, out=deviation)
+        deviation += np.float32(1e-8)
+        np.multiply(self._mean, np.float32(rate / (1 - MOMENTS[0] ** self._taken)), out=size)
+        size /= deviation
+        return size
 
 
 @dataclass(frozen=True)
@@ -147,28 +181,36 @@ class Descent:
         weight = np.float32(error_weight)
         target, counted = blocks(self.window.pixels), blocks(np.repeat(inside[:, :, None], 3, axis=2))
         top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
-        curvature = self.model.curvature(self.level)
-        moved, mean, square = y.copy(), np.zeros_like(y), np.zeros_like(y)
+        moved, adam = y.copy(), Adam(y.shape)
+        share, low = np.empty_like(y), np.empty_like(y)
+        bend = weight * self.model.curvature(self.level)
         taken, total = 0, search.slopes * search.steps
         for number in range(search.slopes):
             if number % search.seen_anew == 0:
                 mu, index = self.model.expected(moved, z, self.coded)
-                free, rises = index > 0, lengths.rises(index)
+                free, rises = (index > 0).astype(np.float32), lengths.rises(index)
             slope = weight * self.model.error_slope(self.window.latents(moved), target, counted)[:, :, top:bottom] * self.window.unit
             start = moved.copy()
             for _ in range(search.steps):
-                symbols = moved - mu
-                low = np.floor(symbols)
                 push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * taken / (total - 1))
-                rounding = push * (1 - 2 * (symbols - low))
-                gradient = rises(low.astype(np.int32)) + slope + weight * curvature * (2 * (moved - start) + rounding)
+                np.subtract(moved, mu, out=share)
+                np.floor(share, out=low)
+                gradient = rises(low.astype(np.intp))
+                gradient += slope
+                share -= low
+                # Of the error: weight * curvature * (2 * (moved - start) + push * (1 - 2 * share))
+                share *= 2
+                np.subtract(1, share, out=share)
+                share *= push
+                moved_by = np.subtract(moved, start, out=low)
+                moved_by *= 2
+                moved_by += share
+                moved_by *= bend
+                gradient += moved_by
                 gradient *= free
-                mean += (1 - MOMENTS[0]) * (gradient - mean)
-                square += (1 - MOMENTS[1]) * (gradient * gradient - square)
                 taken += 1
                 rest = min(1.0, (total - taken + 1) / (total * (1 - STEADY)))
-                size = np.float32(search.rate * rest / (1 - MOMENTS[0] ** taken))
-                moved -= size * mean / (np.sqrt(square / np.float32(1 - MOMENTS[1] ** taken)) + np.float32(1e-8))
+                moved -= adam.step(gradient, search.rate * rest)
         before, after = (self._cost(latents, z, lengths, inside, error_weight) for latents in (y, moved))
         return moved if after < before else y
 
