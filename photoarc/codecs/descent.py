@@ -113,7 +113,6 @@ class Lengths:
         self._reach = np.array([len(r) // 2 for r in rows], np.int32)
         self._start = np.cumsum([0, *(len(r) for r in rows[:-1])]).astype(np.int32)
         self._bits = np.concatenate(rows)
-
         self._rises = np.diff(self._bits)
 
     def total(self, symbols: npt.NDArray[np.integer], index: npt.NDArray[np.integer]) -> float:
@@ -184,14 +183,14 @@ class Descent:
         moved, adam = y.copy(), Adam(y.shape)
         share, low = np.empty_like(y), np.empty_like(y)
         bend = weight * self.model.curvature(self.level)
-        taken, total = 0, search.slopes * search.steps
+        total = search.slopes * search.steps
         for number in range(search.slopes):
             if number % search.seen_anew == 0:
                 mu, index = self.model.expected(moved, z, self.coded)
                 free, rises = (index > 0).astype(np.float32), lengths.rises(index)
             slope = weight * self.model.error_slope(self.window.latents(moved), target, counted)[:, :, top:bottom] * self.window.unit
             start = moved.copy()
-            for _ in range(search.steps):
+            for taken in range(number * search.steps, (number + 1) * search.steps):
                 push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * taken / (total - 1))
                 np.subtract(moved, mu, out=share)
                 np.floor(share, out=low)
@@ -208,8 +207,7 @@ class Descent:
                 moved_by *= bend
                 gradient += moved_by
                 gradient *= free
-                taken += 1
-                rest = min(1.0, (total - taken + 1) / (total * (1 - STEADY)))
+                rest = min(1.0, (total - taken) / (total * (1 - STEADY)))
                 moved -= adam.step(gradient, search.rate * rest)
         before, after = (self._cost(latents, z, lengths, inside, error_weight) for latents in (y, moved))
         return moved if after < before else y

@@ -133,8 +133,13 @@ def encode(
     if too_large is not never and photo.was_lossy:
         foreseen = forecast(height, width, lambda windows: _code_windows(model, photo.pixels, windows, level, step, coder))
     least = descent.LEAST_LEFT if search is not None else 1.0
-    if foreseen.strips and too_large(int((size_bytes + foreseen.rest_bytes(0)) * least)):
-        raise GivenUp(f"about {foreseen.rest_bytes(0)} bytes and more")
+
+    def ask(least_bytes: int) -> None:
+        if too_large(least_bytes):
+            raise GivenUp(f"{least_bytes} bytes and more")
+
+    if foreseen.strips:
+        ask(int((size_bytes + foreseen.rest_bytes(0)) * least))
 
     def code() -> Iterator[FloatArray]:
         nonlocal checksum, size_bytes
@@ -147,8 +152,7 @@ def encode(
             improve: Improve = descent.unchanged
             if search is not None:
                 unsearched, *_ = coder.encode_band(model, y, level, coded, improve)
-                if too_large(int((size_bytes + len(unsearched) + rest_bytes) * least)):
-                    raise GivenUp(f"{size_bytes + len(unsearched) + rest_bytes} bytes and more before a search")
+                ask(int((size_bytes + len(unsearched) + rest_bytes) * least))
                 unit = model.unscale(np.ones_like(y), level, step(band))
                 improve = Descent(model, level, coded, _window(model, photo.pixels, header, band, above, below, unit), search)
             stream, integers, y_hat = coder.encode_band(model, y, level, coded, improve)
@@ -157,8 +161,7 @@ def encode(
                 raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
             streams.append(stream)
             size_bytes += _LENGTH.size + len(stream)
-            if too_large(size_bytes + int(rest_bytes * least)):
-                raise GivenUp(f"{size_bytes + rest_bytes} bytes and more")
+            ask(size_bytes + int(rest_bytes * least))
             checksum = _crc(integers, checksum)
             decoded = model.unscale(y_hat, level, step(band))
             yield decoded
