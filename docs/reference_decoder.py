@@ -20,6 +20,8 @@ HEADER = struct.Struct("<BBBBHHIIHHIIIII16s")
 PRECISION = 24
 CLIP = 15
 SLICES = 4
+PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
+Z_PLACES, Z_PARTS, Z_SCALES = 8, 4, 40
 
 
 class Ans:
@@ -111,17 +113,40 @@ def shuffle(a: np.ndarray) -> np.ndarray:
     return a.reshape(c, 2, 2, h, w).transpose(0, 3, 1, 4, 2).reshape(c, 2 * h, 2 * w)
 
 
+def roll(a: np.ndarray, sign: int) -> np.ndarray:
+    """(C, h, w) in rolled order (section 8.4); sign = -1 undoes it."""
+    out = a.copy()
+    for k, (i, j) in enumerate(PHASES):
+        out[:, i::2, j::2] = np.roll(a[:, i::2, j::2], sign * k * (len(a) // SLICES), axis=0)
+    return out
+
+
 class Model:
     """Integer half of a model folder."""
 
     def __init__(self, folder: Path) -> None:
         with np.load(folder / "tables.npz", allow_pickle=False) as t:
             self.y = np.split(t["y_frequencies"], np.cumsum(t["y_lengths"])[:-1])
-            self.levels, self.z_channels = t["z_lengths"].shape
-            self.z = np.split(t["z_frequencies"], np.cumsum(t["z_lengths"].ravel())[:-1])
-            self.channels = t["log_gain"].shape[1]
+            self.z = np.split(t["z_frequencies"], np.cumsum(t["z_lengths"])[:-1])
+            self.z_constants = t["z_constants"].astype(np.int64)
+            self.levels, self.channels = t["log_gain"].shape
         self.hyper = layers(folder / "scale_hyper.onnx")
+        self.hyper_context = [layers(folder / f"hyper_context_{k}.onnx") for k in range(1, SLICES)]
         self.context = [layers(folder / f"scale_{k}.onnx") for k in range(SLICES)]
+
+    def hyper_expectation(self, k: int, rolled: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray]:
+        """What slice k of the hyper-latents is coded less, and the numbers of its tables, from the slices before it (section 8.3)."""
+        spread = [roll(np.broadcast_to(c[:, None, None], rolled.shape), 1) for c in self.z_constants[level]]
+        group = len(rolled) // SLICES
+        factor, offset, step, mean, scale = (c[k * group : (k + 1) * group] if i > 1 else c[: k * group] for i, c in enumerate(spread))
+        if k:
+            t = np.clip((factor * rolled[: k * group] + offset) >> Z_PLACES, -127, 127)
+            for layer in self.hyper_context[k - 1]:
+                t = run(layer, t)
+            mean = mean + step * t[:group]
+            scale = np.clip(scale + t[group:], 0, Z_SCALES - 1)
+        quarters = (mean >> Z_PLACES) + 2
+        return quarters >> 2, Z_PARTS * scale + (quarters & 3)
 
     def features(self, z: np.ndarray) -> np.ndarray:
         """Z (Z, h/4, w/4) -> scale features (F, h, w)."""
@@ -141,8 +166,15 @@ def decode_band(model: Model, data: bytes, nearest_level: int, coded: np.ndarray
     """Hyper-latents (Z, h/4, w/4) and symbols (M, h, w) of one band; `coded` (h, w) marks latents that lie in the picture."""
     h, w = coded.shape
     stream = Stream(data)
-    tables = model.z[nearest_level * model.z_channels : (nearest_level + 1) * model.z_channels]
-    z = np.array([stream.pop(t, h // 4 * (w // 4)) for t in tables], np.int64).reshape(-1, h // 4, w // 4)
+    channels = model.z_constants.shape[2]
+    rolled = np.zeros((channels, h // 4, w // 4), np.int64)
+    for k in range(SLICES):
+        less, number = model.hyper_expectation(k, rolled, nearest_level)
+        here = rolled[k * channels // SLICES : (k + 1) * channels // SLICES]
+        for table in np.unique(number):
+            where = number == table
+            here[where] = less[where] + stream.pop(model.z[table], int(where.sum()))
+    z = roll(rolled, -1)
     features = model.features(z)
     symbols = np.zeros((model.channels, h, w), np.int64)
     group = model.channels // SLICES

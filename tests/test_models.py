@@ -13,8 +13,10 @@ import pytest
 from photoarc import models
 from photoarc.errors import ModelCorrupt, ModelMissing
 from photoarc.models import manifest
-from photoarc.models.hyperprior import CLIP, SLICES, Hyperprior
+from photoarc.models.hyper_context import HyperContext, expected
+from photoarc.models.hyperprior import CLIP, Hyperprior
 from photoarc.models.runtime import onnxruntime
+from photoarc.models.slices import SLICES, roll
 from photoarc.tuning import Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
@@ -46,17 +48,26 @@ def integers(model):
     return z, symbols
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("level", LEVELS, ids=["plain", "basic", "all"])
-def test_scale_path_equals_int64_in_every_element(model, plain, integers, threads, level):
-    z, symbols = integers
+@pytest.fixture(scope="module", params=[1, 2], ids=["one thread", "two threads"])
+def threads(request) -> int:
+    return request.param
 
-    def run(name, **inputs):
+
+@pytest.fixture(scope="module", params=LEVELS, ids=["plain", "basic", "all"])
+def run(request, model, threads):
+    """Runs one of the model's networks."""
+
+    def result(name, **inputs):
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.graph_optimization_level = threads, level
+        options.intra_op_num_threads, options.graph_optimization_level = threads, request.param
         session = onnxruntime.InferenceSession(str(model.entry.folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
         return session.run(None, inputs)[0]
 
+    return result
+
+
+def test_scale_path_equals_int64_in_every_element(model, plain, integers, run):
+    z, symbols = integers
     wanted = plain.features(z[0].astype(np.int64))
     features = run("scale_hyper", z=z)
     assert np.array_equal(features[0], wanted)
@@ -68,12 +79,39 @@ def test_scale_path_equals_int64_in_every_element(model, plain, integers, thread
         assert len(np.unique(index)) > 10
 
 
+def test_contexts_of_hyper_latents_equal_int64_in_every_element(model, plain, integers, run):
+    """At every level, hyper-latents far beyond what pictures give, in shapes that phases do not divide."""
+    z, _ = integers
+    context = HyperContext(model.hyper_context.constants, model.hyper_context.tables, lambda k, t: run(f"hyper_context_{k}", z=t))
+    for level in range(model.levels):
+        known, rolled = context.around(level, z.shape[2:]), roll(z.astype(np.int32), 1)
+        tables = set()
+        for k in range(SLICES):
+            less, index = known.expect(k)
+            wanted_less, wanted_number = plain.hyper_expectation(k, rolled[0].astype(np.int64), level)
+            assert np.array_equal(less[0], wanted_less)
+            assert np.array_equal(index[0], wanted_number + 1)
+            known.rolled[:, known.channels(k)] = rolled[:, known.channels(k)]  # what is not known yet is not looked at
+            tables |= set(index.ravel().tolist())
+        assert len(tables) > 40
+
+
+def test_hyper_latents_are_what_is_coded_and_what_was_expected(model):
+    z = np.rint(np.random.default_rng(4).laplace(0, 3, (1, model.z_channels, 5, 4)))
+    known = model.hyper_context.around(4.4, (5, 4))
+    for k, (apart, index) in enumerate(expected(model.hyper_context, z, 4.4)):
+        less, table = known.expect(k)
+        assert np.array_equal(index, table)
+        known.rolled[:, known.channels(k)] = apart + less
+    assert np.array_equal(roll(known.rolled, -1), z)
+
+
 def test_sums_of_the_scale_path_stay_exact_in_float32(plain):
     """The bound of docs/format.md section 8.3, with the largest inputs there can be."""
     layers = [
         ("z", plain.hyper[0]),
         *((None, layer) for layer in plain.hyper[1:]),
-        *((None, layer) for net in plain.context for layer in net),
+        *((None, layer) for net in (*plain.context, *plain.hyper_context) for layer in net),
     ]
     for kind, (weight, bias, _, _, _, _) in layers:
         largest = 255 if kind == "z" or weight.shape[1] > 1 else 127
@@ -83,9 +121,9 @@ def test_sums_of_the_scale_path_stay_exact_in_float32(plain):
 
 def test_roll_is_undone(model):
     y = np.random.default_rng(0).standard_normal((1, model.channels, 8, 12)).astype(np.float32)
-    rolled = model._roll(y, 1)
+    rolled = roll(y, 1)
     assert not np.array_equal(rolled, y)
-    assert np.array_equal(model._roll(rolled, -1), y)
+    assert np.array_equal(roll(rolled, -1), y)
 
 
 def test_encoder_and_decoder_have_the_same_latents(model):
@@ -95,7 +133,7 @@ def test_encoder_and_decoder_have_the_same_latents(model):
     symbols, index, y_hat = model.quantize(y, z, np.ones(y.shape[2:], bool))
     assert np.array_equal(model.dequantize(z, symbols), y_hat)
     assert not symbols[index == 0].any()
-    assert np.abs(y_hat - y)[model._roll((index > 0).astype(np.float32), -1) > 0].max() <= 0.5 + 1e-3
+    assert np.abs(y_hat - y)[roll((index > 0).astype(np.float32), -1) > 0].max() <= 0.5 + 1e-3
 
 
 def test_manifest_names_every_file_and_its_hash(model):

@@ -16,7 +16,7 @@ import onnx
 from onnx import numpy_helper
 
 ENCODER, DECODER, SEARCH = {"analysis", "hyper_analysis"}, {"synthesis"}, "synthesis_gradient"
-BOTH = ("mean_", "scale_")  # the entropy networks run once in either direction
+BOTH = ("mean_", "scale_", "hyper_context_")  # the entropy networks run once in either direction
 MARGIN_PX = 4  # on each side of what the analysis sees
 LATENT_PX, Z_PX = 16, 64
 BLOCK_PX = {"luma": 8, "cb": 16, "cr": 16}  # of the models of JPEG coefficients

@@ -21,11 +21,13 @@ import onnx
 import tables
 import torch
 from curvature import curvature
-from integer import integer_scale_path
+from hyper_contexts import HyperContexts, hyper_latents, tilt
+from integer import hyper_constants, hyper_contexts, integer_scale_path
 from model import SLICES, Codec, load
 from PIL import Image
 from torch import Tensor
 
+from photoarc.models.hyper_context import HyperContext
 from photoarc.models.runtime import onnxruntime
 
 ENCODER = {"analysis.onnx", "hyper_analysis.onnx", *card.SEARCH}
@@ -43,9 +45,13 @@ def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
     ]
 
 
-def networks(codec: Codec, photos: str, n: int, tilt: np.ndarray) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
-    """All graphs by file stem, and the arrays of tables.npz; `tilt` (levels, M) is added to the trained log gains."""
-    hyper, contexts = integer_scale_path(codec, pictures(photos, max(8, n // 4), 3), range(0, codec.levels, 2))
+def networks(
+    codec: Codec, hyper_latent: HyperContexts, photos: str, n: int, added: np.ndarray
+) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
+    """All graphs by file stem, and the arrays of tables.npz; `added` (levels, M) goes to the trained log gains."""
+    few, gain = pictures(photos, max(8, n // 4), 3), codec.gain.detach() + torch.from_numpy(added).float()
+    hyper, contexts = integer_scale_path(codec, few, range(0, codec.levels, 2))
+    nets = hyper_contexts(hyper_latent, [hyper_latents(codec, gain, x) for x in few])
     found = {
         "analysis": graphs.analysis(codec),
         "synthesis": graphs.synthesis(codec),
@@ -53,11 +59,14 @@ def networks(codec: Codec, photos: str, n: int, tilt: np.ndarray) -> tuple[dict[
         "mean_hyper": graphs.mean_hyper(codec),
         "scale_hyper": graphs.scale_hyper(hyper),
     }
+    for k, net in enumerate(nets, 1):
+        found[f"hyper_context_{k}"] = graphs.hyper_context(net, k)
     for k in range(SLICES):
         found[f"mean_{k}"] = graphs.mean_context(codec, k)
         found[f"scale_{k}"] = graphs.scale_context(contexts[k], k, codec.group)
-    gain = codec.gain.detach() + torch.from_numpy(tilt).float()
-    return found, tables.build(codec, tables.count(codec, hyper, contexts, gain, pictures(photos, n, 0)), tilt)
+    constants = hyper_constants(hyper_latent).numpy()
+    context = HyperContext(constants, [], lambda k, z: nets[k - 1](torch.from_numpy(z)).numpy())
+    return found, tables.build(codec, tables.count(codec, hyper, contexts, context, gain, pictures(photos, n, 0)), constants, added)
 
 
 def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> None:
@@ -130,6 +139,16 @@ def register(a: argparse.Namespace, others: list[dict], architecture: str, level
     print(f"{folder}: {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.1f} MB, sha256 {entry['sha256']}")
 
 
+def learned_contexts(checkpoint: str, codec: Codec) -> HyperContexts:
+    """Those of a checkpoint. Raises SystemExit if it has none."""
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True).get("z")
+    if weights is None:
+        raise SystemExit(f"{checkpoint} has no contexts of hyper-latents; training/hyper_contexts.py learns them")
+    contexts = HyperContexts(codec.levels, codec.mz)
+    contexts.load_state_dict(weights)
+    return contexts.eval()
+
+
 def main() -> None:
     """Command line."""
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -144,8 +163,7 @@ def main() -> None:
     a = p.parse_args()
     others = listed(a)
     codec = load(a.checkpoint)
-    tilt = np.loadtxt(a.gains, delimiter="\t") if a.gains else np.zeros((codec.levels, codec.m))
-    found, arrays = networks(codec, a.photos, a.pictures, tilt)
+    found, arrays = networks(codec, learned_contexts(a.checkpoint, codec), a.photos, a.pictures, tilt(a.gains, codec).numpy())
     check(codec, found, pictures(a.photos, 1, 7)[0])
     folder = a.models / a.name
     write(folder, found)

@@ -5,14 +5,15 @@ weights, and the integer scale path keeps its exact form. One graph a network; `
 
     analysis      pixels (H+8, W+8, 3) uint8 -> latents (1, M, H/16, W/16)
     hyper_analysis  scaled latents -> z_hat (1, Z, H/64, W/64), integers in +-Z_CLIP
-    mean_hyper, mean_0..3     float;  scale_hyper, scale_0..3   exact integers
+    mean_hyper, mean_0..3     float;  hyper_context_1..3, scale_hyper, scale_0..3   exact integers
     synthesis     unscaled latents (1, M, h, w) -> blocks (1, 3 x 8 x 8, 2 h + 1, 2 w + 1) uint8 of the pixels with 4 px of margin
     synthesis_gradient  the same, blocks of the picture and which of them count -> slope of the squared error (1, M, h, w)
 """
 
 import numpy as np
 import onnx
-from integer import Z_CLIP, IntConv, IntScaleContext, IntScaleHyper
+from hyper_contexts import Z_CLIP
+from integer import IntConv, IntHyperContext, IntScaleContext, IntScaleHyper
 from model import Block, Codec
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
@@ -228,3 +229,10 @@ def scale_context(net: IntScaleContext, k: int, group: int) -> onnx.ModelProto:
     t = _int_conv(g, g.concat(*symbols, features), net.inp)
     x = g.op("Cast", _int_conv(g, g.concat(t, _int_conv(g, t, net.dw)), net.out), to=TensorProto.UINT8)
     return g.model(x, TensorProto.UINT8, (1, group, "h", "w"), "exact integers: clipped symbols, scale features -> table index")
+
+
+def hyper_context(net: IntHyperContext, k: int) -> onnx.ModelProto:
+    """Integer context of slice k of the hyper-latents: those of the slices before, normalised -> steps of mean and scale."""
+    g = Graph(f"hyper_context_{k}")
+    x = _int_conv(g, _int_conv(g, g.input("z", TensorProto.FLOAT, (1, net.inp.weight.shape[1], "h", "w")), net.inp), net.out)
+    return g.model(x, TensorProto.FLOAT, (1, net.out.weight.shape[0], "h", "w"), "exact integers: earlier hyper-latents -> means, scales")

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from model import CLIP, SLICES, Codec, ScaleContext, ScaleHyper
+from hyper_contexts import UNIT, Z_CLIP, HyperContexts
+from model import CLIP, SLICES, Codec, ScaleContext, ScaleHyper, roll
 from torch import Tensor, nn
 
-Z_CLIP = 255  # hyper-latents are clipped to +-Z_CLIP
+from photoarc.models.hyper_context import INPUT_MAX, PARTS, SCALES, SHIFT
+
 SIGNED, UNSIGNED = (-127, 127), (0, 255)
 TABLES = 64  # index 0: not coded at all; 1..63: scales SCALE_LOW..SCALE_HIGH, evenly spaced in log
 SCALE_LOW, SCALE_HIGH = 0.18, 256.0
 LOG_STEP = math.log(SCALE_HIGH / SCALE_LOW) / (TABLES - 2)
+Z_SCALE_LOW, Z_SCALE_HIGH = 0.06, 32.0  # of the tables of hyper-latents
+Z_LOG_STEP = math.log(Z_SCALE_HIGH / Z_SCALE_LOW) / (SCALES - 1)
 EXACT = 1 << 24  # integers below this are exact in float32
 
 
@@ -99,6 +103,17 @@ class IntScaleContext:
         return self.out(torch.cat([t, self.dw(t)], 1))
 
 
+@dataclass(frozen=True)
+class IntHyperContext:
+    """Integer HyperContext: hyper-latents, in 1 / UNIT of a scale from their mean -> means in the same unit, numbers of scales to add."""
+
+    inp: IntConv
+    out: IntConv
+
+    def __call__(self, t: Tensor) -> Tensor:
+        return self.out(self.inp(t))
+
+
 class Peaks:
     """Largest magnitude a channel of named activations, over calibration pictures."""
 
@@ -141,7 +156,7 @@ def observe(codec: Codec, pictures: list[Tensor], levels: range) -> Peaks:
 @torch.no_grad()
 def residuals(codec: Codec, y: Tensor, z: Tensor) -> Tensor:
     """Symbols of all slices (rolled channel order) without skipping."""
-    features, rolled = codec.h_mean(z), codec.roll(y)
+    features, rolled = codec.h_mean(z), roll(y)
     known: list[Tensor] = []
     symbols: list[Tensor] = []
     for k in range(SLICES):
@@ -201,3 +216,44 @@ def integer_scale_path(codec: Codec, pictures: list[Tensor], levels: range) -> t
 def table_scale(index: Tensor) -> Tensor:
     """Scale of a table index >= 1."""
     return SCALE_LOW * torch.exp(LOG_STEP * (index - 1))
+
+
+@torch.no_grad()
+def hyper_contexts(contexts: HyperContexts, found: list[Tensor]) -> list[IntHyperContext]:
+    """Quantise the networks of slices 1 to 3 with steps measured on hyper-latents of pictures, each (levels, Z, h, w)."""
+    group, nets = contexts.group, []
+    seen = [contexts.inputs(z, torch.arange(len(z))) for z in found]
+    one = lambda n, v: torch.full((n,), float(v), dtype=torch.float64)
+    for k, net in enumerate(contexts.net, 1):
+        peaks = Peaks()
+        for t in seen:
+            peaks.see("hidden", F.relu(net.inp(t[:, : group * k])))
+        in_step = one(group * k, 1 / UNIT)
+        hidden = coarse_enough(net.inp, in_step, peaks.step("hidden", UNSIGNED[1]))
+        out_step = torch.cat([one(group, 1 / UNIT), one(group, Z_LOG_STEP)])
+        nets.append(
+            IntHyperContext(
+                quantise(net.inp, net.inp.bias, in_step, hidden, one(group * k, INPUT_MAX), UNSIGNED),
+                quantise(net.out, net.out.bias, hidden, out_step, one(len(hidden), UNSIGNED[1]), SIGNED),
+            )
+        )
+    return nets
+
+
+@torch.no_grad()
+def hyper_constants(contexts: HyperContexts) -> Tensor:
+    """What photoarc/models/hyper_context.py calls constants: (levels, 5, Z) int32."""
+    scale, mean, places = contexts.scale().double(), contexts.mean.double(), 1 << SHIFT
+    rows = (
+        places * UNIT / scale,
+        places * (0.5 - UNIT * mean / scale),
+        places * PARTS * scale / UNIT,
+        places * (0.5 + PARTS * mean),
+        ((scale / Z_SCALE_LOW).log() / Z_LOG_STEP).clamp(0, SCALES - 1),
+    )
+    return torch.stack([row.round() for row in rows], 1).int()
+
+
+def z_table_scale(number: int) -> float:
+    """Scale of a number of a table of hyper-latents."""
+    return Z_SCALE_LOW * math.exp(Z_LOG_STEP * number)

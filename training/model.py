@@ -26,6 +26,15 @@ SIDE = 5  # of the transforms' depthwise filters, where nothing else is said
 SLOPE = 0.01  # below zero, so that no hidden channel is without a gradient for ever
 
 
+def roll(y: Tensor, sign: int = 1) -> Tensor:
+    """Roll the channels of (B, C, h, w) by a quarter a 2x2 phase, so that slice k mixes positions and channels (sign=-1 undoes it)."""
+    quarter = y.shape[1] // SLICES
+    phases = [y[:, :, i::2, j::2] for i, j in ((0, 0), (1, 1), (0, 1), (1, 0))]
+    r = [torch.roll(p, sign * k * quarter, 1) for k, p in enumerate(phases)]
+    top, bottom = torch.stack([r[0], r[2]], -1).flatten(-2), torch.stack([r[3], r[1]], -1).flatten(-2)
+    return torch.stack([top, bottom], -2).flatten(2, 3)
+
+
 class Block(nn.Module):
     """Depthwise k x k mixing and a pointwise MLP, residual; starts as the identity.
 
@@ -202,13 +211,6 @@ class Codec(nn.Module):
         self.gain = nn.Parameter(math.log(255.0) - step[:, None].repeat(1, m))
         self.igain = nn.Parameter(step[:, None].repeat(1, m) - math.log(255.0))
 
-    def roll(self, y: Tensor, sign: int = 1) -> Tensor:
-        """Roll the channels by a quarter a 2x2 phase, so that slice k mixes positions and channels (sign=-1 undoes it)."""
-        phases = [y[:, :, i::2, j::2] for i, j in ((0, 0), (1, 1), (0, 1), (1, 0))]
-        r = [torch.roll(p, sign * k * self.group, 1) for k, p in enumerate(phases)]
-        top, bottom = torch.stack([r[0], r[2]], -1).flatten(-2), torch.stack([r[3], r[1]], -1).flatten(-2)
-        return torch.stack([top, bottom], -2).flatten(2, 3)
-
     def forward(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """X (B, 3, H, W), level (B,) -> x_hat, bits of y, bits of z. In training the rate sees noise, the decoder rounded latents."""
         y = self.g_a(x) * self.gain[level].exp()[:, :, None, None]
@@ -217,7 +219,7 @@ class Codec(nn.Module):
         straight = lambda t: t + (t.round() - t).detach()
         z_bits, z_hat = self.prior.bits(noisy(z), level), straight(z)
         mean_features, scale_features = self.h_mean(z_hat), self.h_scale(z_hat)
-        rolled = self.roll(y)
+        rolled = roll(y)
         known: list[Tensor] = []
         symbols: list[Tensor] = []
         means: list[Tensor] = []
@@ -230,7 +232,7 @@ class Codec(nn.Module):
             symbols.append(r.detach().round().clamp(-CLIP, CLIP))
         residual = rolled - torch.cat(means, 1)
         y_bits = gauss_bits(noisy(residual), torch.exp(torch.cat(log_scales, 1).clamp(-3, 6)))
-        y_hat = self.roll(torch.cat(known, 1), -1)
+        y_hat = roll(torch.cat(known, 1), -1)
         return self.g_s(y_hat * self.igain[level].exp()[:, :, None, None]), y_bits, z_bits
 
     @torch.no_grad()

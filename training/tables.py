@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from integer import CLIP, TABLES, IntScaleContext, IntScaleHyper, table_scale
-from model import SLICES, Codec
+from integer import CLIP, TABLES, IntScaleContext, IntScaleHyper, table_scale, z_table_scale
+from model import SLICES, Codec, roll
 from torch import Tensor
+
+from photoarc.models.hyper_context import PARTS, SCALES, HyperContext, expected
 
 PRECISION = 24
 TAIL = 1e-6  # probability left to the escape symbol at most
@@ -16,7 +18,7 @@ Y_REACH_MAX, Z_REACH_MAX = 1023, 255
 @torch.no_grad()
 def code(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     """Symbols and table indices (1, M, h, w), rolled channel order, of scaled latents y; index 0 forces symbol 0."""
-    mean_features, scale_features, rolled = codec.h_mean(z), hyper(z), codec.roll(y)
+    mean_features, scale_features, rolled = codec.h_mean(z), hyper(z), roll(y)
     known: list[Tensor] = []
     symbols: list[Tensor] = []
     indices: list[Tensor] = []
@@ -30,22 +32,23 @@ def code(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], y:
 
 @dataclass
 class Counts:
-    """Histograms over calibration pictures: symbols a table index, hyper-latents a level and channel."""
+    """Histograms over calibration pictures: symbols, and hyper-latents less their whole means, a table."""
 
     y: np.ndarray  # (TABLES, 2 * Y_REACH_MAX + 1)
-    z: np.ndarray  # (levels, Z, 2 * Z_REACH_MAX + 1)
+    z: np.ndarray  # (SCALES * PARTS, 2 * Z_REACH_MAX + 1)
     energy: np.ndarray  # (M,) sum of |y| at the middle level
 
 
 @torch.no_grad()
-def count(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], gain: Tensor, pictures: list[Tensor]) -> Counts:
+def count(
+    codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], context: HyperContext, gain: Tensor, pictures: list[Tensor]
+) -> Counts:
     """Code every picture at every level with log gains (levels, M), and count."""
     counts = Counts(
         np.zeros((TABLES, 2 * Y_REACH_MAX + 1), np.int64),
-        np.zeros((codec.levels, codec.mz, 2 * Z_REACH_MAX + 1), np.int64),
+        np.zeros((SCALES * PARTS, 2 * Z_REACH_MAX + 1), np.int64),
         np.zeros(codec.m),
     )
-    channel = np.arange(codec.mz)[:, None]
     for x in pictures:
         y = codec.g_a(x)
         for level in range(codec.levels):
@@ -57,7 +60,8 @@ def count(codec: Codec, hyper: IntScaleHyper, contexts: list[IntScaleContext], g
             s = symbols.clamp(-Y_REACH_MAX, Y_REACH_MAX).long().flatten() + Y_REACH_MAX
             flat = indices.long().flatten() * counts.y.shape[1] + s
             counts.y += torch.bincount(flat, minlength=counts.y.size).numpy().reshape(counts.y.shape)
-            np.add.at(counts.z[level], (channel, z[0].flatten(1).long().numpy() + Z_REACH_MAX), 1)
+            for apart, index in expected(context, z.numpy(), level):
+                np.add.at(counts.z, (index.ravel() - 1, apart.ravel().clip(-Z_REACH_MAX, Z_REACH_MAX) + Z_REACH_MAX), 1)
     return counts
 
 
@@ -71,16 +75,12 @@ def y_probabilities(index: int, counts: np.ndarray) -> np.ndarray:
     return (both + 2000 * model / model.sum()) / (both.sum() + 2000)
 
 
-@torch.no_grad()
-def z_probabilities(codec: Codec, counts: np.ndarray) -> np.ndarray:
-    """PMFs (levels, Z, 2 * Z_REACH_MAX + 1): the trained prior worth 200 symbols, and what was counted."""
-    x = torch.arange(-Z_REACH_MAX, Z_REACH_MAX + 1).float()[None, None, None, :].expand(1, codec.mz, 1, -1)
-    rows = []
-    for level in range(codec.levels):
-        model = torch.exp2(-codec.prior.bits(x, torch.tensor([level])))[0, :, 0].double().numpy()
-        model /= model.sum(1, keepdims=True)
-        rows.append((counts[level] + 200 * model) / (counts[level].sum(1, keepdims=True) + 200))
-    return np.stack(rows)
+def z_probabilities(number: int, counts: np.ndarray) -> np.ndarray:
+    """PMF over +-Z_REACH_MAX: what was counted, and a logistic distribution worth 200 more."""
+    mean, scale = number % PARTS / PARTS - 0.5, z_table_scale(number // PARTS)
+    edges = np.arange(-Z_REACH_MAX, Z_REACH_MAX + 2) - 0.5
+    model = np.diff(0.5 * np.tanh((edges - mean) / (2 * scale)))
+    return (counts + 200 * model / model.sum()) / (counts.sum() + 200)
 
 
 def frequencies(pmf: np.ndarray) -> np.ndarray:
@@ -98,19 +98,20 @@ def frequencies(pmf: np.ndarray) -> np.ndarray:
     return (f + 1).astype(np.uint32)
 
 
-def build(codec: Codec, counts: Counts, tilt: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays of tables.npz: y tables 1..63, z tables (level, channel), ragged rows joined; channels by falling energy; log gains.
+def build(codec: Codec, counts: Counts, constants: np.ndarray, added: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays of tables.npz: tables of y and of z, ragged rows joined; constants of z; channels by falling energy; log gains.
 
-    `tilt` (levels, M) is added to the trained log gains, and taken from those of the decoder.
+    `added` (levels, M) is added to the trained log gains, and taken from those of the decoder.
     """
     y = [frequencies(y_probabilities(i, counts.y[i])) for i in range(1, TABLES)]
-    z = [frequencies(p) for p in z_probabilities(codec, counts.z).reshape(-1, 2 * Z_REACH_MAX + 1)]
+    z = [frequencies(z_probabilities(i, counted)) for i, counted in enumerate(counts.z)]
     return {
         "y_lengths": np.array([len(f) for f in y], np.uint32),
         "y_frequencies": np.concatenate(y),
-        "z_lengths": np.array([len(f) for f in z], np.uint32).reshape(codec.levels, codec.mz),
+        "z_lengths": np.array([len(f) for f in z], np.uint32),
         "z_frequencies": np.concatenate(z),
+        "z_constants": constants,
         "order": np.argsort(-counts.energy, kind="stable").astype(np.uint16),
-        "log_gain": (codec.gain.detach().numpy() + tilt).astype(np.float32),
-        "log_igain": (codec.igain.detach().numpy() - tilt).astype(np.float32),
+        "log_gain": (codec.gain.detach().numpy() + added).astype(np.float32),
+        "log_igain": (codec.igain.detach().numpy() - added).astype(np.float32),
     }

@@ -24,7 +24,9 @@ from PIL import Image
 from bench import lpips
 from photoarc import models
 from photoarc.folderbench import metrics
-from photoarc.models.hyperprior import SLICES, STRIDE_PX, Hyperprior
+from photoarc.models.hyper_context import expected
+from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
+from photoarc.models.slices import SLICES
 from photoarc.pictures.tiling import cut
 from photoarc.tuning import Tuning
 
@@ -104,8 +106,11 @@ def bits(model: Hyperprior, y: np.ndarray, level: float) -> tuple[float, np.ndar
             values = symbols[:, part][index[:, part] == i].astype(int)
             escaped = np.abs(values) > reach
             total += cost[np.where(escaped, 2 * reach + 1, values + reach)].sum() + 16 * escaped.sum()
-    for plane, table in zip(z[0].reshape(model.z_channels, -1).astype(int), model.z_tables(level), strict=True):
-        total += (24 - np.log2(table.frequencies))[np.clip(plane, -table.reach, table.reach) + table.reach].sum()
+    context = model.hyper_context
+    for apart, index in expected(context, z, level):
+        for i in np.unique(index):
+            cost, reach, values = 24 - np.log2(context.tables[i - 1].frequencies), context.tables[i - 1].reach, apart[index == i]
+            total += cost[np.clip(values, -reach, reach) + reach].sum()
     return total, y_hat
 
 

@@ -10,19 +10,16 @@ import numpy as np
 from photoarc import defaults
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Improve, Integers, Mask, TooLarge, never
-from photoarc.entropy.ans import Decoder, Encoder, Index, Runs
-from photoarc.models.hyperprior import SLICES, Hyperprior
+from photoarc.entropy.ans import Decoder, Encoder, Runs
+from photoarc.models.hyper_context import expected
+from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
+from photoarc.models.slices import SLICES, roll
 from photoarc.pictures.image import Photograph, write
 from photoarc.records import PhotoInfo
 from photoarc.tuning import Tuning
 
 Z_PER_LATENT = 4  # latents a hyper-latent's side
-
-
-def _by_channel(shape: tuple[int, ...]) -> Index:
-    """Index of hyper-latents (1, Z, h, w) in raster order: each channel has a table of its own."""
-    return np.repeat(np.arange(1, shape[1] + 1, dtype=np.uint8), shape[2] * shape[3])
 
 
 class _Coder:
@@ -40,15 +37,19 @@ class _Coder:
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
             encoder.push(symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
-        encoder.push(z.ravel().astype(np.int32), _by_channel(z.shape), model.z_tables(level))
+        for apart, tables in reversed(expected(model.hyper_context, z, level)):
+            encoder.push(apart.ravel(), tables.ravel(), model.hyper_context.tables)
         self._runs = encoder.runs
         return encoder.finish(), (z, symbols), y_hat
 
     def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         decoder = Decoder(stream, self._runs)
-        shape = (1, model.z_channels, h // Z_PER_LATENT, w // Z_PER_LATENT)
-        z = decoder.pop(_by_channel(shape), model.z_tables(level)).astype(np.float32).reshape(shape)
+        known = model.hyper_context.around(level, (h // Z_PER_LATENT, w // Z_PER_LATENT))
+        for k in range(SLICES):
+            whole, tables = known.expect(k)
+            known.rolled[:, known.channels(k)] = whole + decoder.pop(tables.ravel(), model.hyper_context.tables).reshape(whole.shape)
+        z = roll(known.rolled, -1).astype(np.float32)
         features = model.scale_features(z)
         symbols = np.zeros((1, model.channels, h, w), np.int16)
         for k in range(SLICES):

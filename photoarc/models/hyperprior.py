@@ -23,16 +23,16 @@ import numpy.typing as npt
 
 from photoarc.entropy.tables import Table, split
 from photoarc.errors import ModelCorrupt
+from photoarc.models.hyper_context import HyperContext
 from photoarc.models.manifest import ModelEntry
 from photoarc.models.session import FloatArray, Network
+from photoarc.models.slices import SLICES, channels_of, roll
 
 STRIDE_PX = 16  # a latent's side
 Z_STRIDE_PX = 64
-SLICES = 4
 BLOCK_PX = 8  # of the last layer
 CLIP = 15  # symbols steer later scales clipped to +-CLIP
 SYMBOL_MAX = 32767
-PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))  # the 2x2 phase k at which channels are rolled by k quarters
 
 SymbolArray = npt.NDArray[np.int16]
 IndexArray = npt.NDArray[np.uint8]
@@ -47,31 +47,23 @@ class Hyperprior:
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
         self._networks: dict[str, Network] = {}
-        self._z_tables: dict[int, list[Table]] = {}
         with np.load(entry.file("tables.npz"), allow_pickle=False) as arrays:
             try:
                 self.y_tables: list[Table] = split(arrays["y_lengths"], arrays["y_frequencies"])
-                self._z_lengths, self._z_frequencies = arrays["z_lengths"], arrays["z_frequencies"]
+                constants = arrays["z_constants"].astype(np.int32)
+                z_tables = split(arrays["z_lengths"], arrays["z_frequencies"])
                 self.order = arrays["order"].astype(np.intp)  # channels by falling energy
                 self._log_gain, self._log_igain = arrays["log_gain"].astype(np.float64), arrays["log_igain"].astype(np.float64)
             except (KeyError, ValueError) as error:
                 raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
         self.levels, self.channels = self._log_gain.shape
-        self.z_channels = int(self._z_lengths.shape[1])
-        self._group = self.channels // SLICES
+        self.z_channels = constants.shape[2]
+        self.hyper_context = HyperContext(constants, z_tables, lambda k, z: self._run(f"hyper_context_{k}", z=z))
 
     def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if network not in self._networks:
             self._networks[network] = Network(self.entry.file(f"{network}.onnx"), self.entry.id)
         return self._networks[network](**inputs)
-
-    def z_tables(self, level: float) -> list[Table]:
-        """One table a hyper-latent channel; those of the nearest trained level."""
-        nearest = int(np.floor(level + 0.5))
-        if nearest not in self._z_tables:
-            start, end = (int(self._z_lengths[:n].sum()) for n in (nearest, nearest + 1))
-            self._z_tables[nearest] = split(self._z_lengths[nearest], self._z_frequencies[start:end])
-        return self._z_tables[nearest]
 
     def _interpolate(self, logs: npt.NDArray[np.float64], level: float) -> FloatArray:
         """Per-channel factor (1, channels, 1, 1) at a level, exponential between trained ones (Cui et al. 2021, section 3.3)."""
@@ -136,7 +128,7 @@ class Hyperprior:
     def quantize(self, y: FloatArray, z: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[SymbolArray, IndexArray, FloatArray]:
         """Scaled latents, z_hat -> symbols, table indices, y_hat. `coded` (h, w): positions of the picture, others get index 0."""
         features, mean_features = self.scale_features(z), self._run("mean_hyper", z=z)
-        rolled = self._roll(y, 1)
+        rolled = roll(y, 1)
         symbols, known = np.zeros(y.shape, np.float32), np.empty(y.shape, np.float32)
         index = np.empty(y.shape, np.uint8)
         for k in range(SLICES):
@@ -147,12 +139,12 @@ class Hyperprior:
             symbols[:, here] *= index[:, here] > 0
             np.clip(symbols[:, here], -SYMBOL_MAX, SYMBOL_MAX, out=symbols[:, here])
             np.add(symbols[:, here], mu, out=known[:, here])
-        return symbols.astype(np.int16), index, self._roll(known, -1)
+        return symbols.astype(np.int16), index, roll(known, -1)
 
     def expected(self, y: FloatArray, z: FloatArray, coded: npt.NDArray[np.bool_]) -> tuple[FloatArray, IndexArray]:
         """Scaled latents, z_hat -> mu and table indices as quantize has them, channels in their own order."""
         symbols, index, y_hat = self.quantize(y, z, coded)
-        return y_hat - self._roll(symbols.astype(np.float32), -1), self._roll(index, -1)
+        return y_hat - roll(symbols.astype(np.float32), -1), roll(index, -1)
 
     def scale_features(self, z: FloatArray) -> FloatArray:
         """z_hat -> what scale_k needs beside the symbols; exact integers held in float32."""
@@ -162,12 +154,12 @@ class Hyperprior:
         """Table indices (1, M/4, h, w) of slice k from the symbols of slices < k (the rest of `symbols` is not read)."""
         if k == 0:
             return self._run("scale_0", features=features)
-        known = np.clip(symbols[:, : k * self._group], -CLIP, CLIP).astype(np.float32)
+        known = np.clip(symbols[:, : self.slice_channels(k).start], -CLIP, CLIP).astype(np.float32)
         return self._run(f"scale_{k}", symbols=known, features=features)
 
     def slice_channels(self, k: int) -> slice:
         """Channels of slice k in rolled order."""
-        return slice(k * self._group, (k + 1) * self._group)
+        return channels_of(k, self.channels)
 
     def dequantize(self, z: FloatArray, symbols: SymbolArray) -> FloatArray:
         """z_hat and symbols -> y_hat in quantisation steps, channels in their own order."""
@@ -175,21 +167,12 @@ class Hyperprior:
         known = symbols.astype(np.float32)
         for k in range(SLICES):
             known[:, self.slice_channels(k)] += self._mean(k, known, features)
-        return self._roll(known, -1)
+        return roll(known, -1)
 
     def _mean(self, k: int, known: FloatArray, features: FloatArray) -> FloatArray:
         if k == 0:
             return self._run("mean_0", features=features)
-        return self._run(f"mean_{k}", known=known[:, : k * self._group], features=features)
-
-    def _roll(self, y: npt.NDArray[Any], sign: int) -> npt.NDArray[Any]:
-        """Roll channels by a quarter a 2x2 phase (sign=-1 undoes it)."""
-        out = np.empty_like(y)
-        for k, (i, j) in enumerate(PHASES):
-            cut = (sign * k * self._group) % self.channels
-            out[:, cut:, i::2, j::2] = y[:, : self.channels - cut, i::2, j::2]
-            out[:, :cut, i::2, j::2] = y[:, self.channels - cut :, i::2, j::2]
-        return out
+        return self._run(f"mean_{k}", known=known[:, : self.slice_channels(k).start], features=features)
 
 
 def _joined(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
