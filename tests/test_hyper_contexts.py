@@ -52,7 +52,7 @@ def test_integers_are_the_float_contexts():
         z, level = found[5][1:2], torch.tensor([1])
         seen = contexts.inputs(z, level)
         whole = HyperContext(integer.hyper_constants(contexts).numpy(), [], lambda k, t: nets[k - 1](torch.from_numpy(t)).numpy())
-        known = whole.around(1.0, (4, 6))
+        known = whole.begin(1.0, (4, 6))
         known.rolled = model.roll(z).int().numpy()
         for k in range(model.SLICES):
             here = slice(k * contexts.group, (k + 1) * contexts.group)

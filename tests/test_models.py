@@ -13,7 +13,7 @@ import pytest
 from photoarc import models
 from photoarc.errors import ModelCorrupt, ModelMissing
 from photoarc.models import manifest
-from photoarc.models.hyper_context import HyperContext, expected
+from photoarc.models.hyper_context import HyperContext
 from photoarc.models.hyperprior import CLIP, Hyperprior
 from photoarc.models.runtime import onnxruntime
 from photoarc.models.slices import SLICES, roll
@@ -84,7 +84,7 @@ def test_contexts_of_hyper_latents_equal_int64_in_every_element(model, plain, in
     z, _ = integers
     context = HyperContext(model.hyper_context.constants, model.hyper_context.tables, lambda k, t: run(f"hyper_context_{k}", z=t))
     for level in range(model.levels):
-        known, rolled = context.around(level, z.shape[2:]), roll(z.astype(np.int32), 1)
+        known, rolled = context.begin(level, z.shape[2:]), roll(z.astype(np.int32), 1)
         tables = set()
         for k in range(SLICES):
             less, index = known.expect(k)
@@ -98,8 +98,8 @@ def test_contexts_of_hyper_latents_equal_int64_in_every_element(model, plain, in
 
 def test_hyper_latents_are_what_is_coded_and_what_was_expected(model):
     z = np.rint(np.random.default_rng(4).laplace(0, 3, (1, model.z_channels, 5, 4)))
-    known = model.hyper_context.around(4.4, (5, 4))
-    for k, (apart, index) in enumerate(expected(model.hyper_context, z, 4.4)):
+    known = model.hyper_context.begin(4.4, (5, 4))
+    for k, (apart, index) in enumerate(model.hyper_context.coded(z, 4.4)):
         less, table = known.expect(k)
         assert np.array_equal(index, table)
         known.rolled[:, known.channels(k)] = apart + less

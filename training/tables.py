@@ -8,7 +8,7 @@ from integer import CLIP, TABLES, IntScaleContext, IntScaleHyper, table_scale, z
 from model import SLICES, Codec, roll
 from torch import Tensor
 
-from photoarc.models.hyper_context import PARTS, SCALES, HyperContext, expected
+from photoarc.models.hyper_context import PARTS, SCALES, HyperContext
 
 PRECISION = 24
 TAIL = 1e-6  # probability left to the escape symbol at most
@@ -60,7 +60,7 @@ def count(
             s = symbols.clamp(-Y_REACH_MAX, Y_REACH_MAX).long().flatten() + Y_REACH_MAX
             flat = indices.long().flatten() * counts.y.shape[1] + s
             counts.y += torch.bincount(flat, minlength=counts.y.size).numpy().reshape(counts.y.shape)
-            for apart, index in expected(context, z.numpy(), level):
+            for apart, index in context.coded(z.numpy(), level):
                 np.add.at(counts.z, (index.ravel() - 1, apart.ravel().clip(-Z_REACH_MAX, Z_REACH_MAX) + Z_REACH_MAX), 1)
     return counts
 

@@ -24,7 +24,6 @@ from PIL import Image
 from bench import lpips
 from photoarc import models
 from photoarc.folderbench import metrics
-from photoarc.models.hyper_context import expected
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
 from photoarc.models.slices import SLICES
 from photoarc.pictures.tiling import cut
@@ -107,7 +106,7 @@ def bits(model: Hyperprior, y: np.ndarray, level: float) -> tuple[float, np.ndar
             escaped = np.abs(values) > reach
             total += cost[np.where(escaped, 2 * reach + 1, values + reach)].sum() + 16 * escaped.sum()
     context = model.hyper_context
-    for apart, index in expected(context, z, level):
+    for apart, index in context.coded(z, level):
         for i in np.unique(index):
             cost, reach, values = 24 - np.log2(context.tables[i - 1].frequencies), context.tables[i - 1].reach, apart[index == i]
             total += cost[np.clip(values, -reach, reach) + reach].sum()

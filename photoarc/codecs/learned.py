@@ -11,7 +11,6 @@ from photoarc import defaults
 from photoarc.codecs import photograph
 from photoarc.codecs.photograph import Improve, Integers, Mask, TooLarge, never
 from photoarc.entropy.ans import Decoder, Encoder, Runs
-from photoarc.models.hyper_context import expected
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
 from photoarc.models.slices import SLICES, roll
@@ -37,7 +36,7 @@ class _Coder:
         for k in reversed(range(SLICES)):
             part = model.slice_channels(k)
             encoder.push(symbols[:, part].ravel().astype(np.int32), index[:, part].ravel(), model.y_tables)
-        for apart, tables in reversed(expected(model.hyper_context, z, level)):
+        for apart, tables in reversed(model.hyper_context.coded(z, level)):
             encoder.push(apart.ravel(), tables.ravel(), model.hyper_context.tables)
         self._runs = encoder.runs
         return encoder.finish(), (z, symbols), y_hat
@@ -45,7 +44,7 @@ class _Coder:
     def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         decoder = Decoder(stream, self._runs)
-        known = model.hyper_context.around(level, (h // Z_PER_LATENT, w // Z_PER_LATENT))
+        known = model.hyper_context.begin(level, (h // Z_PER_LATENT, w // Z_PER_LATENT))
         for k in range(SLICES):
             whole, tables = known.expect(k)
             known.rolled[:, known.channels(k)] = whole + decoder.pop(tables.ravel(), model.hyper_context.tables).reshape(whole.shape)

@@ -34,11 +34,21 @@ class HyperContext:
     def __init__(self, constants: Integers, tables: Sequence[Table], run: Callable[[int, FloatArray], FloatArray]) -> None:
         self.constants, self.tables, self._run = constants, tables, run
 
-    def around(self, level: float, shape: tuple[int, int]) -> Known:
+    def begin(self, level: float, shape: tuple[int, int]) -> Known:
         """Hyper-latents of `shape` (h, w) of which nothing is known yet; between levels, the nearest one's constants hold."""
         nearest = self.constants[int(np.floor(level + 0.5)), :, None, :, None, None]
         spread = np.broadcast_to(nearest, (*nearest.shape[:3], *shape))
         return Known(self._run, np.stack([roll(constant, 1) for constant in spread]))
+
+    def coded(self, z: npt.NDArray[np.floating], level: float) -> list[tuple[Integers, IndexArray]]:
+        """For each slice of hyper-latents (1, Z, h, w), what is coded, and its table indices."""
+        known = self.begin(level, (z.shape[2], z.shape[3]))
+        known.rolled = roll(z.astype(np.int32), 1)
+        found = []
+        for k in range(SLICES):
+            whole, index = known.expect(k)
+            found.append((known.rolled[:, known.channels(k)] - whole, index))
+        return found
 
 
 class Known:
@@ -67,14 +77,3 @@ class Known:
         whole = (quarters + PARTS // 2) // PARTS
         part = quarters + PARTS // 2 - PARTS * whole
         return whole, (scale * PARTS + part + 1).astype(np.uint8)
-
-
-def expected(context: HyperContext, z: npt.NDArray[np.floating], level: float) -> list[tuple[Integers, IndexArray]]:
-    """For each slice of hyper-latents (1, Z, h, w), what is coded, and its table indices."""
-    known = context.around(level, (z.shape[2], z.shape[3]))
-    known.rolled = roll(z.astype(np.int32), 1)
-    found = []
-    for k in range(SLICES):
-        whole, index = known.expect(k)
-        found.append((known.rolled[:, known.channels(k)] - whole, index))
-    return found

@@ -11,6 +11,7 @@ The gain is one of a channel and of a level, which is a number from 0 to levels 
 
 Latents are (1, M, h, w) float32 at 1/16 of the picture, z_hat (1, Z, h/4, w/4). Symbols are (1, M, h, w) int16, indices uint8, both in
 rolled channel order. scale_k sees clipped symbols of slices < k only, so a decoder can read all symbols before it touches a float.
+How z_hat is read: photoarc/models/hyper_context.py.
 """
 
 from __future__ import annotations
