@@ -48,7 +48,7 @@ def test_integers_are_the_float_contexts():
         contexts.log_scale.fill_(1.5).add_(0.2 * torch.randn(LEVELS, CHANNELS))
         for net in contexts.net:
             net.out.weight.normal_(std=0.05)
-        nets = integer.hyper_contexts(contexts, found[:5])
+        nets = integer.integer_hyper_contexts(contexts, found[:5])
         z, level = found[5][1:2], torch.tensor([1])
         seen = contexts.inputs(z, level)
         whole = HyperContext(integer.hyper_constants(contexts).numpy(), [], lambda k, t: nets[k - 1](torch.from_numpy(t)).numpy())

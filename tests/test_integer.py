@@ -13,7 +13,6 @@ pytest.importorskip("torch")
 pytest.importorskip("scipy")
 sys.path.append(str(Path(__file__).parent.parent / "training"))
 
-import hyper_contexts
 import integer
 import model
 import torch
@@ -42,7 +41,7 @@ def test_indices_are_those_of_the_float_scales(codec: model.Codec, dead: bool) -
             codec.scale[0].inp.bias[7] = 0.0
         hyper, contexts = integer.integer_scale_path(codec, [picture(20), picture(21)], range(0, 9, 4))
         y = codec.g_a(picture(22)) * codec.gain[4].exp()[:, None, None]
-        z = codec.h_a(y).round().clamp(-hyper_contexts.Z_CLIP, hyper_contexts.Z_CLIP)
+        z = codec.h_a(y).round().clamp(-model.Z_CLIP, model.Z_CLIP)
         index = contexts[0](hyper(z))
         wanted = (codec.scale[0](codec.h_scale(z)) - np.log(integer.SCALE_LOW)) / integer.LOG_STEP + 1
     apart = (index - wanted.clamp(0, integer.TABLES - 1)).abs()

@@ -22,7 +22,7 @@ import tables
 import torch
 from curvature import curvature
 from hyper_contexts import HyperContexts, hyper_latents, tilt
-from integer import hyper_constants, hyper_contexts, integer_scale_path
+from integer import hyper_constants, integer_hyper_contexts, integer_scale_path
 from model import SLICES, Codec, load
 from PIL import Image
 from torch import Tensor
@@ -46,12 +46,12 @@ def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
 
 
 def networks(
-    codec: Codec, hyper_latent: HyperContexts, photos: str, n: int, added: np.ndarray
+    codec: Codec, learned: HyperContexts, photos: str, n: int, added: Tensor
 ) -> tuple[dict[str, onnx.ModelProto], dict[str, np.ndarray]]:
     """All graphs by file stem, and the arrays of tables.npz; `added` (levels, M) goes to the trained log gains."""
-    few, gain = pictures(photos, max(8, n // 4), 3), codec.gain.detach() + torch.from_numpy(added).float()
+    few, gain = pictures(photos, max(8, n // 4), 3), codec.gain.detach() + added
     hyper, contexts = integer_scale_path(codec, few, range(0, codec.levels, 2))
-    nets = hyper_contexts(hyper_latent, [hyper_latents(codec, gain, x) for x in few])
+    nets = integer_hyper_contexts(learned, [hyper_latents(codec, gain, x) for x in few])
     found = {
         "analysis": graphs.analysis(codec),
         "synthesis": graphs.synthesis(codec),
@@ -64,9 +64,10 @@ def networks(
     for k in range(SLICES):
         found[f"mean_{k}"] = graphs.mean_context(codec, k)
         found[f"scale_{k}"] = graphs.scale_context(contexts[k], k, codec.group)
-    constants = hyper_constants(hyper_latent).numpy()
+    constants = hyper_constants(learned).numpy()
     context = HyperContext(constants, [], lambda k, z: nets[k - 1](torch.from_numpy(z)).numpy())
-    return found, tables.build(codec, tables.count(codec, hyper, contexts, context, gain, pictures(photos, n, 0)), constants, added)
+    counts = tables.count(codec, hyper, contexts, context, gain, pictures(photos, n, 0))
+    return found, tables.build(codec, counts, constants, added.numpy())
 
 
 def check(codec: Codec, found: dict[str, onnx.ModelProto], picture: Tensor) -> None:
@@ -163,7 +164,7 @@ def main() -> None:
     a = p.parse_args()
     others = listed(a)
     codec = load(a.checkpoint)
-    found, arrays = networks(codec, learned_contexts(a.checkpoint, codec), a.photos, a.pictures, tilt(a.gains, codec).numpy())
+    found, arrays = networks(codec, learned_contexts(a.checkpoint, codec), a.photos, a.pictures, tilt(a.gains, codec))
     check(codec, found, pictures(a.photos, 1, 7)[0])
     folder = a.models / a.name
     write(folder, found)

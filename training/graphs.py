@@ -12,9 +12,8 @@ weights, and the integer scale path keeps its exact form. One graph a network; `
 
 import numpy as np
 import onnx
-from hyper_contexts import Z_CLIP
 from integer import IntConv, IntHyperContext, IntScaleContext, IntScaleHyper
-from model import Block, Codec
+from model import Z_CLIP, Block, Codec
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 

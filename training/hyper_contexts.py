@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from model import SLICES, Codec, load, roll
+from model import SLICES, Z_CLIP, Codec, load, roll
 from torch import Tensor, nn
 from train import draw, tiles
 
@@ -22,7 +22,6 @@ from photoarc.models.hyper_context import INPUT_MAX
 UNIT = 16  # integer steps a scale of a normalised hyper-latent
 SCALE_MIN = 0.1
 LOG_SCALES = (-4.0, 5.0)  # contexts move none beyond: distributions would have no slope left
-Z_CLIP = 255  # hyper-latents are clipped to +-Z_CLIP
 ENLARGED = 8  # every so many crops are half a tile at twice its size: cameras' own pixels are softer than those of shrunk photographs
 WARM, STEADY = 30, 0.2  # steps of warm-up; share of the steps before the learning rate falls to 0
 LOG_STEPS = 500
@@ -70,8 +69,8 @@ class HyperContexts(nn.Module):
         scale = spread(self.scale())
         mean = spread(self.mean) + torch.cat([none, *(m for m, _ in moved)], 1) * scale
         scale = (scale.log() + torch.cat([none, *(s for _, s in moved)], 1)).clamp(*LOG_SCALES).exp()
-        below = lambda x: torch.sigmoid((x - mean) / scale)
-        return -torch.log2((below(roll(z) + 0.5) - below(roll(z) - 0.5)).clamp_min(1e-7))
+        apart = roll(z) - mean
+        return -torch.log2((torch.sigmoid((apart + 0.5) / scale) - torch.sigmoid((apart - 0.5) / scale)).clamp_min(1e-7))
 
 
 @torch.no_grad()
@@ -136,8 +135,8 @@ def main() -> None:
     p.add_argument("--tile", type=int, default=512, help="as in train.py")
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--gains", help="as in export.py: log gains to add to the trained ones")
-    p.add_argument("--crops", type=int, default=2000, help="of whole tiles, whose hyper-latents are learned from")
-    p.add_argument("--steps", type=int, default=4000)
+    p.add_argument("--crops", type=int, default=2400, help="of whole tiles, whose hyper-latents are learned from")
+    p.add_argument("--steps", type=int, default=8000)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--lr", type=float, default=4e-3)
     p.add_argument("--seed", type=int, default=0)

@@ -1,8 +1,8 @@
 """The scale path in exact integers: what picks a probability table may not depend on a machine's floats.
 
-Each convolution of ScaleHyper and ScaleContext becomes `clip((W * a + b) >> shift, lo, hi)` with 8-bit weights, activations of at most
-9 bits and a power-of-two step an output channel. Run as float32 convolutions these are exact as long as sum|W| * max|a| + |b| < 2^24,
-whatever the order of the additions, the thread count or the instruction set; `>>` becomes a multiplication by 2^-shift and a
+Each convolution of ScaleHyper, ScaleContext and HyperContext becomes `clip((W * a + b) >> shift, lo, hi)` with 8-bit weights, activations
+of at most 9 bits and a power-of-two step an output channel. Run as float32 convolutions these are exact as long as sum|W| * max|a| + |b|
+< 2^24, whatever the order of the additions, the thread count or the instruction set; `>>` becomes a multiplication by 2^-shift and a
 floor, both exact (docs/format.md section 8.3). Activation steps are measured on photographs; the log-scale becomes an index of 64 tables.
 
 Post-training rounding with integer accumulators as in He et al. 2022 (arXiv 2202.07513).
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from hyper_contexts import UNIT, Z_CLIP, HyperContexts
-from model import CLIP, SLICES, Codec, ScaleContext, ScaleHyper, roll
+from hyper_contexts import UNIT, HyperContexts
+from model import CLIP, SLICES, Z_CLIP, Codec, ScaleContext, ScaleHyper, roll
 from torch import Tensor, nn
 
 from photoarc.models.hyper_context import INPUT_MAX, PARTS, SCALES, SHIFT
@@ -219,7 +219,7 @@ def table_scale(index: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def hyper_contexts(contexts: HyperContexts, found: list[Tensor]) -> list[IntHyperContext]:
+def integer_hyper_contexts(contexts: HyperContexts, found: list[Tensor]) -> list[IntHyperContext]:
     """Quantise the networks of slices 1 to 3 with steps measured on hyper-latents of pictures, each (levels, Z, h, w)."""
     group, nets = contexts.group, []
     seen = [contexts.inputs(z, torch.arange(len(z))) for z in found]

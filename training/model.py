@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 SLICES = 4
 CLIP = 15  # symbols are clipped to +-CLIP before they steer the scales of later slices
+Z_CLIP = 255  # hyper-latents are clipped to +-Z_CLIP
 SCALE_MIN = 0.11
 SIDE = 5  # of the transforms' depthwise filters, where nothing else is said
 SLOPE = 0.01  # below zero, so that no hidden channel is without a gradient for ever

@@ -23,9 +23,9 @@ from PIL import Image
 
 from bench import lpips
 from photoarc import models
+from photoarc.codecs.descent import Lengths
 from photoarc.folderbench import metrics
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
-from photoarc.models.slices import SLICES
 from photoarc.pictures.tiling import cut
 from photoarc.tuning import Tuning
 
@@ -97,19 +97,9 @@ def bits(model: Hyperprior, y: np.ndarray, level: float) -> tuple[float, np.ndar
     """Entropy of the integers of scaled latents by the model's tables, and y_hat."""
     z = model.hyper(y)
     symbols, index, y_hat = model.quantize(y, z, np.ones(y.shape[2:], bool))
-    costs = [(table.reach, 24 - np.log2(table.frequencies)) for table in model.y_tables]
-    total = 0.0
-    for k in range(SLICES):
-        part = model.slice_channels(k)
-        for i, (reach, cost) in enumerate(costs, 1):
-            values = symbols[:, part][index[:, part] == i].astype(int)
-            escaped = np.abs(values) > reach
-            total += cost[np.where(escaped, 2 * reach + 1, values + reach)].sum() + 16 * escaped.sum()
-    context = model.hyper_context
-    for apart, index in context.coded(z, level):
-        for i in np.unique(index):
-            cost, reach, values = 24 - np.log2(context.tables[i - 1].frequencies), context.tables[i - 1].reach, apart[index == i]
-            total += cost[np.clip(values, -reach, reach) + reach].sum()
+    total = Lengths(model.y_tables).total(symbols, index)
+    lengths = Lengths(model.hyper_context.tables)
+    total += sum(lengths.total(apart, tables) for apart, tables in model.hyper_context.coded(z, level))
     return total, y_hat
 
 

@@ -18,7 +18,7 @@ A decoder knows nothing of this. What comes out is only used if it makes J small
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +105,7 @@ class Window:
 class Lengths:
     """Code lengths in bits of all tables in one row, for symbols by table."""
 
-    def __init__(self, tables: list[Table]) -> None:
+    def __init__(self, tables: Sequence[Table]) -> None:
         # Index 0 is the table of a latent that is 0 for sure: anything else would cost what an escape does.
         rows = [np.array([ESCAPED_BITS, 0, ESCAPED_BITS], np.float32)]
         rows += [(PRECISION - np.log2(t.frequencies[:-1].astype(np.float64))).astype(np.float32) for t in tables]

@@ -66,14 +66,13 @@ class Known:
     def expect(self, k: int) -> tuple[Integers, IndexArray]:
         """What slice k is coded less, and its table indices (1, Z / 4, h, w), from the slices < k of `rolled`."""
         here = self.channels(k)
-        quarters, scale = self._mean[:, here] >> SHIFT, self._scale[:, here]
+        mean, scale = self._mean[:, here], self._scale[:, here]
         if k:
             before = slice(here.start)
             seen = (self._factor[:, before] * self.rolled[:, before] + self._offset[:, before]) >> SHIFT
             moved = self._run(k, np.clip(seen, -INPUT_MAX, INPUT_MAX).astype(np.float32)).astype(np.int32)
             mean_by, scale_by = np.split(moved, 2, axis=1)
-            quarters = (self._spread[:, here] * mean_by + self._mean[:, here]) >> SHIFT
+            mean = mean + self._spread[:, here] * mean_by
             scale = np.clip(scale + scale_by, 0, SCALES - 1)
-        whole = (quarters + PARTS // 2) // PARTS
-        part = quarters + PARTS // 2 - PARTS * whole
+        whole, part = np.divmod((mean >> SHIFT) + PARTS // 2, PARTS)
         return whole, (scale * PARTS + part + 1).astype(np.uint8)

@@ -58,7 +58,6 @@ class Hyperprior:
             except (KeyError, ValueError) as error:
                 raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
         self.levels, self.channels = self._log_gain.shape
-        self.z_channels = constants.shape[2]
         self.hyper_context = HyperContext(constants, z_tables, lambda k, z: self._run(f"hyper_context_{k}", z=z))
 
     def _run(self, network: str, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
