@@ -12,7 +12,7 @@ import lzma
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -62,10 +62,11 @@ def _photograph(pixels: Pixels) -> Any:
     return Photograph(pixels, None, SourceFormat.PNG, b"", b"")
 
 
-def _fast_encode(pixels: Pixels, quality: float) -> bytes:
+def _fast_encode(pixels: Pixels, quality: float, effort: int = 0) -> bytes:
+    """`photoarc pack --effort ...`."""
     from photoarc.codecs import learned
 
-    return learned.encode(_photograph(pixels), quality)[0]
+    return learned.encode(_photograph(pixels), quality, effort=effort)[0]
 
 
 def _psnr_encode(pixels: Pixels, quality: float, effort: int = 0) -> bytes:
@@ -253,13 +254,15 @@ def _7z_decode(data: bytes) -> Pixels:
         return _from_ppm(subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout)
 
 
+def _with_efforts(name: str, encode: Callable[..., bytes]) -> Iterator[Codec]:
+    yield Codec(name, LEVELS, encode, _fast_decode, container=_archive_cost)
+    for effort in (7, 8, 9):
+        yield Codec(f"{name}-{effort}", LEVELS, partial(encode, effort=effort), _fast_decode, container=_archive_cost, slow=True)
+
+
 CODECS: tuple[Codec, ...] = (
-    Codec("photoarc-fast", LEVELS, _fast_encode, _fast_decode, container=_archive_cost),
-    Codec("photoarc-psnr", LEVELS, _psnr_encode, _fast_decode, container=_archive_cost),
-    *(
-        Codec(f"photoarc-psnr-{e}", LEVELS, partial(_psnr_encode, effort=e), _fast_decode, container=_archive_cost, slow=True)
-        for e in (7, 8, 9)
-    ),
+    *_with_efforts("photoarc-fast", _fast_encode),
+    *_with_efforts("photoarc-psnr", _psnr_encode),
     Codec("photoarc-lzma", LEVELS, _lzma_encode, _lzma_decode, container=_archive_cost),
     Codec("jpeg", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpeg_encode, _open),
     Codec("webp", (5, 20, 35, 50, 65, 75, 85, 95), _webp_encode, _open),

@@ -42,6 +42,7 @@ class Style:
 
 HERE = {
     "photoarc-fast": Style("photoarc fast", "#0072B2", "o", width=2.6),
+    "photoarc-fast-9": Style("photoarc fast, effort 9", "#0072B2", "p", dashes=(5, 1), width=1.8),
     "photoarc-psnr": Style("photoarc psnr", "#0072B2", "o", dashes=(4, 2)),
     "photoarc-psnr-9": Style("photoarc psnr, effort 9", "#0072B2", "d", dashes=(1, 1.5), width=1.8),
     "photoarc-lzma": Style("photoarc lzma", "#56B4E9", "s", width=2.2),

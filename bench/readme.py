@@ -14,8 +14,8 @@ SET, ANCHOR = "kodak", "jpeg"
 ODDITIES = "jpeg-oddities"  # made to be refused
 SPEED_FIELDS = ("taken_bytes", "encode_s", "decode_s")
 NAMES = {
-    "photoarc-fast": "**photoarc fast**", "photoarc-psnr": "photoarc fast, `--tune psnr`",
-    "photoarc-psnr-9": "the same, `--effort 9`", "photoarc-lzma": "**photoarc lzma**",
+    "photoarc-fast": "**photoarc fast**", "photoarc-fast-9": "the same, `--effort 9`",
+    "photoarc-psnr": "photoarc fast, `--tune psnr`", "photoarc-psnr-9": "`--tune psnr --effort 9`", "photoarc-lzma": "**photoarc lzma**",
     "avif": "AVIF", "heic": "HEIC", "jpeg2000": "JPEG 2000", "webp": "WebP", "jpegxl": "JPEG XL", "jpeg": "JPEG",
 }  # fmt: skip
 

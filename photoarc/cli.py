@@ -63,7 +63,7 @@ def pack(
             min=0,
             max=9,
             metavar="0..9",
-            help="How hard pictures are squeezed: 0..2 fast, 7..9 smallest, and slow. Lossy ones: 7..9 with --tune psnr.",
+            help="How hard pictures are squeezed: 0..2 fast, 7..9 smallest, and slow. Photographs of mode fast: 7..9.",
         ),
     ] = defaults.EFFORT,
     min_gain: Annotated[

@@ -80,7 +80,7 @@ class CodingOptions:
     @property
     def searches(self) -> bool:
         """Whether latents of photographs are searched (photoarc.codecs.descent)."""
-        return self.effort in SLOWNESS and self.mode is Mode.FAST and self.tuning is Tuning.PSNR
+        return self.effort in SLOWNESS and self.mode is Mode.FAST
 
     @property
     def slowness(self) -> int:
@@ -190,7 +190,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     if options.searches:
         from photoarc.codecs import descent
 
-        quality = descent.same_psnr(quality, options.effort)
+        quality = descent.as_good(quality, options.effort, options.tuning)
     try:
         payload, info = lossy.encode(photo, quality, options.tuning, too_large, options.effort)
     except GivenUp:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photoarc.codecs.structure import Structure
 from photoarc.models.runtime import onnxruntime
 
 pytest.importorskip("torch")
@@ -80,8 +81,9 @@ def test_checkpoints_of_before_have_plain_blocks():
     assert {float(block.slope) for block in model.Codec().g_a.b8} == {np.float32(model.SLOPE)}
 
 
-def test_slope_of_the_squared_error_is_pytorchs():
-    """Both kinds of ReLU, blocks with units, pixels that do not count."""
+@pytest.mark.parametrize("structure", [False, True])
+def test_slope_of_the_error_is_pytorchs(structure):
+    """Both kinds of ReLU, blocks with units, pixels that do not count, means over pixels."""
     torch.manual_seed(0)
     codec = model.Codec()
     codec.init_klt(torch.rand(8, 3, 128, 128))
@@ -92,11 +94,23 @@ def test_slope_of_the_squared_error_is_pytorchs():
     target = torch.rand(1, 3, 72, 104) * 255
     counted = torch.zeros_like(target)
     counted[:, :, 4:-4, 4:60] = 1
-    (((255 * codec.g_s(y) - target[:, :, 4:-4, 4:-4]) ** 2) * counted[:, :, 4:-4, 4:-4]).sum().backward()
-    feed = {"target": target, "counted": counted}
-    blocks = {name: torch.nn.functional.pixel_unshuffle(t, 8).numpy() for name, t in feed.items()}
-    session = onnxruntime.InferenceSession(graphs.synthesis_gradient(codec).SerializeToString(), providers=["CPUExecutionProvider"])
-    (slope,) = session.run(None, {"latents": y.detach().numpy(), **blocks})
+    off = 255 * codec.g_s(y) - target[:, :, 4:-4, 4:-4]
+    error = (off**2 * counted[:, :, 4:-4, 4:-4]).sum()
+    feed = {name: torch.nn.functional.pixel_unshuffle(t, 8) for name, t in {"target": target, "counted": counted}.items()}
+    if structure:
+        means = []
+        for side in (2, 4):
+            weights = 9 * torch.rand(1, 3, 72 // side, 104 // side)
+            margin = 4 // side
+            inside = weights[:, :, margin:-margin, margin:-margin]
+            weights = torch.nn.functional.pad(inside, (margin,) * 4)
+            error = error + (torch.nn.functional.avg_pool2d(off, side) ** 2 * inside).sum()
+            means.append(torch.nn.functional.pixel_unshuffle(weights, 8 // side))
+        feed["means"] = torch.cat(means, 1)
+    error.backward()
+    graph = graphs.synthesis_gradient(codec, structure).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (slope,) = session.run(None, {"latents": y.detach().numpy(), **{name: t.numpy() for name, t in feed.items()}})
     assert y.grad is not None
     np.testing.assert_allclose(slope, y.grad.numpy(), atol=1e-4 * float(y.grad.abs().max()))
 
@@ -112,3 +126,18 @@ def test_curvature_is_the_error_of_a_step():
     with torch.no_grad():
         error = float(((255 * (codec.g_s(y) - codec.g_s(0 * y))) ** 2).sum())
     assert float(found[4, 7]) == pytest.approx(error, rel=0.1)
+
+
+def test_curvature_counts_the_structure_and_the_gains():
+    """One latent moved by a step, two grey pictures: what its filter costs by the weights that the search takes."""
+    codec = model.Codec()
+    codec.init_klt(torch.rand(8, 3, 128, 128))
+    added, channel = torch.zeros_like(codec.gain), 7
+    added[:, channel] = 0.5
+    found = curvature.curvature(codec, [torch.full((1, 3, 256, 256), 0.5)] * 2, added, [800.0] * codec.levels)
+    y = torch.zeros(1, 320, 8, 8)
+    y[:, channel, 4, 4] = (codec.igain[4, channel] - 0.5).exp().detach()
+    with torch.no_grad():
+        off = (255 * (codec.g_s(y) - codec.g_s(0 * y)))[0].permute(1, 2, 0).numpy()
+    weights = Structure.of(np.full(off.shape, 127, np.uint8), 800).weights(np.ones(off.shape[:2], np.float32))
+    assert float(found[4, channel]) == pytest.approx(weights.error(off), rel=0.1)

@@ -45,7 +45,7 @@ def input_shape(network: str, name: str, dims: list[int], width_px: int, height_
         return dims if name == "shift" else [*dims[:2], height_px // side + margin, width_px // side + margin]
     if name == "pixels":
         return [height_px + 2 * MARGIN_PX, width_px + 2 * MARGIN_PX, 3]
-    if name in {"target", "counted"}:
+    if name in {"target", "counted", "means"}:
         return [*dims[:2], height_px // BLOCK_PX["luma"] + 1, width_px // BLOCK_PX["luma"] + 1]
     side = Z_PX if name == "z" else LATENT_PX
     return [*dims[:2], height_px // side, width_px // side]

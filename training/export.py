@@ -26,12 +26,14 @@ from integer import hyper_constants, integer_hyper_contexts, integer_scale_path
 from model import SLICES, Codec, load
 from PIL import Image
 from torch import Tensor
+from train import WORTH
 
 from photoarc.models.hyper_context import HyperContext
 from photoarc.models.runtime import onnxruntime
 
 ENCODER = {"analysis.onnx", "hyper_analysis.onnx", *card.SEARCH}
 CURVATURE_PICTURES = 12
+STRENGTHS = WORTH[1]  # of the structure terms at the lowest and at the highest level: what 1 - MS-SSIM is worth in squared error
 MODELS = Path(__file__).resolve().parent.parent / "models_onnx"
 
 
@@ -159,20 +161,26 @@ def main() -> None:
     )
     p.add_argument("--pictures", type=int, default=96, help="how many of them make the tables")
     p.add_argument("--gains", help="log gains to add to the trained ones: what training/tune.py wrote")
-    p.add_argument("--descent", action="store_true", help="with what efforts 7 to 9 need: for models trained by the squared error")
+    p.add_argument("--descent", choices=["squared", "structure"], help="with what efforts 7 to 9 need, and the error that they minimise")
     arguments(p)
     a = p.parse_args()
     others = listed(a)
     codec = load(a.checkpoint)
-    found, arrays = networks(codec, learned_contexts(a.checkpoint, codec), a.photos, a.pictures, tilt(a.gains, codec))
+    added = tilt(a.gains, codec)
+    found, arrays = networks(codec, learned_contexts(a.checkpoint, codec), a.photos, a.pictures, added)
     check(codec, found, pictures(a.photos, 1, 7)[0])
     folder = a.models / a.name
     write(folder, found)
     np.savez(folder / "tables.npz", **arrays)
     if a.descent:
-        write(folder, {"synthesis_gradient": graphs.synthesis_gradient(codec)})
-        steps = curvature(codec, pictures(a.photos, CURVATURE_PICTURES, 5))
-        np.savez(folder / "encoder.npz", log_lambdas=codec.lams.log()[:, None].numpy(), log_curvature=steps.log().numpy())
+        structure = a.descent == "structure"
+        write(folder, {"synthesis_gradient": graphs.synthesis_gradient(codec, structure)})
+        logs = {"log_lambdas": codec.lams.log()[:, None].numpy()}
+        if structure:
+            logs["log_structure"] = np.linspace(*np.log(STRENGTHS), codec.levels)[:, None]
+        strengths = np.exp(logs["log_structure"][:, 0]).tolist() if structure else None
+        steps = curvature(codec, pictures(a.photos, CURVATURE_PICTURES, 5), added, strengths)
+        np.savez(folder / "encoder.npz", **logs, log_curvature=steps.log().numpy())
     register(a, others, "hyperprior", codec.levels, ENCODER)
 
 

@@ -7,7 +7,7 @@ weights, and the integer scale path keeps its exact form. One graph a network; `
     hyper_analysis  scaled latents -> z_hat (1, Z, H/64, W/64), integers in +-Z_CLIP
     mean_hyper, mean_0..3     float;  hyper_context_1..3, scale_hyper, scale_0..3   exact integers
     synthesis     unscaled latents (1, M, h, w) -> blocks (1, 3 x 8 x 8, 2 h + 1, 2 w + 1) uint8 of the pixels with 4 px of margin
-    synthesis_gradient  the same, blocks of the picture and which of them count -> slope of the squared error (1, M, h, w)
+    synthesis_gradient  the same, blocks of the picture and how much each counts -> slope of the error (1, M, h, w)
 """
 
 import numpy as np
@@ -158,8 +158,22 @@ def synthesis(codec: Codec) -> onnx.ModelProto:
     )
 
 
-def synthesis_gradient(codec: Codec) -> onnx.ModelProto:
-    """Slope of the squared error of pixels 0..255 by each latent: g_s forth, as in `synthesis`, and back, each kernel stored once."""
+def _mean_kernel() -> np.ndarray:
+    """8x8 blocks of three colours -> their means over 2x2 and 4x4 pixels, (60, 192, 1, 1): the order of photoarc.codecs.structure."""
+    rows = []
+    for side in (2, 4):
+        for colour, top, left in np.ndindex(3, 8 // side, 8 // side):
+            row = np.zeros((3, 8, 8))
+            row[colour, top * side : (top + 1) * side, left * side : (left + 1) * side] = side**-2
+            rows.append(row.ravel())
+    return np.array(rows)[:, :, None, None]
+
+
+def synthesis_gradient(codec: Codec, structure: bool = False) -> onnx.ModelProto:
+    """Slope of the weighted squared error of pixels 0..255 by each latent: g_s forth, as in `synthesis`, and back, each kernel stored once.
+
+    With `structure`, the squared errors of their means over 2x2 and 4x4 pixels count as well (photoarc.codecs.structure).
+    """
     net, g = codec.g_s, Graph("synthesis_gradient")
     split = g.constant(_up_kernel(net.split))
     x = _with_ones(g, g.input("latents", TensorProto.FLOAT, (1, codec.m, "h", "w")))
@@ -171,7 +185,13 @@ def synthesis_gradient(codec: Codec) -> onnx.ModelProto:
     kernel = _a(net.head.weight) * 255
     x = g.clip(g.conv(x, kernel, _a(net.head.bias) * 255 + 127.5, pad=1), 0, 255)
     target = g.input("target", TensorProto.FLOAT, (1, 192, "rows", "columns"))
-    x = g.op("Mul", g.op("Sub", x, target), g.input("counted", TensorProto.FLOAT, (1, 192, "rows", "columns")))
+    off = g.op("Sub", x, target)
+    x = g.op("Mul", off, g.input("counted", TensorProto.FLOAT, (1, 192, "rows", "columns")))
+    if structure:
+        means = _mean_kernel()
+        count = g.input("means", TensorProto.FLOAT, (1, len(means), "rows", "columns"))
+        t = g.op("Mul", g.conv(off, means, np.zeros(len(means))), count)
+        x = g.op("Add", x, g.conv(t, means.transpose(1, 0, 2, 3), np.zeros(means.shape[1])))
     x = g.conv(x, 2 * kernel.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1], np.zeros(kernel.shape[1]))
     for backward in reversed(blocks):
         x = backward.slope(x)
@@ -179,7 +199,7 @@ def synthesis_gradient(codec: Codec) -> onnx.ModelProto:
     bounds = (g.constant(np.array([n], np.int64)) for n in (0, codec.m, 1))
     x = g.op("Slice", x, *bounds)
     return g.model(
-        x, TensorProto.FLOAT, (1, codec.m, "hs", "ws"), "latents / gain, blocks, which count -> slope of the squared error by the latents"
+        x, TensorProto.FLOAT, (1, codec.m, "hs", "ws"), "latents / gain, blocks, how much each counts -> slope of the error by the latents"
     )
 
 

@@ -1,12 +1,14 @@
-"""Efforts 7 to 9 on a lossy photograph: its latents go down the slope of rate and squared error before they are rounded.
+"""Efforts 7 to 9 on a lossy photograph: its latents go down the slope of rate and error before they are rounded.
 
-    J = bits + ERROR_WORTH * lambda / 3 * squared error,  lambda that the model was trained with at this level (training/train.py)
+    J = bits + ERROR_WORTH * lambda / 3 * error,  lambda that the model was trained with at this level (training/train.py)
+
+The error is the squared one, or what photoarc.codecs.structure makes of it for a model that was trained for eyes.
 
 Overfitting of the latents (Campos et al. 2019, arXiv 1906.01223) needs a slope where rounding has none. Here a latent between two integers
 stands for either of them, the nearer one the more likely, so that in the mean it is where it is. In the mean, then, over all ways to round,
 
-    bits           those of both integers, in proportion: code lengths of the model's own tables
-    squared error  that of the latents as they are, and of each latent p (1 - p) times what its step costs, p its share of the upper integer
+    bits   those of both integers, in proportion: code lengths of the model's own tables
+    error  that of the latents as they are, and of each latent p (1 - p) times what its step costs, p its share of the upper integer
 
 which is J itself where all latents are integers. The first error has its slope from an ONNX graph, the decoder forth and back, the second
 is a constant of each channel, which is taken at more than its value in the end to drive latents to integers. Adam takes the steps: several
@@ -24,35 +26,47 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from photoarc.codecs.structure import Structure
 from photoarc.entropy.tables import PRECISION, Table
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior, blocks
 from photoarc.models.session import FloatArray
+from photoarc.tuning import Tuning
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How long to look: slopes of the error, steps on each, their rate in quantisation steps, and slopes until means and tables are new.
-
-    `worth`: points of quality that it is worth at qualities 0, 12.5 ... 100: Kodak's mean PSNR without and with it (bench/results,
-    photoarc-psnr, -7, -8, -9). A search ends better as well as smaller, but who asks for effort wants smaller.
-    """
+    """How long to look: slopes of the error, steps on each, their rate in quantisation steps, and slopes until means and tables are new."""
 
     slopes: int
     steps: int
     rate: float
     seen_anew: int
-    worth: tuple[float, ...] = (0.0,) * 9
 
 
 EFFORTS = (
     *(None,) * 7,
-    Search(5, 3, 0.12, 1, (0.0, 1.0, 1.35, 1.62, 1.84, 1.97, 2.35, 3.31, 5.17)),
-    Search(20, 3, 0.1, 2, (0.0, 1.82, 2.21, 2.52, 2.76, 2.93, 3.42, 4.52, 6.59)),
-    Search(60, 5, 0.06, 4, (0.0, 2.09, 2.47, 2.79, 3.13, 3.4, 4.02, 5.25, 7.45)),
+    Search(5, 3, 0.12, 1),
+    Search(20, 3, 0.1, 2),
+    Search(60, 5, 0.06, 4),
 )
+# Points of quality that the search of an effort is worth at qualities 0, 12.5 ... 100, by what a model is tuned for: Kodak's mean PSNR or
+# MS-SSIM without and with it (bench/results). A search ends better as well as smaller, but who asks for effort wants smaller.
+WORTH: dict[Tuning, dict[int, tuple[float, ...]]] = {
+    Tuning.PSNR: {
+        7: (0.0, 1.0, 1.35, 1.62, 1.84, 1.97, 2.35, 3.31, 5.17),
+        8: (0.0, 1.82, 2.21, 2.52, 2.76, 2.93, 3.42, 4.52, 6.59),
+        9: (0.0, 2.09, 2.47, 2.79, 3.13, 3.4, 4.02, 5.25, 7.45),
+    },
+    Tuning.SSIM: {
+        7: (0.0, 1.0, 1.35, 1.62, 1.84, 1.97, 2.35, 3.31, 5.17),
+        8: (0.0, 1.82, 2.21, 2.52, 2.76, 2.93, 3.42, 4.52, 6.59),
+        9: (0.0, 2.09, 2.47, 2.79, 3.13, 3.4, 4.02, 5.25, 7.45),
+    },
+}
 LEAST_LEFT = 0.92  # of a payload: of 648 (Kodak, efforts 7 to 9, nine qualities) the search left 0.967 at the least
 # Against 1, the rate at equal PSNR is 1.6 / 0.2 / 0.3 % lower at qualities 12.5 / 50 / 87.5 (effort 8, eight training crops).
 ERROR_WORTH = 1.35
+STRUCTURE_WORTH = 1.0  # the same for an error with structure; with less, LPIPS grows at equal rate
 MOMENTS = (0.3, 0.9)  # Adam's
 STEADY = 0.5  # share of the steps before the rate begins to fall to 0
 PUSH = (0.5, 2.0)  # times the error of rounding, first and last step
@@ -63,10 +77,10 @@ Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
-def same_psnr(quality: float, effort: int) -> float:
-    """The quality at which a search by this effort gives the PSNR, in the mean, that `quality` has without one."""
-    search = EFFORTS[effort]
-    return quality if search is None else float(quality - np.interp(quality, np.linspace(0, 100, len(search.worth)), search.worth))
+def as_good(quality: float, effort: int, tuning: Tuning) -> float:
+    """The quality at which a search by this effort gives the PSNR or MS-SSIM, in the mean, that `quality` has without one."""
+    worth = WORTH[tuning].get(effort)
+    return quality if worth is None else float(quality - np.interp(quality, np.linspace(0, 100, len(worth)), worth))
 
 
 @dataclass(frozen=True)
@@ -92,9 +106,9 @@ class Window:
         """Latent rows in front of the band."""
         return 0 if self.above is None else self.above.shape[2]
 
-    def counted(self) -> FloatArray:
-        """1 where a pixel's error counts (H, W): inside the picture, and not where the window was cut."""
-        counted = self.inside.astype(np.float32)
+    def counted(self, margin_px: int) -> FloatArray:
+        """1 where a pixel's error counts, without the margin: inside the picture, and not where the window was cut."""
+        counted = self.inside[margin_px:-margin_px, margin_px:-margin_px].astype(np.float32)
         if self.above is not None:
             counted[: EDGE * STRIDE_PX] = 0
         if self.below is not None:
@@ -175,10 +189,13 @@ class Descent:
 
     def __call__(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """Latents in quantisation steps (1, M, h, w), z_hat -> latents that cost less once they are rounded, or the same ones."""
-        search, lengths, inside = self.search, Lengths(self.model.y_tables), self.window.counted()
-        error_weight = ERROR_WORTH * self.model.error_weight(self.level) / 3
+        search, lengths, margin_px = self.search, Lengths(self.model.y_tables), self.model.margin_px
+        strength = self.model.structure(self.level)
+        error_weight = (STRUCTURE_WORTH if strength else ERROR_WORTH) * self.model.error_weight(self.level) / 3
         weight = np.float32(error_weight)
-        target, counted = blocks(self.window.pixels), blocks(np.repeat(inside[:, :, None], 3, axis=2))
+        picture = self.window.pixels[margin_px:-margin_px, margin_px:-margin_px]
+        weights = Structure.of(picture, strength).weights(self.window.counted(margin_px))
+        target, (counted, means) = blocks(self.window.pixels), weights.blocks(margin_px)
         top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
         moved, adam = y.copy(), Adam(y.shape)
         share, low = np.empty_like(y), np.empty_like(y)
@@ -188,7 +205,8 @@ class Descent:
             if number % search.seen_anew == 0:
                 mu, index = self.model.expected(moved, z, self.coded)
                 free, rises = (index > 0).astype(np.float32), lengths.rises(index)
-            slope = weight * self.model.error_slope(self.window.latents(moved), target, counted)[:, :, top:bottom] * self.window.unit
+            slope = weight * self.model.error_slope(self.window.latents(moved), target, counted, means)[:, :, top:bottom]
+            slope *= self.window.unit
             start = moved.copy()
             for taken in range(number * search.steps, (number + 1) * search.steps):
                 push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * taken / (total - 1))
@@ -209,18 +227,15 @@ class Descent:
                 gradient *= free
                 rest = min(1.0, (total - taken) / (total * (1 - STEADY)))
                 moved -= adam.step(gradient, search.rate * rest)
-        before, after = (self._cost(latents, z, lengths, inside, error_weight) for latents in (y, moved))
-        return moved if after < before else y
 
-    def _cost(self, y: FloatArray, z: FloatArray, lengths: Lengths, inside: FloatArray, error_weight: float) -> float:
-        """J of latents, rounded; bits of the hyper-latents, which stay, are left out."""
-        symbols, index, y_hat = self.model.quantize(y, z, self.coded)
-        margin = slice(self.model.margin_px, -self.model.margin_px)
-        error = self.model.synthesize(self.window.latents(y_hat)).astype(np.float32)
-        error -= self.window.pixels[margin, margin]
-        error *= inside[margin, margin, None]
-        squared = float(np.einsum("ijk,ijk->", error, error, dtype=np.float64))
-        return lengths.total(symbols, index) + error_weight * squared
+        def cost(latents: FloatArray) -> float:
+            """J of latents, rounded; bits of the hyper-latents, which stay, are left out."""
+            symbols, index, y_hat = self.model.quantize(latents, z, self.coded)
+            off = self.model.synthesize(self.window.latents(y_hat)).astype(np.float32)
+            off -= picture
+            return lengths.total(symbols, index) + error_weight * weights.error(off)
+
+        return moved if cost(moved) < cost(y) else y
 
 
 def unchanged(y: FloatArray, z: FloatArray) -> FloatArray:

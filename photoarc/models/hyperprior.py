@@ -101,12 +101,14 @@ class Hyperprior:
         """Whether the model has what the search for cheaper latents needs."""
         return "synthesis_gradient.onnx" in self.entry.files
 
-    def error_slope(self, latents: FloatArray, target: FloatArray, counted: FloatArray) -> FloatArray:
-        """Slope of the squared error by each unscaled latent (1, M, h, w).
+    def error_slope(self, latents: FloatArray, target: FloatArray, counted: FloatArray, means: FloatArray | None = None) -> FloatArray:
+        """Slope of the weighted squared error by each unscaled latent (1, M, h, w).
 
-        `target`, `counted` (1, 3 x 8 x 8, 2 h + 1, 2 w + 1): 8x8 blocks of the pixels with margin, 0..255, and which of them count.
+        `target`, `counted` (1, 3 x 8 x 8, 2 h + 1, 2 w + 1): 8x8 blocks of the pixels with margin, 0..255, and how much each one counts.
+        `means` (1, 3 x (4 x 4 + 2 x 2), 2 h + 1, 2 w + 1): how much means over 2x2 and 4x4 of them count; for a model with a structure.
         """
-        return self._run("synthesis_gradient", latents=latents, target=target, counted=counted)
+        weights = {"counted": counted} if means is None else {"counted": counted, "means": means}
+        return self._run("synthesis_gradient", latents=latents, target=target, **weights)
 
     def error_weight(self, level: float) -> float:
         """Bits a pixel that a mean squared error of 1 is worth at a level: the model's lambda in training."""
@@ -116,10 +118,15 @@ class Hyperprior:
         """Squared error that a quantisation step of a latent costs by channel (1, M, 1, 1)."""
         return self._interpolate(self._encoder["log_curvature"], level)
 
+    def structure(self, level: float) -> float:
+        """What the structure terms are worth at a level in squared error (photoarc.codecs.structure): 0 if the model has none."""
+        logs = self._encoder.get("log_structure")
+        return 0.0 if logs is None else float(self._interpolate(logs, level)[0, 0, 0, 0])
+
     @cached_property
     def _encoder(self) -> dict[str, npt.NDArray[np.float64]]:
         with np.load(self.entry.file("encoder.npz"), allow_pickle=False) as arrays:
-            return {name: arrays[name].astype(np.float64) for name in ("log_lambdas", "log_curvature")}
+            return {name: arrays[name].astype(np.float64) for name in arrays}
 
     def hyper(self, y: FloatArray) -> FloatArray:
         """Scaled latents -> z_hat."""
@@ -186,8 +193,8 @@ def _joined(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return out.reshape(rows * BLOCK_PX, columns * BLOCK_PX, 3)
 
 
-def blocks(pixels: npt.NDArray[Any]) -> FloatArray:
-    """Pixels (8 rows, 8 columns, 3) -> blocks (1, 3 x 8 x 8, rows, columns) of float32: the other way round."""
-    rows, columns = pixels.shape[0] // BLOCK_PX, pixels.shape[1] // BLOCK_PX
-    parts = pixels.reshape(rows, BLOCK_PX, columns, BLOCK_PX, 3).transpose(4, 1, 3, 0, 2)
+def blocks(pixels: npt.NDArray[Any], side: int = BLOCK_PX) -> FloatArray:
+    """Pixels (side rows, side columns, 3) -> blocks (1, 3 x side x side, rows, columns) of float32: the other way round."""
+    rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
+    parts = pixels.reshape(rows, side, columns, side, 3).transpose(4, 1, 3, 0, 2)
     return parts.reshape(1, -1, rows, columns).astype(np.float32)
