@@ -214,7 +214,7 @@ def speed(means: dict[str, Measured], name: str) -> Figure:
     axes[0].margins(y=0.08)
     figure.canvas.draw()
     for axis, points in drawn:
-        _beside(axis, points)
+        _beside(axis, sorted(points, key=lambda point: point[0]))  # from the crowd below upwards, so that ties do not cross
     return figure
 
 
