@@ -49,9 +49,9 @@ EFFORTS = (
     Search(20, 3, 0.1, 2),
     Search(60, 5, 0.06, 4),
 )
-# Points of quality that the search of an effort is worth at qualities 0, 12.5 ... 100, by Kodak's means without and with it (bench/results):
-# of PSNR, or the mean of what MS-SSIM, LPIPS and Butteraugli's 3-norm say, or what takes no more bytes if that is more. A search ends
-# better as well as smaller, but who asks for effort wants smaller.
+# Points of quality that the search of an effort is worth at qualities 0, 12.5 ... 100, by Kodak's means without and with it
+# (bench/results): of PSNR, or the mean of what MS-SSIM, LPIPS and Butteraugli's 3-norm say, or what takes no more bytes if that is
+# more. A search ends better as well as smaller, but who asks for effort wants smaller.
 WORTH: dict[Tuning, dict[int, tuple[float, ...]]] = {
     Tuning.PSNR: {
         7: (0.0, 1.0, 1.35, 1.62, 1.84, 1.97, 2.35, 3.31, 5.17),
