@@ -8,9 +8,8 @@ import pictures
 import pytest
 
 from photoarc import models
-from photoarc.codecs import descent, latents, learned
+from photoarc.codecs import descent, latents, learned, structure
 from photoarc.codecs.descent import Lengths
-from photoarc.codecs.structure import Structure
 from photoarc.entropy.tables import Table
 from photoarc.errors import GivenUp
 from photoarc.models.hyperprior import Hyperprior, blocks
@@ -36,7 +35,7 @@ def cost(source, quality, effort, tuning=Tuning.PSNR):
     counted[: source.pixels.shape[0], : source.pixels.shape[1]] = 1
     off = np.zeros(whole.shape, np.float32)
     off[: back.shape[0], : back.shape[1]] = back - source.pixels
-    error = Structure.of(whole, model.structure(quality / 12.5)).weights(counted).error(off)
+    error = structure.weigh(whole, model.structure(quality / 12.5), counted).error(off)
     return 8 * len(payload) + model.error_weight(quality / 12.5) / 3 * error
 
 
@@ -117,7 +116,7 @@ def test_slope_of_the_error_is_that_of_the_decoder(tuning):
     framed = np.pad(pixels, ((4, 4), (4, 4), (0, 0))).astype(np.float32)
     strength = model.structure(4)
     assert (strength > 0) == (tuning is Tuning.SSIM)
-    weights = Structure.of(pixels, strength).weights(np.ones(pixels.shape[:2], np.float32))
+    weights = structure.weigh(pixels, strength, np.ones(pixels.shape[:2], np.float32))
     slope = model.error_slope(y, blocks(framed), *weights.blocks(model.margin_px))
 
     def error(latents):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photoarc.codecs.structure import Structure
+from photoarc.codecs.structure import weigh
 from photoarc.models.runtime import onnxruntime
 
 pytest.importorskip("torch")
@@ -139,5 +139,5 @@ def test_curvature_counts_the_structure_and_the_gains():
     y[:, channel, 4, 4] = (codec.igain[4, channel] - 0.5).exp().detach()
     with torch.no_grad():
         off = (255 * (codec.g_s(y) - codec.g_s(0 * y)))[0].permute(1, 2, 0).numpy()
-    weights = Structure.of(np.full(off.shape, 127, np.uint8), 800).weights(np.ones(off.shape[:2], np.float32))
+    weights = weigh(np.full(off.shape, 127, np.uint8), 800, np.ones(off.shape[:2], np.float32))
     assert float(found[4, channel]) == pytest.approx(weights.error(off), rel=0.1)

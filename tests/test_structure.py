@@ -5,12 +5,11 @@ import pictures
 import pytest
 
 from photoarc.codecs import structure
-from photoarc.codecs.structure import Structure
 from photoarc.models.hyperprior import blocks
 
 
 def weights(pixels, strength, counted=None):
-    return Structure.of(pixels, strength).weights(np.ones(pixels.shape[:2], np.float32) if counted is None else counted)
+    return structure.weigh(pixels, strength, np.ones(pixels.shape[:2], np.float32) if counted is None else counted)
 
 
 def noise(shape, seed=0):

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from model import Codec
 from torch import Tensor
 
-from photoarc.codecs.structure import Structure
+from photoarc.codecs import structure
 
 SIDE_PX = 256
 PROBES = 4
@@ -47,6 +47,6 @@ def curvature(codec: Codec, pictures: Sequence[Tensor], added: Tensor | None = N
 def roots(x: Tensor, strength: float) -> list[Tensor]:
     """Square roots of what errors weigh in pictures (B, 3, H, W) in [0, 1]: of pixels, and of means over 2x2 and 4x4 with a strength."""
     pixels = (255 * x).permute(0, 2, 3, 1).numpy()
-    found = [Structure.of(p, strength).weights(np.ones(p.shape[:2], np.float32)) for p in pixels]
+    found = [structure.weigh(p, strength, np.ones(p.shape[:2], np.float32)) for p in pixels]
     scales = zip(*([w.pixels, *w.means] for w in found), strict=True)
     return [torch.from_numpy(np.stack(s)).sqrt().permute(0, 3, 1, 2) for s in scales]

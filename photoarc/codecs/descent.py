@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from photoarc.codecs.structure import Structure
+from photoarc.codecs import structure
 from photoarc.entropy.tables import PRECISION, Table
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior, blocks
 from photoarc.models.session import FloatArray
@@ -195,7 +195,7 @@ class Descent:
         error_weight = (STRUCTURE_WORTH if strength else ERROR_WORTH) * self.model.error_weight(self.level) / 3
         weight = np.float32(error_weight)
         picture = self.window.pixels[margin_px:-margin_px, margin_px:-margin_px]
-        weights = Structure.of(picture, strength).weights(self.window.counted(margin_px))
+        weights = structure.weigh(picture, strength, self.window.counted(margin_px))
         target, (counted, means) = blocks(self.window.pixels), weights.blocks(margin_px)
         top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
         moved, adam = y.copy(), Adam(y.shape)

@@ -35,10 +35,6 @@ def _means(x: FloatArray, side: int) -> FloatArray:
     return found / np.float32(side * side)
 
 
-def _repeated(x: FloatArray, times: int) -> FloatArray:
-    return x.repeat(times, 0).repeat(times, 1)
-
-
 def _hidden(x: FloatArray) -> FloatArray:
     """1 / (2 variance + C2) of (H, W, 3) in the mean over the windows around each cell (H / CELL_PX, W / CELL_PX, 3)."""
     cells = [np.pad(_means(t, CELL_PX), ((1, 1), (1, 1), (0, 0)), mode="edge") for t in (x, x * x)]
@@ -79,24 +75,18 @@ class Weights:
         return framed(self.pixels, BLOCK_PX), np.concatenate(means, 1) if means else None
 
 
-@dataclass(frozen=True)
-class Structure:
-    """What hides an error in a picture; `strength`: what a mean structure term of 1 - SSIM is worth in mean squared error."""
+def weigh(pixels: Pixels, strength: float, counted: FloatArray) -> Weights:
+    """Weights in a picture (H, W, 3), H and W multiples of 16, of whose pixels those count that have a 1 in `counted` (H, W), not a 0.
 
-    hidden: tuple[FloatArray, ...]
-    strength: float
-
-    @staticmethod
-    def of(pixels: Pixels, strength: float) -> Structure:
-        """Of pixels (H, W, 3), H and W multiples of 16; with a strength of 0 it is the squared error."""
-        x = pixels.astype(np.float32)
-        return Structure(tuple(_hidden(_means(x, 2**j)) for j in range(len(SHARES))) if strength else (), strength)
-
-    def weights(self, counted: FloatArray) -> Weights:
-        """With 1 where a pixel counts (H, W) and 0 elsewhere."""
-        found = []
-        for j, hidden in enumerate(self.hidden):
-            scale = counted[:: 2**j, :: 2**j] * counted[2**j - 1 :: 2**j, 2**j - 1 :: 2**j]
-            found.append(_repeated(np.float32(self.strength * SHARES[j] * 4**j) * hidden, CELL_PX) * scale[:, :, None])
-        each = np.repeat(counted[:, :, None], 3, axis=2)
-        return Weights(each + found[0] if found else each, tuple(found[1:]))
+    `strength`: what a mean structure term of 1 - SSIM is worth in mean squared error; with 0 it is the squared error.
+    """
+    each = np.repeat(counted[:, :, None], 3, axis=2)
+    if not strength:
+        return Weights(each, ())
+    x, found = pixels.astype(np.float32), []
+    for j, share in enumerate(SHARES):
+        side = 2**j
+        whole = counted[::side, ::side] * counted[side - 1 :: side, side - 1 :: side]
+        hidden = np.float32(strength * share * 4**j) * _hidden(_means(x, side))
+        found.append(hidden.repeat(CELL_PX, 0).repeat(CELL_PX, 1) * whole[:, :, None])
+    return Weights(each + found[0], tuple(found[1:]))
