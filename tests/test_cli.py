@@ -228,8 +228,8 @@ def slow_job(photos: Path) -> Path:
     return photos
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
@@ -259,14 +259,14 @@ def running(pid: int) -> bool:
 def test_an_interrupted_pack_leaves_no_archive_and_no_process(slow_job: Path, tmp_path: Path, number: signal.Signals) -> None:
     job = start("pack", "photos", "out.pha", "-j", "2", cwd=tmp_path, start_new_session=True)
     wait_for(lambda: any(path.stat().st_size > 1000 for path in tmp_path.glob("out.pha.partial-*")))
+    wait_for(lambda: len(children(job.pid)) >= 2)  # on busy cores the first worker writes before the second one is there
     workers = children(job.pid)
-    assert len(workers) >= 2
     if number == signal.SIGINT:
         os.killpg(job.pid, number)  # as the terminal does: to everybody
     else:
         os.kill(job.pid, number)
-    _, errors = job.communicate(timeout=10)
-    wait_for(lambda: not any(running(pid) for pid in workers), 5)
+    _, errors = job.communicate(timeout=30)
+    wait_for(lambda: not any(running(pid) for pid in workers))
     assert not (tmp_path / "out.pha").exists()
     if number == signal.SIGKILL:
         assert job.returncode == -signal.SIGKILL  # its partial file stays, under a name that says so
