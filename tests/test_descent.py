@@ -83,6 +83,14 @@ def test_bands_of_a_tall_picture_are_searched_one_by_one(monkeypatch, tuning):
     assert cost(grey, 75, 7, tuning) < 0.99 * cost(grey, 75, 6, tuning)
 
 
+def test_parts_may_be_of_any_size(monkeypatch):
+    source, found = photo(192, 128), set()
+    for size in (1, 1000, 1 << 30):
+        monkeypatch.setattr(descent, "PART_LATENTS", size)
+        found.add(learned.encode(source, 66, Tuning.SSIM, effort=7)[0])
+    assert len(found) == 1
+
+
 def test_what_costs_more_is_not_taken(monkeypatch):
     """Latents are left alone where the search ends worse than it began."""
     wild = descent.Search(2, 1, 50.0, 1)

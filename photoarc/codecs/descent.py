@@ -20,7 +20,7 @@ A decoder knows nothing of this. What comes out is only used if it makes J small
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,13 @@ class Search:
     steps: int
     rate: float
     seen_anew: int
+
+    def schedule(self) -> Iterator[tuple[np.float32, float]]:
+        """Push to integers and rate of each step."""
+        total = self.slopes * self.steps
+        for taken in range(total):
+            push = PUSH[0] + (PUSH[1] - PUSH[0]) * taken / (total - 1)
+            yield np.float32(push), self.rate * min(1.0, (total - taken) / (total * (1 - STEADY)))
 
 
 EFFORTS = (
@@ -72,6 +79,7 @@ MOMENTS = (0.3, 0.9)  # Adam's
 STEADY = 0.5  # share of the steps before the rate begins to fall to 0
 PUSH = (0.5, 2.0)  # times the error of rounding, first and last step
 ESCAPED_BITS = 16
+PART_LATENTS = 1 << 14  # that take steps together
 EDGE = 2  # rows of latents at a window's cut ends whose pixels are wrong for want of neighbours
 
 Pixels = npt.NDArray[np.uint8]
@@ -157,13 +165,12 @@ class Adam:
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._mean, self._square = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        self._size = np.empty(shape, np.float32)
         self._taken = 0
 
     def step(self, gradient: FloatArray, rate: float) -> FloatArray:
-        """Gradient, which is overwritten -> what to subtract; valid until the next step."""
+        """Gradient, which is overwritten -> what to subtract."""
         self._taken += 1
-        size = np.subtract(gradient, self._mean, out=self._size)
+        size = gradient - self._mean
         size *= 1 - MOMENTS[0]
         self._mean += size
         gradient *= gradient
@@ -176,6 +183,43 @@ class Adam:
         np.multiply(self._mean, np.float32(rate / (1 - MOMENTS[0] ** self._taken)), out=size)
         size /= deviation
         return size
+
+
+class Part:
+    """Latents of some channels on their way down, so few that all of a step stays in a core's cache.
+
+    Between two slopes none needs to know of another, so that each part may take its steps before the next one does. `moved`: a view of
+    what moves, in quantisation steps; `bend`: error of a step, by channel.
+    """
+
+    def __init__(self, moved: FloatArray, bend: FloatArray) -> None:
+        self._moved, self._bend, self._adam = moved, bend, Adam(moved.shape)
+
+    def see(self, mu: FloatArray, index: npt.NDArray[np.integer], lengths: Lengths) -> None:
+        """Means and tables from now on."""
+        self._mu, self._free, self._rises = mu, (index > 0).astype(np.float32), lengths.rises(index)
+
+    def go(self, slope: FloatArray, steps: Sequence[tuple[np.float32, float]]) -> None:
+        """Take steps on a slope of the error, each with its push to integers and its rate."""
+        moved = self._moved
+        start = moved.copy()
+        for push, rate in steps:
+            share = moved - self._mu
+            low = np.floor(share)
+            gradient = self._rises(low.astype(np.intp))
+            gradient += slope
+            share -= low
+            # Of the error: weight * curvature * (2 * (moved - start) + push * (1 - 2 * share))
+            share *= 2
+            np.subtract(1, share, out=share)
+            share *= push
+            moved_by = np.subtract(moved, start, out=low)
+            moved_by *= 2
+            moved_by += share
+            moved_by *= self._bend
+            gradient += moved_by
+            gradient *= self._free
+            moved -= self._adam.step(gradient, rate)
 
 
 @dataclass(frozen=True)
@@ -198,36 +242,21 @@ class Descent:
         weights = structure.weigh(picture, strength, self.window.counted(margin_px))
         target, (counted, means) = blocks(self.window.pixels), weights.blocks(margin_px)
         top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
-        moved, adam = y.copy(), Adam(y.shape)
-        share, low = np.empty_like(y), np.empty_like(y)
         bend = weight * self.model.curvature(self.level)
-        total = search.slopes * search.steps
+        moved = y.copy()
+        size = max(1, PART_LATENTS // (y.shape[2] * y.shape[3]))
+        channels = [slice(first, first + size) for first in range(0, y.shape[1], size)]
+        parts = [Part(moved[:, of], bend[:, of]) for of in channels]
+        steps = list(search.schedule())
         for number in range(search.slopes):
             if number % search.seen_anew == 0:
                 mu, index = self.model.expected(moved, z, self.coded)
-                free, rises = (index > 0).astype(np.float32), lengths.rises(index)
+                for part, of in zip(parts, channels, strict=True):
+                    part.see(mu[:, of], index[:, of], lengths)
             slope = weight * self.model.error_slope(self.window.latents(moved), target, counted, means)[:, :, top:bottom]
             slope *= self.window.unit
-            start = moved.copy()
-            for taken in range(number * search.steps, (number + 1) * search.steps):
-                push = np.float32(PUSH[0] + (PUSH[1] - PUSH[0]) * taken / (total - 1))
-                np.subtract(moved, mu, out=share)
-                np.floor(share, out=low)
-                gradient = rises(low.astype(np.intp))
-                gradient += slope
-                share -= low
-                # Of the error: weight * curvature * (2 * (moved - start) + push * (1 - 2 * share))
-                share *= 2
-                np.subtract(1, share, out=share)
-                share *= push
-                moved_by = np.subtract(moved, start, out=low)
-                moved_by *= 2
-                moved_by += share
-                moved_by *= bend
-                gradient += moved_by
-                gradient *= free
-                rest = min(1.0, (total - taken) / (total * (1 - STEADY)))
-                moved -= adam.step(gradient, search.rate * rest)
+            for part, of in zip(parts, channels, strict=True):
+                part.go(slope[:, of], steps[number * search.steps : (number + 1) * search.steps])
 
         def cost(latents: FloatArray) -> float:
             """J of latents, rounded; bits of the hyper-latents, which stay, are left out."""
