@@ -85,7 +85,7 @@ def test_checkpoints_of_before_have_plain_blocks():
 def test_slope_of_the_error_is_pytorchs(structure):
     """Both kinds of ReLU, blocks with units, pixels that do not count, means over pixels."""
     torch.manual_seed(0)
-    codec = model.Codec()
+    codec = model.Codec().eval()
     codec.init_klt(torch.rand(8, 3, 128, 128))
     for block, leak in zip(codec.g_s.b8, (0.0, 0.01, 0.2), strict=True):
         torch.nn.init.normal_(block.down.weight, std=0.3)

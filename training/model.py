@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
+from convolution import Convolution
 from torch import Tensor, nn
 
 SLICES = 4
@@ -45,9 +46,9 @@ class Block(nn.Module):
 
     def __init__(self, c: int, hidden: int, k: int = 3):
         super().__init__()
-        self.dw = nn.Conv2d(c, c, k, padding=k // 2, groups=c)
-        self.up = nn.Conv2d(c, hidden, 1)
-        self.down = nn.Conv2d(hidden, c, 1)
+        self.dw = Convolution(c, c, k, padding=k // 2, groups=c)
+        self.up = Convolution(c, hidden, 1)
+        self.down = Convolution(hidden, c, 1)
         self.register_buffer("unit", torch.ones(c))
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("slope", torch.tensor(SLOPE))
@@ -68,9 +69,9 @@ class Analysis(nn.Module):
 
     def __init__(self, c8: int, m: int, blocks: Sequence[tuple[int, int]]):
         super().__init__()
-        self.stem = nn.Conv2d(192, c8, 2)
+        self.stem = Convolution(192, c8, 2)
         self.b8 = nn.Sequential(*[Block(c8, hidden, side) for hidden, side in blocks])
-        self.merge = nn.Conv2d(c8 * 4, m, 1)
+        self.merge = Convolution(c8 * 4, m, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         t = self.stem(F.pixel_unshuffle(F.pad(x - 0.5, (4, 4, 4, 4), mode="replicate"), 8))  # (B, c8, H/8, W/8)
@@ -82,9 +83,9 @@ class Synthesis(nn.Module):
 
     def __init__(self, c8: int, m: int, blocks: Sequence[tuple[int, int]]):
         super().__init__()
-        self.split = nn.Conv2d(m, c8 * 4, 1)
+        self.split = Convolution(m, c8 * 4, 1)
         self.b8 = nn.Sequential(*[Block(c8, hidden, side) for hidden, side in blocks])
-        self.head = nn.Conv2d(c8, 192, 2, padding=1)
+        self.head = Convolution(c8, 192, 2, padding=1)
 
     def forward(self, y: Tensor) -> Tensor:
         t = self.b8(F.pixel_shuffle(self.split(y), 2))
@@ -96,7 +97,7 @@ class HyperAnalysis(nn.Module):
 
     def __init__(self, m: int, mz: int, c: int = 128):
         super().__init__()
-        self.net = nn.Sequential(nn.Conv2d(m, c, 1), Block(c, c), nn.Conv2d(c, c, 2, 2), Block(c, c), nn.Conv2d(c, mz, 2, 2))
+        self.net = nn.Sequential(Convolution(m, c, 1), Block(c, c), Convolution(c, c, 2, 2), Block(c, c), Convolution(c, mz, 2, 2))
 
     def forward(self, y: Tensor) -> Tensor:
         return self.net(y)
@@ -107,8 +108,8 @@ class MeanHyper(nn.Module):
 
     def __init__(self, mz: int, out: int, c: int = 128):
         super().__init__()
-        up = lambda i: (nn.Conv2d(i, c * 4, 1), nn.PixelShuffle(2), Block(c, c))
-        self.net = nn.Sequential(*up(mz), *up(c), nn.Conv2d(c, out, 1))
+        up = lambda i: (Convolution(i, c * 4, 1), nn.PixelShuffle(2), Block(c, c))
+        self.net = nn.Sequential(*up(mz), *up(c), Convolution(c, out, 1))
 
     def forward(self, z: Tensor) -> Tensor:
         return self.net(z)
@@ -119,9 +120,9 @@ class MeanContext(nn.Module):
 
     def __init__(self, known: int, hyper: int, out: int, c: int = 160):
         super().__init__()
-        self.inp = nn.Conv2d(known + hyper, c, 1)
+        self.inp = Convolution(known + hyper, c, 1)
         self.block = Block(c, c, 5)
-        self.out = nn.Conv2d(c, out, 1)
+        self.out = Convolution(c, out, 1)
 
     def forward(self, t: Tensor) -> Tensor:
         return self.out(self.block(self.inp(t)))
@@ -132,9 +133,9 @@ class ScaleHyper(nn.Module):
 
     def __init__(self, mz: int, c: int):
         super().__init__()
-        self.up1 = nn.Conv2d(mz, c * 4, 1)
-        self.dw = nn.Conv2d(c, c, 3, padding=1, groups=c)
-        self.up2 = nn.Conv2d(c * 2, c * 4, 1)
+        self.up1 = Convolution(mz, c * 4, 1)
+        self.dw = Convolution(c, c, 3, padding=1, groups=c)
+        self.up2 = Convolution(c * 2, c * 4, 1)
         nn.init.dirac_(self.dw.weight, groups=c)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -147,9 +148,9 @@ class ScaleContext(nn.Module):
 
     def __init__(self, known: int, feat: int, out: int, c: int = 96):
         super().__init__()
-        self.inp = nn.Conv2d(known + feat, c, 1)
-        self.dw = nn.Conv2d(c, c, 5, padding=2, groups=c)
-        self.out = nn.Conv2d(c * 2, out, 1)
+        self.inp = Convolution(known + feat, c, 1)
+        self.dw = Convolution(c, c, 5, padding=2, groups=c)
+        self.out = Convolution(c * 2, out, 1)
         nn.init.dirac_(self.dw.weight, groups=c)
 
     def forward(self, t: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ EVERY = 10  # steps from one look at the bases to the next (the paper's precondi
 class Soap(torch.optim.Optimizer):
     """For weights (O, I, k, k), which it sees as matrices (O, I k k).
 
-    L and R are moving averages of G G^T and G^T G of the gradients G. Adam's second moments are kept, and its steps taken, in the bases of
-    their eigenvectors, which follow by one step of orthogonal iteration every `EVERY` steps. The first call only fills L and R.
+    L and R are moving averages of G G^T and G^T G of the gradients G. Adam's moments are kept, and its steps taken, in the bases of
+    their eigenvectors, which follow by one step of orthogonal iteration every `EVERY` steps; the mean is turned with them. The first
+    call only fills L and R.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, betas: tuple[float, float] = (0.95, 0.95), eps: float = 1e-8):
@@ -29,23 +30,27 @@ class Soap(torch.optim.Optimizer):
         left, right, (mean_beta, square_beta) = g @ g.T, g.T @ g, betas
         state = self.state[w]
         if not state:
-            bases = (torch.linalg.eigh(factor)[1].flip(1) for factor in (left, right))  # by falling eigenvalue
+            # By falling eigenvalue; in float64, because in float32 LAPACK gives up on some factors of rank 1.
+            bases = (torch.linalg.eigh(factor.double())[1].flip(1).to(g.dtype) for factor in (left, right))
             state |= dict(zip(("left_basis", "right_basis"), bases, strict=True))
-            state |= {"t": 0, "left": left, "right": right, "mean": torch.zeros_like(g), "square": torch.zeros_like(g)}
+            state |= {"t": 0, "left": left, "right": right, "turned_mean": torch.zeros_like(g), "square": torch.zeros_like(g)}
             return
         state["t"] += 1
-        u, v, mean, square = (state[name] for name in ("left_basis", "right_basis", "mean", "square"))
-        mean.lerp_(g, 1 - mean_beta)
-        square.lerp_((u.T @ g @ v).square(), 1 - square_beta)
+        u, v, mean, square = (state[name] for name in ("left_basis", "right_basis", "turned_mean", "square"))
+        turned = u.T @ g @ v
+        mean.lerp_(turned, 1 - mean_beta)
+        square.lerp_(turned.square(), 1 - square_beta)
         unbiased = (square / (1 - square_beta ** state["t"])).sqrt()
-        turned = (u.T @ mean @ v) / (1 - mean_beta ** state["t"]) / (unbiased + eps)
-        w.add_((u @ turned @ v.T).reshape(w.shape), alpha=-lr)
+        step = mean / (1 - mean_beta ** state["t"]) / (unbiased + eps)
+        w.add_((u @ step @ v.T).reshape(w.shape), alpha=-lr)
         state["left"].lerp_(left, 1 - square_beta)
         state["right"].lerp_(right, 1 - square_beta)
         if state["t"] % EVERY == 1:
+            mean = u @ mean @ v.T
             for axis, side in enumerate(("left", "right")):
                 basis = state[f"{side}_basis"]
                 iterated = state[side] @ basis
                 order = (basis * iterated).sum(0).argsort(descending=True)  # of the eigenvalues as they are now
                 state["square"] = state["square"].index_select(axis, order)
                 state[f"{side}_basis"] = torch.linalg.qr(iterated[:, order])[0]
+            state["turned_mean"] = state["left_basis"].T @ mean @ state["right_basis"]
