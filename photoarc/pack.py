@@ -87,6 +87,7 @@ def pack(
         workers=_crew_size(files, options.workers, options.coding.slowness),
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
         patience=options.coding.slowness,
+        heard=tally.hear,
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
     coding = options.coding

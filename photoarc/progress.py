@@ -10,7 +10,7 @@ from photoarc.errors import MemberError
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is; `name` is the printable name of the member that was finished last."""
+    """How far a job is; `name` is the printable name of the member that was finished last, or of one that takes long."""
 
     files_done: int
     files_total: int

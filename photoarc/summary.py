@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from photoarc.coding import Batch
 from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
@@ -68,6 +69,7 @@ class Tally:
         self.failures: list[Failure] = []
         self.warnings: list[str] = []
         self.attributes_lost: list[str] = []
+        self._begun_bytes: dict[bytes, int] = {}  # of files that are not done, what is
 
     def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
         """Those of a record; notes the name if there are some that cannot be kept."""
@@ -90,12 +92,18 @@ class Tally:
             self.pixels += member.photo.width_px * member.photo.height_px
             if math.isfinite(member.photo.psnr_db):
                 self.psnrs_db.append(member.photo.psnr_db)
-        self._advance(member.kind, member.size_bytes, member.display_name)
+        self._advance(member.kind, member.size_bytes, member.name, member.display_name)
 
     def fail(self, source: SourceFile, error: MemberError) -> None:
         """A file that is not."""
         self.failures.append(failure(error))
-        self._advance(source.kind, source.size_bytes, display(source.name))
+        self._advance(source.kind, source.size_bytes, source.name, display(source.name))
+
+    def hear(self, item: SourceFile | Batch, share: float) -> None:
+        """A share of an item is done. Batches take no time worth telling."""
+        if isinstance(item, SourceFile):
+            self._begun_bytes[item.name] = int(share * item.size_bytes)
+            self._report(display(item.name), 0)
 
     def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
         """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
@@ -105,13 +113,15 @@ class Tally:
             ahead_bytes += len(part)
             self._report(display(source.name), ahead_bytes)
 
-    def _advance(self, kind: Kind, size_bytes: int, name: str) -> None:
+    def _advance(self, kind: Kind, size_bytes: int, name: bytes, shown: str) -> None:
+        self._begun_bytes.pop(name, None)
         self.files_done += kind is Kind.FILE
         self.bytes_done += size_bytes
-        self._report(name, 0)
+        self._report(shown, 0)
 
     def _report(self, name: str, ahead_bytes: int) -> None:
-        self.progress(Progress(self.files_done, self.files_total, self.bytes_done + ahead_bytes, self.bytes_total, self.pixels, name))
+        bytes_done = self.bytes_done + sum(self._begun_bytes.values()) + ahead_bytes
+        self.progress(Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels, name))
 
     def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
         """All of it."""

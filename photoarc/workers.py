@@ -14,6 +14,7 @@ one loop for ever or ask for more than the machine has. Without workers everythi
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from photoarc.errors import PhotoarcError
+from photoarc.partway import heard_by, now_and_then
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -48,6 +50,10 @@ class Outcome(Generic[Item, Value]):
     value: Value | None = None
     error: PhotoarcError | None = None
     crash: str = ""
+
+
+def nobody(item: object, share: float) -> None:
+    """Hears nothing."""
 
 
 def usable_cores() -> int:
@@ -99,6 +105,7 @@ def run(
     cost: Callable[[Item], int | None],
     window_bytes: int = WINDOW_BYTES,
     patience: float = 1,
+    heard: Callable[[Item, float], None] = nobody,
 ) -> Generator[Outcome[Item, Value], None, None]:
     """Outcomes in the order of `items`, which is read only as far as the window allows.
 
@@ -106,17 +113,19 @@ def run(
     One item dearer than the window passes alone. With no workers (0) everything runs in this process.
     An item whose worker dies, or takes longer than `time_limit_s` with this `patience`, is tried once more with nothing beside it
     (the memory may have been taken by a neighbour, the time by a stopped job).
+    `heard` is called, in this process, with an item and the share of it that is done, as far as `function` tells (photoarc.partway).
     Close the generator (contextlib.closing) to end the workers at once.
     Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
     """
     if workers:
-        yield from _run_crew(function, items, workers, cost, window_bytes, patience)
+        yield from _run_crew(function, items, workers, cost, window_bytes, patience, heard)
         return
     for item in items:
         if cost(item) is None:
             yield Outcome(item)
         else:
-            value, error, crash = _call(function, item)
+            with heard_by(functools.partial(heard, item)):
+                value, error, crash = _call(function, item)
             yield Outcome(item, value, error, crash)
 
 
@@ -146,8 +155,9 @@ def _serve(connection: Connection, function: Callable[[Item], Value], limit_byte
     threading.Thread(target=follow_parent, daemon=True).start()
     try:
         connection.send(None)
-        while True:
-            connection.send(_call(function, connection.recv()))
+        with heard_by(now_and_then(connection.send)):
+            while True:
+                connection.send(_call(function, connection.recv()))
     except (EOFError, OSError):
         return
 
@@ -216,9 +226,10 @@ class _Worker(Generic[Item, Value]):
 class _Crew(Generic[Item, Value]):
     """The workers, the slots that wait for one, and the suspects: slots whose worker died."""
 
-    def __init__(self, function: Callable[[Item], Value], workers: int, patience: float) -> None:
+    def __init__(self, function: Callable[[Item], Value], workers: int, patience: float, heard: Callable[[Item, float], None]) -> None:
         self.function = function
         self.patience = patience
+        self.heard = heard
         self.waiting: deque[_Slot[Item, Value]] = deque()
         self.suspects: deque[_Slot[Item, Value]] = deque()
         self.failed_starts = 0
@@ -254,6 +265,8 @@ class _Crew(Generic[Item, Value]):
                 continue
             if worker.slot is None:
                 worker.ready = True
+            elif isinstance(message, float):
+                self.heard(worker.slot.item, message)
             else:
                 value, error, crash = message
                 worker.slot.outcome = Outcome(worker.slot.item, value, error, crash)
@@ -301,12 +314,13 @@ def _run_crew(
     cost: Callable[[Item], int | None],
     window_bytes: int,
     patience: float,
+    heard: Callable[[Item, float], None],
 ) -> Generator[Outcome[Item, Value], None, None]:
     source = iter(items)
     upcoming: _Slot[Item, Value] | None = None
     window: deque[_Slot[Item, Value]] = deque()
     held_bytes, exhausted = 0, False
-    crew: _Crew[Item, Value] = _Crew(function, workers, patience)
+    crew: _Crew[Item, Value] = _Crew(function, workers, patience, heard)
     try:
         while True:
             while not exhausted and len(window) < WINDOW_ITEMS_PER_WORKER * workers:

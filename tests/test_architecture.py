@@ -49,7 +49,7 @@ LAYERS = [
     {"frames"},
     {"defaults"},
     {"records", "tuning"},
-    {"names"},
+    {"names", "partway"},
     {"errors"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -13,6 +13,7 @@ from photoarc.codecs.descent import Lengths
 from photoarc.entropy.tables import Table
 from photoarc.errors import GivenUp
 from photoarc.models.hyperprior import Hyperprior, blocks
+from photoarc.partway import heard_by
 from photoarc.pictures import tiling
 from photoarc.pictures.image import Photograph
 from photoarc.records import SourceFormat
@@ -89,6 +90,18 @@ def test_parts_may_be_of_any_size(monkeypatch):
         monkeypatch.setattr(descent, "PART_LATENTS", size)
         found.add(learned.encode(source, 66, Tuning.SSIM, effort=7)[0])
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(("effort", "told"), [(6, 1), (7, 1 + 5)])
+def test_shares_are_told_as_bands_and_slopes_are_done(monkeypatch, effort, told):
+    monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
+    shares = []
+    with heard_by(shares.append):
+        learned.encode(photo(100, 380), 60, Tuning.SSIM, effort=effort)
+    assert len(shares) == 3 * told
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert shares[told - 1] == pytest.approx(1 / 3)
 
 
 def test_what_costs_more_is_not_taken(monkeypatch):

@@ -197,6 +197,17 @@ def test_large_files_are_stored_in_parts(tmp_path: Path, monkeypatch: pytest.Mon
         assert archive.read("film.mp4") == data
 
 
+def test_a_photograph_that_takes_long_moves_the_bar(tmp_path: Path) -> None:
+    source = tmp_path / "photo.png"
+    Image.fromarray(pictures.photo(192, 128, 0)).save(source)
+    size_bytes = source.stat().st_size
+    seen: list[Progress] = []
+    pack([source], tmp_path / "out.pha", PackOptions(CodingOptions(effort=7), workers=0), progress=seen.append)
+    assert [now.bytes_done for now in seen] == [int(share * size_bytes) for share in (0.2, 0.4, 0.6, 0.8, 1, 1, 1)]
+    assert [now.files_done for now in seen] == [0] * 6 + [1]
+    assert {now.name for now in seen} == {"photo.png"}
+
+
 @pytest.mark.usefixtures("each_alone")
 @pytest.mark.parametrize("change", ["same size", "shorter", "longer"])
 def test_a_large_file_that_changes_between_its_readings_leaves_no_trace(

@@ -13,6 +13,7 @@ import pytest
 
 from photoarc import workers
 from photoarc.errors import PhotoarcError, UnreadableSource
+from photoarc.partway import heard_by, tell
 
 SPAWNED = 2
 
@@ -41,6 +42,13 @@ def sleep_for_ever(folder: Path, item: int) -> None:
         time.sleep(600)
 
 
+def slow_job(item: int) -> int:
+    for share in (0.25, 0.5, 0.75):
+        time.sleep(0.4)
+        tell(share)
+    return item
+
+
 def cost_of_one(_: object) -> int | None:
     return 1
 
@@ -67,6 +75,31 @@ def test_items_without_a_cost_come_back_in_their_turn(crew: int) -> None:
     outcomes = list(workers.run(square, range(6), workers=crew, cost=lambda item: None if item % 2 else 1))
     assert [outcome.item for outcome in outcomes] == list(range(6))
     assert [outcome.value is None for outcome in outcomes] == [False, True] * 3
+
+
+@pytest.mark.parametrize("crew", [0, SPAWNED])
+def test_shares_of_slow_items_are_heard(crew: int) -> None:
+    heard: list[tuple[int, float]] = []
+    outcomes = list(workers.run(slow_job, [7, 8], workers=crew, cost=cost_of_one, heard=lambda item, share: heard.append((item, share))))
+    assert [outcome.value for outcome in outcomes] == [7, 8]
+    assert {item for item, _ in heard} == {7, 8}
+    for item in (7, 8):
+        shares = [share for heard_item, share in heard if heard_item == item]
+        assert shares == sorted(set(shares) & {0.25, 0.5, 0.75})
+    assert crew or len(heard) == 6  # workers speak now and then
+
+
+def test_nobody_hears_what_others_are_told() -> None:
+    outer: list[float] = []
+    inner: list[float] = []
+    tell(0.1)
+    with heard_by(outer.append):
+        tell(0.2)
+        with heard_by(inner.append):
+            tell(0.3)
+        tell(0.4)
+    tell(0.5)
+    assert (outer, inner) == ([0.2, 0.4], [0.3])
 
 
 def test_a_death_is_blamed_on_one_item_and_the_job_goes_on(tmp_path: Path) -> None:

@@ -224,13 +224,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Descent:
-    """The search in one band; `coded` (h, w): latents of the picture, not of its padding."""
+    """The search in one band; `coded` (h, w): latents of the picture, not of its padding; `told`: gets the share that is done."""
 
     model: Hyperprior
     level: float
     coded: Mask
     window: Window
     search: Search
+    told: Callable[[float], None]
 
     def __call__(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """Latents in quantisation steps (1, M, h, w), z_hat -> latents that cost less once they are rounded, or the same ones."""
@@ -257,6 +258,7 @@ class Descent:
             slope *= self.window.unit
             for part, of in zip(parts, channels, strict=True):
                 part.go(slope[:, of], steps[number * search.steps : (number + 1) * search.steps])
+            self.told((number + 1) / search.slopes)
 
         def cost(latents: FloatArray) -> float:
             """J of latents, rounded; bits of the hyper-latents, which stay, are left out."""

@@ -9,6 +9,7 @@ Two band coders share it: `learned` (scale tables and ANS) and `latents` (intege
 
 from __future__ import annotations
 
+import functools
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from photoarc import models
+from photoarc import models, partway
 from photoarc.codecs import descent, raw_lzma
 from photoarc.codecs.descent import Descent, Window
 from photoarc.codecs.forecast import WINDOW_PX, Forecast, forecast
@@ -82,6 +83,11 @@ def _coded(header: Header, band: Band) -> Mask:
     rows = np.arange(band.top, band.bottom) < -(-header.height_px // STRIDE_PX)
     columns = np.arange(padded(header.width_px) // STRIDE_PX) < -(-header.width_px // STRIDE_PX)
     return rows[:, None] & columns[None, :]
+
+
+def _tell(band: Band, height: int, share: float) -> None:
+    """A share of this band of a picture is done, and all of those before it."""
+    partway.tell((band.top + share * (band.bottom - band.top)) * STRIDE_PX / padded(height))
 
 
 TooLarge = Callable[[int], bool]
@@ -154,7 +160,8 @@ def encode(
                 unsearched, *_ = coder.encode_band(model, y, level, coded, improve)
                 ask(int((size_bytes + len(unsearched) + rest_bytes) * least))
                 unit = model.unscale(np.ones_like(y), level, step(band))
-                improve = Descent(model, level, coded, _window(model, photo.pixels, header, band, above, below, unit), search)
+                window = _window(model, photo.pixels, header, band, above, below, unit)
+                improve = Descent(model, level, coded, window, search, functools.partial(_tell, band, height))
             stream, integers, y_hat = coder.encode_band(model, y, level, coded, improve)
             read = coder.read_band(model, stream, level, coded)
             if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
@@ -164,6 +171,7 @@ def encode(
             ask(size_bytes + int(rest_bytes * least))
             checksum = _crc(integers, checksum)
             decoded = model.unscale(y_hat, level, step(band))
+            _tell(band, height, 1)
             yield decoded
             above = decoded[:, :, -model.halo :]
 
