@@ -102,25 +102,28 @@ class Tally:
     def hear(self, item: SourceFile | Batch, share: float) -> None:
         """A share of an item is done. Batches take no time worth telling."""
         if isinstance(item, SourceFile):
-            self._begun_bytes[item.name] = int(share * item.size_bytes)
-            self._report(display(item.name), 0)
+            self._begin(item, int(share * item.size_bytes))
+
+    def _begin(self, source: SourceFile, size_bytes: int) -> None:
+        self._begun_bytes[source.name] = size_bytes
+        self._report(display(source.name))
 
     def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
         """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
-        ahead_bytes = 0
+        begun_bytes = 0
         for part in parts:
             yield part
-            ahead_bytes += len(part)
-            self._report(display(source.name), ahead_bytes)
+            begun_bytes += len(part)
+            self._begin(source, begun_bytes)
 
     def _advance(self, kind: Kind, size_bytes: int, name: bytes, shown: str) -> None:
         self._begun_bytes.pop(name, None)
         self.files_done += kind is Kind.FILE
         self.bytes_done += size_bytes
-        self._report(shown, 0)
+        self._report(shown)
 
-    def _report(self, name: str, ahead_bytes: int) -> None:
-        bytes_done = self.bytes_done + sum(self._begun_bytes.values()) + ahead_bytes
+    def _report(self, name: str) -> None:
+        bytes_done = self.bytes_done + sum(self._begun_bytes.values())
         self.progress(Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels, name))
 
     def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:

@@ -188,20 +188,22 @@ class Adam:
 class Part:
     """Latents of some channels on their way down, so few that all of a step stays in a core's cache.
 
-    Between two slopes none needs to know of another, so that each part may take its steps before the next one does. `moved`: a view of
-    what moves, in quantisation steps; `bend`: error of a step, by channel.
+    Between two slopes none needs to know of another, so that each part may take its steps before the next one does. It takes its
+    `channels` of whatever it is given: `moved`, in quantisation steps, which it changes; `bend`, the error of a step.
     """
 
-    def __init__(self, moved: FloatArray, bend: FloatArray) -> None:
-        self._moved, self._bend, self._adam = moved, bend, Adam(moved.shape)
+    def __init__(self, channels: slice, moved: FloatArray, bend: FloatArray) -> None:
+        self._channels, self._moved, self._bend = channels, moved[:, channels], bend[:, channels]
+        self._adam = Adam(self._moved.shape)
 
     def see(self, mu: FloatArray, index: npt.NDArray[np.integer], lengths: Lengths) -> None:
         """Means and tables from now on."""
-        self._mu, self._free, self._rises = mu, (index > 0).astype(np.float32), lengths.rises(index)
+        index = index[:, self._channels]
+        self._mu, self._free, self._rises = mu[:, self._channels], (index > 0).astype(np.float32), lengths.rises(index)
 
     def go(self, slope: FloatArray, steps: Sequence[tuple[np.float32, float]]) -> None:
         """Take steps on a slope of the error, each with its push to integers and its rate."""
-        moved = self._moved
+        moved, slope = self._moved, slope[:, self._channels]
         start = moved.copy()
         for push, rate in steps:
             share = moved - self._mu
@@ -246,18 +248,17 @@ class Descent:
         bend = weight * self.model.curvature(self.level)
         moved = y.copy()
         size = max(1, PART_LATENTS // (y.shape[2] * y.shape[3]))
-        channels = [slice(first, first + size) for first in range(0, y.shape[1], size)]
-        parts = [Part(moved[:, of], bend[:, of]) for of in channels]
+        parts = [Part(slice(first, first + size), moved, bend) for first in range(0, y.shape[1], size)]
         steps = list(search.schedule())
         for number in range(search.slopes):
             if number % search.seen_anew == 0:
                 mu, index = self.model.expected(moved, z, self.coded)
-                for part, of in zip(parts, channels, strict=True):
-                    part.see(mu[:, of], index[:, of], lengths)
+                for part in parts:
+                    part.see(mu, index, lengths)
             slope = weight * self.model.error_slope(self.window.latents(moved), target, counted, means)[:, :, top:bottom]
             slope *= self.window.unit
-            for part, of in zip(parts, channels, strict=True):
-                part.go(slope[:, of], steps[number * search.steps : (number + 1) * search.steps])
+            for part in parts:
+                part.go(slope, steps[number * search.steps : (number + 1) * search.steps])
             self.told((number + 1) / search.slopes)
 
         def cost(latents: FloatArray) -> float:
