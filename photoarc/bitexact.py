@@ -2,7 +2,7 @@
 
     effort   JPEG                       PNG                 TIFF, BMP, PNM          TIFF by LZW, Deflate   anything else
     0..2     jpegxl, composite          lzma                raster, fast JPEG XL    lzma                   lzma
-    3..6     jpegxl, composite          png                 raster                  tiff                   lzma
+    3..6     jpegxl, composite, or dct  png                 raster                  tiff                   lzma
     7..9     and dct, lepton            png, slow JPEG XL   raster, slow JPEG XL    tiff, slow JPEG XL     lzma
 
 Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
@@ -18,7 +18,7 @@ from photoarc.errors import PayloadError
 from photoarc.pictures import PNG_SIGNATURE, raster, tiff
 
 TAKES_APART, THOROUGH = 3, 7  # from this effort on
-_SMALL_PNG_BYTES = 4096  # up to here, LZMA of the file may be smaller than what `png` makes of it
+_SMALL_BYTES = 8192  # up to here, LZMA of a picture may be smaller than what its own codec makes of it: profiles, tables
 
 
 def code(data: bytes, effort: int) -> tuple[int, bytes]:
@@ -26,13 +26,12 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
     if data[:2] == b"\xff\xd8":
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):
-            return found
+            return _or_general(found, data)
     if data.startswith(PNG_SIGNATURE) and effort >= TAKES_APART:
         from photoarc.codecs import png
 
         try:
-            found = codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)
-            return min(found, _general(data), key=lambda coded: len(coded[1])) if len(data) <= _SMALL_PNG_BYTES else found
+            return _or_general((codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)), data)
         except PayloadError:
             pass
     if data.startswith(raster.STARTS):
@@ -61,6 +60,11 @@ def misses_lepton(effort: int) -> bool:
     return not lepton.available()
 
 
+def _or_general(found: tuple[int, bytes], data: bytes) -> tuple[int, bytes]:
+    """What a picture's own codec found, or LZMA where that is smaller and likely to be."""
+    return min(found, _general(data), key=lambda coded: len(coded[1])) if len(data) <= _SMALL_BYTES else found
+
+
 def _general(data: bytes) -> tuple[int, bytes]:
     """LZMA, or what is stored."""
     try:
@@ -76,7 +80,7 @@ def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
     """What the codecs for JPEGs make of it: below THOROUGH the first that does not refuse, in the order of promise."""
     from photoarc.codecs import composite, jpegxl  # slow to load
 
-    thorough = effort >= THOROUGH
+    thorough, refused = effort >= THOROUGH, True
     both = {codecs.JPEGXL: lambda: jpegxl.encode(data), codecs.COMPOSITE: lambda: composite.encode(data, thorough=thorough)}
     for codec_id in sorted(both, reverse=composite.much_follows(data)):
         try:
@@ -85,11 +89,13 @@ def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
             continue
         if len(payload) < len(data):
             yield codec_id, payload
+            refused = False
             break
-    if thorough:
+    # JPEG XL has no room for the recipe of some progressive files; the networks take a second a megapixel, but seldom below THOROUGH
+    if thorough or (refused and effort >= TAKES_APART):
         from photoarc.codecs import dct, lepton  # slower
 
-        for codec_id, codec in ((codecs.DCT, dct), (codecs.LEPTON, lepton)):
+        for codec_id, codec in ((codecs.DCT, dct), (codecs.LEPTON, lepton))[: 2 if thorough else 1]:
             try:
                 yield codec_id, codec.encode(data)
             except PayloadError:

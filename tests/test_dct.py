@@ -201,6 +201,21 @@ def test_effort_chooses_it():
     assert len(most.payload) < len(usual.payload)
 
 
+def test_what_jpeg_xl_refuses_is_coded_by_it_at_usual_efforts(monkeypatch):
+    def refuse(data):
+        raise PayloadError("no room for its recipe")
+
+    monkeypatch.setattr(jpegxl, "transcode", refuse)
+    assert [exact(PROGRESSIVE, effort).codec_id for effort in (2, 3, 6)] == [codecs.LZMA, codecs.DCT, codecs.DCT]
+
+
+def test_a_small_file_is_left_to_lzma_where_that_is_smaller():
+    plain = pictures.jpeg(np.zeros((256, 256, 3), np.uint8))
+    usual, most = exact(plain, 6), exact(plain, 7)
+    assert (usual.codec_id, most.codec_id) == (codecs.LZMA, codecs.DCT)
+    assert len(most.payload) < len(usual.payload) < len(jpegxl.transcode(plain))
+
+
 def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
     (tmp_path / "a.jpg").write_bytes(PHOTO)
     archive = tmp_path / "a.pha"
