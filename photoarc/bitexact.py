@@ -80,7 +80,7 @@ def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
     """What the codecs for JPEGs make of it: below THOROUGH the first that does not refuse, in the order of promise."""
     from photoarc.codecs import composite, jpegxl  # slow to load
 
-    thorough, refused = effort >= THOROUGH, True
+    thorough = effort >= THOROUGH
     both = {codecs.JPEGXL: lambda: jpegxl.encode(data), codecs.COMPOSITE: lambda: composite.encode(data, thorough=thorough)}
     for codec_id in sorted(both, reverse=composite.much_follows(data)):
         try:
@@ -89,13 +89,14 @@ def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
             continue
         if len(payload) < len(data):
             yield codec_id, payload
-            refused = False
+            if codec_id == codecs.COMPOSITE or not thorough:  # a composite has asked the slower ones for each of its pictures
+                return
             break
-    # JPEG XL has no room for the recipe of some progressive files; the networks take a second a megapixel, but seldom below THOROUGH
-    if thorough or (refused and effort >= TAKES_APART):
+    if effort >= TAKES_APART:  # JPEG XL has no room for its recipe of some progressive files
         from photoarc.codecs import dct, lepton  # slower
 
-        for codec_id, codec in ((codecs.DCT, dct), (codecs.LEPTON, lepton))[: 2 if thorough else 1]:
+        slower = ((codecs.DCT, dct), (codecs.LEPTON, lepton)) if thorough else ((codecs.DCT, dct),)
+        for codec_id, codec in slower:
             try:
                 yield codec_id, codec.encode(data)
             except PayloadError:

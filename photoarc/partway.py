@@ -30,14 +30,40 @@ def tell(share: float) -> None:
     _listener.get()(share)
 
 
+class _Thrown(BaseException):
+    """What a listener raised: no `except Exception` between it and its block is meant for that."""
+
+    def __init__(self, listener: Listener, error: Exception) -> None:
+        self.listener, self.error = listener, error
+
+
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """Until the block ends, `listener` gets what is told."""
-    before = _listener.set(listener)
+    """Until the block ends, `listener` gets what is told. What it raises ends the block, whatever the work does about errors."""
+
+    def hear(share: float) -> None:
+        try:
+            listener(share)
+        except Exception as error:
+            raise _Thrown(listener, error) from error
+
+    before = _listener.set(hear)
     try:
         yield
+    except _Thrown as thrown:
+        if thrown.listener is not listener:
+            raise
+        raise thrown.error from None
     finally:
         _listener.reset(before)
+
+
+@contextmanager
+def part(start: float, end: float) -> Iterator[None]:
+    """Until the block ends, shares that are told are those of this part of the work."""
+    listener = _listener.get()
+    with heard_by(lambda share: listener(start + share * (end - start))):
+        yield
 
 
 def now_and_then(listener: Listener) -> Listener:

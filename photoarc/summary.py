@@ -105,7 +105,7 @@ class Tally:
             self._begin(item, int(share * item.size_bytes))
 
     def _begin(self, source: SourceFile, size_bytes: int) -> None:
-        self._begun_bytes[source.name] = size_bytes
+        self._begun_bytes[source.name] = max(size_bytes, self._begun_bytes.get(source.name, 0))  # a second try begins anew
         self._report(display(source.name))
 
     def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:

@@ -18,6 +18,7 @@ from photoarc.codecs import composite, dct, jpeg_rest, jpegxl
 from photoarc.errors import ModelError, PayloadCorrupt, PayloadError
 from photoarc.models import coefficients
 from photoarc.pack import PackOptions, pack
+from photoarc.partway import heard_by
 from photoarc.pictures import jpeg_scan
 from photoarc.pipeline import CodingOptions, Mode
 
@@ -230,6 +231,31 @@ def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
     assert "  models    those that composite payloads name, if any" in report.info_lines(replace(overview, codecs=(other,)))
     both = replace(overview, codecs=(other, *overview.codecs))
     assert "  models    those that composite and dct payloads name" in report.info_lines(both)
+
+
+@pytest.mark.parametrize("data", [PHOTO, WITH_THUMBNAIL, PROGRESSIVE], ids=["plain", "thumbnail", "progressive"])
+def test_shares_are_told_as_coefficients_are_done(data):
+    shares = []
+    with heard_by(shares.append):
+        payload = dct.encode(data)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert len(set(shares)) > 100  # 3 planes, some 20 groups each, there and back
+    shares.clear()
+    with heard_by(shares.append):
+        dct.decode(payload, len(data))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_pictures_of_a_composite_are_not_coded_twice(monkeypatch):
+    """What follows the first picture is nothing to a coder of one, so that the whole file is not asked once more."""
+    data, shares = PHOTO + FILM, []
+    monkeypatch.setattr(dct, "encode", lambda data: pytest.fail("asked again"))
+    with heard_by(shares.append):
+        encoded = exact(data, 7)
+    assert encoded.codec_id == codecs.COMPOSITE
+    assert max(shares) == 1
 
 
 def test_pictures_of_a_composite_by_it():

@@ -208,6 +208,24 @@ def test_a_photograph_that_takes_long_moves_the_bar(tmp_path: Path) -> None:
     assert {now.name for now in seen} == {"photo.png"}
 
 
+@pytest.mark.parametrize("crew", [0, 1])
+def test_a_callback_ends_the_job_by_raising(tmp_path: Path, crew: int) -> None:
+    """Amid a photograph, too, whose coder must not take it for an error of its own."""
+    source = tmp_path / "photo.png"
+    Image.fromarray(pictures.photo(192, 128, 0)).save(source)
+
+    calls = []
+
+    def stop_once(now: Progress) -> None:
+        calls.append(now)
+        if len(calls) == 1:
+            raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        pack([source], tmp_path / "out.pha", PackOptions(CodingOptions(effort=7), workers=crew), progress=stop_once)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
 @pytest.mark.usefixtures("each_alone")
 @pytest.mark.parametrize("change", ["same size", "shorter", "longer"])
 def test_a_large_file_that_changes_between_its_readings_leaves_no_trace(

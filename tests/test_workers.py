@@ -13,7 +13,7 @@ import pytest
 
 from photoarc import workers
 from photoarc.errors import PhotoarcError, UnreadableSource
-from photoarc.partway import heard_by, tell
+from photoarc.partway import heard_by, part, tell
 
 SPAWNED = 2
 
@@ -100,6 +100,24 @@ def test_nobody_hears_what_others_are_told() -> None:
         tell(0.4)
     tell(0.5)
     assert (outer, inner) == ([0.2, 0.4], [0.3])
+
+
+def test_what_a_listener_raises_is_no_error_of_the_work() -> None:
+    taken: list[Exception] = []
+
+    def work() -> None:
+        try:
+            with part(0, 0.5):
+                tell(0.5)
+        except Exception as error:
+            taken.append(error)
+
+    def stop(share: float) -> None:
+        raise ValueError(f"no more after {share}")
+
+    with pytest.raises(ValueError, match=r"no more after 0\.25"), heard_by(stop):
+        work()
+    assert not taken
 
 
 def test_a_death_is_blamed_on_one_item_and_the_job_goes_on(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
 
+from photoarc import partway
 from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, general, get, jpegxl
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import jpeg
@@ -23,6 +24,7 @@ _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enoug
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
 _METADATA, _TAIL, _FIRST_PICTURE, _MAX_PICTURES = 0, 1, 2, 16
 _ALLOWED = frozenset((STORE, LZMA, JPEGXL, LEPTON, DCT))
+_CODING = 2 / 3  # share of the time; the rest is what decoding takes
 
 Transcode = Callable[[bytes], bytes]
 
@@ -65,7 +67,8 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     refusal = PayloadError("no picture in it")
     for picture in _pictures(data):
         try:
-            coded, own = _code_picture(data, picture, len(streams), thorough)
+            with partway.part(_CODING * picture.start / len(data), _CODING * picture.end / len(data)):
+                coded, own = _code_picture(data, picture, len(streams), thorough)
         except PayloadError as error:
             refusal = error
             continue
@@ -78,7 +81,9 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     for number in (_METADATA, _TAIL):
         streams[number] = _code_bytes(_gather(data, runs, number))
     payload = _pack(streams, runs)
-    if decode(payload, len(data)) != data:
+    with partway.part(_CODING, 1):
+        restored = decode(payload, len(data))
+    if restored != data:
         raise PayloadError("the file does not come back from its streams")
     return payload
 

@@ -7,7 +7,7 @@ write. The file comes back byte for byte. Others are refused; the caller then ta
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from struct import Struct
@@ -15,13 +15,13 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from photoarc import models
+from photoarc import models, partway
 from photoarc.codecs import jpeg_rest, scale_shifts
 from photoarc.entropy.ans import Decoder, Encoder
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models import manifest
 from photoarc.models.coefficient_groups import Grid, Group, Integers, Values, Where, shape
-from photoarc.models.coefficients import QUANTISER_MAX, Coefficients
+from photoarc.models.coefficients import COEFFICIENTS, QUANTISER_MAX, Coefficients
 from photoarc.pictures import jpeg, jpeg_scan
 from photoarc.pictures.jpeg_scan import Layout
 
@@ -30,13 +30,17 @@ _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-
 _PICTURE = Struct("<BBIIIII")  # padding, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
+_CODING = 2 / 3  # share of the time; the rest is what decoding takes
 _NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 
 def encode(data: bytes) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
-    payload = transcode(data)
-    if decode(payload, len(data)) != data:
+    with partway.part(0, _CODING):
+        payload = transcode(data)
+    with partway.part(_CODING, 1):
+        restored = decode(payload, len(data))
+    if restored != data:
         raise PayloadError("the networks do not restore this JPEG")
     return payload
 
@@ -74,7 +78,8 @@ def _encode(data: bytes, model: Coefficients, *, thumbnail: bool = False) -> byt
     model.walk(grids, writer)
     stream, tops = writer.finish(model)
     rest = scan.head + scan.tail
-    packed = jpeg_rest.pack(rest, None if thumbnail else lambda picture: _encode(picture, model, thumbnail=True))
+    with partway.part(1, 1):
+        packed = jpeg_rest.pack(rest, None if thumbnail else lambda picture: _encode(picture, model, thumbnail=True))
     sizes = len(scan.head), len(rest), len(packed), len(stream)
     return b"".join([_PICTURE.pack(scan.padding, len(tops), *sizes, _checksum(scan.coefficients)), packed, tops, stream])
 
@@ -87,7 +92,8 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
     if ends[-1] != len(coded) or head_bytes > rest_bytes or rest_bytes > size_bytes:
         raise PayloadError("the lengths in the payload do not agree", PayloadCorrupt)
     packed, tops, stream = (coded[start:end] for start, end in pairwise(ends))
-    rest = jpeg_rest.unpack(packed, rest_bytes, None if thumbnail else lambda c, size: _decode(c, size, model, thumbnail=True))
+    with partway.part(0, 0):
+        rest = jpeg_rest.unpack(packed, rest_bytes, None if thumbnail else lambda c, size: _decode(c, size, model, thumbnail=True))
     head, tail = rest[:head_bytes], rest[head_bytes:]
     layout = jpeg_scan.layout(head)
     if not jpeg.plausible(layout.width_px * layout.height_px, size_bytes):
@@ -95,7 +101,7 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
         raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
     try:
         grids = _grids(layout)
-        reader = _Reader(stream, tops, len(grids), model)
+        reader = _Reader(stream, tops, grids, model)
         planes = model.walk(grids, reader)
         reader.finish()
     except ValueError as error:
@@ -128,6 +134,17 @@ def _checksum(planes: Sequence[Values]) -> int:
     return crc
 
 
+class _Told:
+    """Tells how many coefficients of all are done."""
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self._left = self._all = sum(sizes)
+
+    def done(self, coefficients: int) -> None:
+        self._left -= coefficients
+        partway.tell(1 - self._left / self._all)
+
+
 class _Writer:
     """Exchange that knows all coefficients; ANS wants them in reverse, so that they are kept until the end."""
 
@@ -135,16 +152,19 @@ class _Writer:
         self._planes = planes
         self._tops: list[bytes] = []
         self._groups: list[tuple[Group, Values]] = []
+        self._told = _Told(plane.size for plane in planes)
 
     def top(self, plane: int, where: Where) -> Values:
         values = self._planes[plane][where]
         self._tops.append(values.astype("<i2").tobytes())
+        self._told.done(values.size)
         return values
 
     def group(self, group: Group) -> Integers:
         values = group.gather(self._planes)
         symbols = group.symbols(values)
         self._groups.append((replace(group, offset=_NOTHING, mirrored=_NOTHING.astype(np.bool_)), symbols.astype(np.int16)))
+        self._told.done(symbols.size)
         return values
 
     def finish(self, model: Coefficients) -> tuple[bytes, bytes]:
@@ -162,9 +182,10 @@ class _Writer:
 class _Reader:
     """Exchange that reads what _Writer wrote. Raises ValueError where it cannot be that."""
 
-    def __init__(self, stream: bytes, tops: bytes, planes: int, model: Coefficients) -> None:
+    def __init__(self, stream: bytes, tops: bytes, grids: Sequence[Grid], model: Coefficients) -> None:
         end = 1 + stream[0] if stream else 1
-        self._shifts = scale_shifts.unpack(stream[1:end], planes)
+        self._shifts = scale_shifts.unpack(stream[1:end], len(grids))
+        self._told = _Told(COEFFICIENTS * grid.rows * grid.columns for grid in grids)
         self._decoder, self._tops, self._model = Decoder(stream[end:]), memoryview(tops), model
 
     def top(self, plane: int, where: Where) -> Values:
@@ -175,6 +196,7 @@ class _Reader:
         values = np.frombuffer(self._tops[:size], "<i2").astype(np.int16).reshape(1, rows, columns)
         self._tops = self._tops[size:]
         _check(values)
+        self._told.done(values.size)
         return values
 
     def group(self, group: Group) -> Integers:
@@ -182,6 +204,7 @@ class _Reader:
         np.negative(symbols, out=symbols, where=group.mirrored)
         symbols += group.offset
         _check(symbols)
+        self._told.done(symbols.size)
         return symbols
 
     def finish(self) -> None:
