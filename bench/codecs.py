@@ -62,19 +62,12 @@ def _photograph(pixels: Pixels) -> Any:
     return Photograph(pixels, None, SourceFormat.PNG, b"", b"")
 
 
-def _fast_encode(pixels: Pixels, quality: float, effort: int = 0) -> bytes:
-    """`photoarc pack --effort ...`."""
-    from photoarc.codecs import learned
-
-    return learned.encode(_photograph(pixels), quality, effort=effort)[0]
-
-
-def _psnr_encode(pixels: Pixels, quality: float, effort: int = 0) -> bytes:
-    """`photoarc pack --tune psnr --effort ...`."""
+def _fast_encode(pixels: Pixels, quality: float, effort: int = 0, tune: str = "ssim") -> bytes:
+    """`photoarc pack --effort ... --tune ...`."""
     from photoarc.codecs import learned
     from photoarc.tuning import Tuning
 
-    return learned.encode(_photograph(pixels), quality, Tuning.PSNR, effort=effort)[0]
+    return learned.encode(_photograph(pixels), quality, Tuning[tune.upper()], effort=effort)[0]
 
 
 def _fast_decode(payload: bytes) -> Pixels:
@@ -262,7 +255,7 @@ def _with_efforts(name: str, encode: Callable[..., bytes]) -> Iterator[Codec]:
 
 CODECS: tuple[Codec, ...] = (
     *_with_efforts("photoarc-fast", _fast_encode),
-    *_with_efforts("photoarc-psnr", _psnr_encode),
+    *_with_efforts("photoarc-psnr", partial(_fast_encode, tune="psnr")),
     Codec("photoarc-lzma", LEVELS, _lzma_encode, _lzma_decode, container=_archive_cost),
     Codec("jpeg", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpeg_encode, _open),
     Codec("webp", (5, 20, 35, 50, 65, 75, 85, 95), _webp_encode, _open),

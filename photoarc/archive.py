@@ -243,9 +243,9 @@ class Archive:
                 raise errors[0]
         return Path(destination, *map(os.fsdecode, safe_parts(called)))
 
-    def test(self, member: Member) -> None:
-        """Read and decode everything of a member and throw it away; raises MemberError (or ModelError)."""
+    def test(self, member: Member, write: Callable[[bytes], object] = lambda _: None) -> None:
+        """Read and decode everything of a member and throw it away, or hand it to `write`; raises MemberError (or ModelError)."""
         if member.kind == Kind.FILE:
-            self.chunks_into(member, lambda _: None)
+            self.chunks_into(member, write)
         else:
             self.payload(member)

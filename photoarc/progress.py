@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from photoarc.errors import MemberError
+from photoarc.names import display
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,33 @@ Callback = Callable[[Progress], None]
 
 def silent(_: Progress) -> None:
     """The callback of callers who do not want to know."""
+
+
+class Meter:
+    """Counts what is done of a job, files that are begun in part, and tells its caller."""
+
+    def __init__(self, callback: Callback, files_total: int, bytes_total: int) -> None:
+        self.files_total, self.bytes_total = files_total, bytes_total
+        self.files_done = self.bytes_done = self.pixels_done = 0
+        self._callback = callback
+        self._begun_bytes: dict[bytes, int] = {}  # of files that are not done, what is
+
+    def begin(self, name: bytes, size_bytes: int) -> None:
+        """So much of a file is done; less than it was told before, where it is tried once more, counts as that."""
+        self._begun_bytes[name] = max(size_bytes, self._begun_bytes.get(name, 0))
+        self._tell(name)
+
+    def finish(self, name: bytes, size_bytes: int, *, is_file: bool, pixels: int = 0) -> None:
+        """A member is done, or given up."""
+        self._begun_bytes.pop(name, None)
+        self.files_done += is_file
+        self.bytes_done += size_bytes
+        self.pixels_done += pixels
+        self._tell(name)
+
+    def _tell(self, name: bytes) -> None:
+        bytes_done = self.bytes_done + sum(self._begun_bytes.values())
+        self._callback(Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels_done, display(name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
 from photoarc.pipeline import BY_CHOICE
-from photoarc.progress import Callback, Failure, Progress, failure
+from photoarc.progress import Callback, Failure, Meter, failure
 from photoarc.records import Attributes, Kind, Member
 from photoarc.scan import SourceFile
 
@@ -57,10 +57,8 @@ class Tally:
     """Counts what was packed and tells the caller how far the job is."""
 
     def __init__(self, files: Sequence[SourceFile], progress: Callback) -> None:
-        self.progress = progress
-        self.files_total = sum(file.kind is Kind.FILE for file in files)
-        self.bytes_total = sum(file.size_bytes for file in files)
-        self.files_done = self.bytes_done = self.size_bytes = self.pixels = self.duplicates = self.alike = 0
+        self.meter = Meter(progress, sum(file.kind is Kind.FILE for file in files), sum(file.size_bytes for file in files))
+        self.size_bytes = self.duplicates = self.alike = 0
         self.kinds: Counter[Kind] = Counter()
         self.codecs: dict[int, CodecTotal] = {}
         self.lossy = CodecTotal("", 0, 0, 0)
@@ -69,7 +67,6 @@ class Tally:
         self.failures: list[Failure] = []
         self.warnings: list[str] = []
         self.attributes_lost: list[str] = []
-        self._begun_bytes: dict[bytes, int] = {}  # of files that are not done, what is
 
     def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
         """Those of a record; notes the name if there are some that cannot be kept."""
@@ -87,26 +84,23 @@ class Tally:
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
             if member.photo is None:
                 self.reasons[note or BY_CHOICE] += 1
+        pixels = 0
         if member.photo is not None:
             self.lossy = self.lossy.plus(member)
-            self.pixels += member.photo.width_px * member.photo.height_px
+            pixels = member.photo.width_px * member.photo.height_px
             if math.isfinite(member.photo.psnr_db):
                 self.psnrs_db.append(member.photo.psnr_db)
-        self._advance(member.kind, member.size_bytes, member.name, member.display_name)
+        self.meter.finish(member.name, member.size_bytes, is_file=member.kind is Kind.FILE, pixels=pixels)
 
     def fail(self, source: SourceFile, error: MemberError) -> None:
         """A file that is not."""
         self.failures.append(failure(error))
-        self._advance(source.kind, source.size_bytes, source.name, display(source.name))
+        self.meter.finish(source.name, source.size_bytes, is_file=source.kind is Kind.FILE)
 
     def hear(self, item: SourceFile | Batch, share: float) -> None:
         """A share of an item is done. Batches take no time worth telling."""
         if isinstance(item, SourceFile):
-            self._begin(item, int(share * item.size_bytes))
-
-    def _begin(self, source: SourceFile, size_bytes: int) -> None:
-        self._begun_bytes[source.name] = max(size_bytes, self._begun_bytes.get(source.name, 0))  # a second try begins anew
-        self._report(display(source.name))
+            self.meter.begin(item.name, int(share * item.size_bytes))
 
     def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
         """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
@@ -114,17 +108,7 @@ class Tally:
         for part in parts:
             yield part
             begun_bytes += len(part)
-            self._begin(source, begun_bytes)
-
-    def _advance(self, kind: Kind, size_bytes: int, name: bytes, shown: str) -> None:
-        self._begun_bytes.pop(name, None)
-        self.files_done += kind is Kind.FILE
-        self.bytes_done += size_bytes
-        self._report(shown)
-
-    def _report(self, name: str) -> None:
-        bytes_done = self.bytes_done + sum(self._begun_bytes.values())
-        self.progress(Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels, name))
+            self.meter.begin(source.name, begun_bytes)
 
     def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
         """All of it."""
@@ -133,7 +117,7 @@ class Tally:
             archive, self.kinds[Kind.FILE], self.kinds[Kind.DIRECTORY], self.kinds[Kind.SYMLINK], self.size_bytes,
             archive_bytes, round(seconds, 3),
             Photographs(
-                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.pixels,
+                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.meter.pixels_done,
                 round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None, min(psnrs_db, default=None),
             ),
             self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from photoarc import codecs, workers
 from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display, safe_parts
-from photoarc.progress import Callback, Failure, Progress, failure, silent
+from photoarc.progress import Callback, Failure, Meter, failure, silent
 from photoarc.records import Kind, Member
 from photoarc.selection import select
 from photoarc.targets import targets
@@ -28,6 +28,8 @@ from photoarc.targets import targets
 if TYPE_CHECKING:
     from photoarc.archive import Archive
     from photoarc.extract import Extractor
+
+Write = Callable[[bytes], object]
 
 ARCHIVE_ENDING = ".pha"
 # What a core decodes in the 0.5 s that a worker takes to start.
@@ -133,12 +135,12 @@ def unpack(
         members = select(archive.members, options.only)
         tally = _Tally(members, progress, damaged(archive, options.only))
         jobs = _jobs(archive, members, options, folder)
-        crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost)
+        crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost, heard=tally.hear)
         written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.force) as extractor, closing(crew) as outcomes:
             for outcome in outcomes:
                 try:
-                    tally.add(outcome.item.member, _extract(archive, extractor, outcome, written))
+                    tally.add(outcome.item.member, _extract(archive, extractor, outcome, written, tally))
                 except MemberError as error:
                     tally.fail(outcome.item.member, error)
             tally.take_back(extractor.finish(), members)
@@ -167,13 +169,14 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
         members = list(archive.members)
         tally = _Tally(members, progress, damaged(archive))
         todo = _jobs(archive, members, UnpackOptions(), None)
-        with closing(workers.run(check, todo, workers=_crew_size(members, jobs), cost=_cost)) as outcomes:
+        crew = workers.run(check, todo, workers=_crew_size(members, jobs), cost=_cost, heard=tally.hear)
+        with closing(crew) as outcomes:
             for outcome in outcomes:
                 member = outcome.item.member
                 try:
                     _raise_failure(outcome)
                     if outcome.value is None:
-                        archive.test(member)
+                        archive.test(member, tally.watch(member))
                     tally.add(member, member.size_bytes)
                 except MemberError as error:
                     tally.fail(member, error)
@@ -243,7 +246,11 @@ def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, i
 
 
 def _extract(
-    archive: Archive, extractor: Extractor, outcome: workers.Outcome[Job, bytes], written: dict[bytes, tuple[bytes, bytes]]
+    archive: Archive,
+    extractor: Extractor,
+    outcome: workers.Outcome[Job, bytes],
+    written: dict[bytes, tuple[bytes, bytes]],
+    tally: _Tally,
 ) -> int:
     """Writes one member, returns the bytes written. Raises MemberError.
 
@@ -266,7 +273,7 @@ def _extract(
     if value is not None:
         extractor.file(member, functools.partial(_write, value), name=job.target)
     else:
-        extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
+        extractor.file(member, lambda file: archive.chunks_into(member, tally.watch(member, file.write)), name=job.target)
     written[member.name] = member.digest, job.target
     return member.size_bytes if value is None else len(value)
 
@@ -275,14 +282,15 @@ def _write(data: bytes, file: BinaryIO) -> None:
     file.write(data)
 
 
+def _nowhere(data: bytes) -> None:
+    pass
+
+
 class _Tally:
     """Counts what was done and tells the caller how far the job is."""
 
     def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure]) -> None:
-        self.progress = progress
-        self.files_total = sum(member.kind is Kind.FILE for member in members)
-        self.bytes_total = sum(member.size_bytes for member in members)
-        self.files_done = self.bytes_done = self.pixels = 0
+        self.meter = Meter(progress, sum(member.kind is Kind.FILE for member in members), sum(member.size_bytes for member in members))
         self.done = dict.fromkeys(Kind, 0)
         self.photographs = self.size_bytes = 0
         self.failures = list(damaged)
@@ -290,14 +298,29 @@ class _Tally:
     def add(self, member: Member, size_bytes: int) -> None:
         self.done[member.kind] += 1
         self.size_bytes += size_bytes
-        if member.photo:
-            self.photographs += 1
-            self.pixels += member.photo.width_px * member.photo.height_px
-        self._report(member)
+        self.photographs += bool(member.photo)
+        pixels = member.photo.width_px * member.photo.height_px if member.photo else 0
+        self.meter.finish(member.name, member.size_bytes, is_file=member.kind is Kind.FILE, pixels=pixels)
 
     def fail(self, member: Member, error: MemberError) -> None:
         self.failures.append(failure(error))
-        self._report(member)
+        self.meter.finish(member.name, member.size_bytes, is_file=member.kind is Kind.FILE)
+
+    def hear(self, job: Job, share: float) -> None:
+        """A share of a member is decoded."""
+        self.meter.begin(job.member.name, int(share * job.member.size_bytes))
+
+    def watch(self, member: Member, write: Write = _nowhere) -> Write:
+        """The same `write`, each piece reported: a film of 10 GB must not look like a stopped job."""
+        size_bytes = 0
+
+        def counted(piece: bytes) -> None:
+            nonlocal size_bytes
+            write(piece)
+            size_bytes += len(piece)
+            self.meter.begin(member.name, size_bytes)
+
+        return counted
 
     def take_back(self, errors: Sequence[MemberError], members: Sequence[Member]) -> None:
         """Links and folders that turned out at the very end to be impossible."""
@@ -305,9 +328,3 @@ class _Tally:
         for error in errors:
             self.failures.append(failure(error))
             self.done[kinds[error.name]] -= 1
-
-    def _report(self, member: Member) -> None:
-        self.files_done += member.kind is Kind.FILE
-        self.bytes_done += member.size_bytes
-        name = member.display_name
-        self.progress(Progress(self.files_done, self.files_total, self.bytes_done, self.bytes_total, self.pixels, name))

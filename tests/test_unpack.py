@@ -5,6 +5,7 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import pictures
 import pytest
 from blake3 import blake3
 from containers import folder, link, stored, write
@@ -13,7 +14,9 @@ import photoarc
 from photoarc import codecs, coding, selection, unpack
 from photoarc.errors import MemberError, NotAnArchive, UsageError
 from photoarc.pack import PackOptions, pack
+from photoarc.pictures import tiling
 from photoarc.pipeline import CodingOptions, Mode
+from photoarc.progress import Progress
 from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
 from photoarc.targets import targets
 from photoarc.unpack import UnpackOptions
@@ -62,6 +65,32 @@ def test_a_crew_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (done.files, done.failures) == (5, ())
     for number in range(5):
         assert (tmp_path / "to/in" / f"{number}.txt").read_bytes() == (tmp_path / "in" / f"{number}.txt").read_bytes()
+
+
+@pytest.mark.parametrize("job", ["unpack", "test"])
+def test_what_takes_long_moves_the_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str) -> None:
+    """A film by the parts that it is stored in, a photograph by its bands, a JPEG file by its coefficients."""
+    monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
+    film, photo, jpeg = bytes(2500), pictures.png(pictures.photo(100, 380)), pictures.jpeg(pictures.photo(96, 64))
+    for name, data in (("photo.png", photo), ("photo.jpg", jpeg)):
+        (tmp_path / name).write_bytes(data)
+    pack([tmp_path / "photo.png"], tmp_path / "lossy.pha", PackOptions(workers=0))
+    pack([tmp_path / "photo.jpg"], tmp_path / "exact.pha", PackOptions(CodingOptions(Mode.LOSSLESS, effort=7), workers=0))
+    write(tmp_path / "film.pha", [(stored(b"film.mp4", film, parts=3), film)])
+    found = {}
+    for name in ("film", "lossy", "exact"):
+        seen: list[Progress] = []
+        if job == "unpack":
+            unpack.unpack(tmp_path / f"{name}.pha", tmp_path / "to" / name, HERE, seen.append)
+        else:
+            unpack.test(tmp_path / f"{name}.pha", 0, seen.append)
+        assert [now.files_done for now in seen] == [0] * (len(seen) - 1) + [1]
+        assert {now.bytes_total for now in seen} == {seen[-1].bytes_done}
+        found[name] = [now.bytes_done / now.bytes_total for now in seen]
+        assert found[name] == sorted(found[name])
+    assert found["film"] == pytest.approx([1 / 3, 2 / 3, 1, 1], abs=0.001)
+    assert found["lossy"] == pytest.approx([128 / 380, 256 / 380, 1, 1], abs=0.001)
+    assert len(found["exact"]) > 50
 
 
 def test_only_takes_globs_and_folders(archive: Path, tmp_path: Path) -> None:

@@ -99,7 +99,11 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
         lengths[run.stream] += run.size_bytes
     if [stream.size_bytes for stream in streams] != lengths or sum(lengths) != size_bytes:
         raise PayloadError("the lengths of the streams do not agree", PayloadCorrupt)
-    decoded = [memoryview(get(stream.codec_id).decode(stream.packed, stream.size_bytes)) for stream in streams]
+    decoded, done = [], 0
+    for stream in streams:
+        with partway.part(done / max(size_bytes, 1), (done + stream.size_bytes) / max(size_bytes, 1)):
+            decoded.append(memoryview(get(stream.codec_id).decode(stream.packed, stream.size_bytes)))
+        done += stream.size_bytes
     at, pieces = [0] * len(streams), []
     for run in runs:
         start, at[run.stream] = at[run.stream], at[run.stream] + run.size_bytes

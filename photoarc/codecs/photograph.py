@@ -194,6 +194,7 @@ def decode(payload: bytes, coder: BandCoder) -> Photograph:
     out = np.empty((header.height_px, header.width_px, 1 if header.grey else 3), np.uint8)
     for top, x in _synthesize(header, model, _dequantize(header, model, cells_data, streams, coder)):
         out[top : top + len(x)] = x
+        partway.tell((top + len(x)) / header.height_px)
     alpha = None
     if header.has_alpha:
         plane = raw_lzma.decompress(alpha_data, header.width_px * header.height_px)
