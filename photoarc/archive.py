@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from photoarc import codecs, frames
+from photoarc import codecs, frames, partway
 from photoarc.container import ArchiveFile, read_chunk, read_ends, read_index, read_payload
 from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, UnsupportedCodec, UsageError
 from photoarc.frames import ChunkType, PartRecord
@@ -201,6 +201,8 @@ class Archive:
                 digest.update(part)
                 size += len(part)
                 write(part)
+                if len(part) < member.size_bytes:  # a film of 10 GB must not look like a stopped job
+                    partway.tell(size / member.size_bytes)
             if size != member.size_bytes or digest.digest() != member.digest:
                 raise PayloadCorrupt(
                     name,
@@ -243,9 +245,9 @@ class Archive:
                 raise errors[0]
         return Path(destination, *map(os.fsdecode, safe_parts(called)))
 
-    def test(self, member: Member, write: Callable[[bytes], object] = lambda _: None) -> None:
-        """Read and decode everything of a member and throw it away, or hand it to `write`; raises MemberError (or ModelError)."""
+    def test(self, member: Member) -> None:
+        """Read and decode everything of a member and throw it away; raises MemberError (or ModelError)."""
         if member.kind == Kind.FILE:
-            self.chunks_into(member, write)
+            self.chunks_into(member, lambda _: None)
         else:
             self.payload(member)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from photoarc.errors import MemberError
 from photoarc.names import display
+from photoarc.records import Kind, PhotoInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ class Meter:
         self._begun_bytes[name] = max(size_bytes, self._begun_bytes.get(name, 0))
         self._tell(name)
 
-    def finish(self, name: bytes, size_bytes: int, *, is_file: bool, pixels: int = 0) -> None:
+    def finish(self, name: bytes, kind: Kind, size_bytes: int, photo: PhotoInfo | None = None) -> None:
         """A member is done, or given up."""
         self._begun_bytes.pop(name, None)
-        self.files_done += is_file
+        self.files_done += kind is Kind.FILE
         self.bytes_done += size_bytes
-        self.pixels_done += pixels
+        self.pixels_done += photo.width_px * photo.height_px if photo else 0
         self._tell(name)
 
     def _tell(self, name: bytes) -> None:

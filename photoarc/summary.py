@@ -84,18 +84,16 @@ class Tally:
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
             if member.photo is None:
                 self.reasons[note or BY_CHOICE] += 1
-        pixels = 0
         if member.photo is not None:
             self.lossy = self.lossy.plus(member)
-            pixels = member.photo.width_px * member.photo.height_px
             if math.isfinite(member.photo.psnr_db):
                 self.psnrs_db.append(member.photo.psnr_db)
-        self.meter.finish(member.name, member.size_bytes, is_file=member.kind is Kind.FILE, pixels=pixels)
+        self.meter.finish(member.name, member.kind, member.size_bytes, member.photo)
 
     def fail(self, source: SourceFile, error: MemberError) -> None:
         """A file that is not."""
         self.failures.append(failure(error))
-        self.meter.finish(source.name, source.size_bytes, is_file=source.kind is Kind.FILE)
+        self.meter.finish(source.name, source.kind, source.size_bytes)
 
     def hear(self, item: SourceFile | Batch, share: float) -> None:
         """A share of an item is done. Batches take no time worth telling."""

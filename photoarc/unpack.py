@@ -10,7 +10,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from photoarc import codecs, workers
 from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display, safe_parts
+from photoarc.partway import heard_by
 from photoarc.progress import Callback, Failure, Meter, failure, silent
 from photoarc.records import Kind, Member
 from photoarc.selection import select
@@ -28,8 +29,6 @@ from photoarc.targets import targets
 if TYPE_CHECKING:
     from photoarc.archive import Archive
     from photoarc.extract import Extractor
-
-Write = Callable[[bytes], object]
 
 ARCHIVE_ENDING = ".pha"
 # What a core decodes in the 0.5 s that a worker takes to start.
@@ -140,7 +139,9 @@ def unpack(
         with Extractor(folder, options.force) as extractor, closing(crew) as outcomes:
             for outcome in outcomes:
                 try:
-                    tally.add(outcome.item.member, _extract(archive, extractor, outcome, written, tally))
+                    with heard_by(functools.partial(tally.hear, outcome.item)):
+                        size_bytes = _extract(archive, extractor, outcome, written)
+                    tally.add(outcome.item.member, size_bytes)
                 except MemberError as error:
                     tally.fail(outcome.item.member, error)
             tally.take_back(extractor.finish(), members)
@@ -176,7 +177,8 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
                 try:
                     _raise_failure(outcome)
                     if outcome.value is None:
-                        archive.test(member, tally.watch(member))
+                        with heard_by(functools.partial(tally.hear, outcome.item)):
+                            archive.test(member)
                     tally.add(member, member.size_bytes)
                 except MemberError as error:
                     tally.fail(member, error)
@@ -246,11 +248,7 @@ def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, i
 
 
 def _extract(
-    archive: Archive,
-    extractor: Extractor,
-    outcome: workers.Outcome[Job, bytes],
-    written: dict[bytes, tuple[bytes, bytes]],
-    tally: _Tally,
+    archive: Archive, extractor: Extractor, outcome: workers.Outcome[Job, bytes], written: dict[bytes, tuple[bytes, bytes]]
 ) -> int:
     """Writes one member, returns the bytes written. Raises MemberError.
 
@@ -273,17 +271,13 @@ def _extract(
     if value is not None:
         extractor.file(member, functools.partial(_write, value), name=job.target)
     else:
-        extractor.file(member, lambda file: archive.chunks_into(member, tally.watch(member, file.write)), name=job.target)
+        extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
     written[member.name] = member.digest, job.target
     return member.size_bytes if value is None else len(value)
 
 
 def _write(data: bytes, file: BinaryIO) -> None:
     file.write(data)
-
-
-def _nowhere(data: bytes) -> None:
-    pass
 
 
 class _Tally:
@@ -299,28 +293,15 @@ class _Tally:
         self.done[member.kind] += 1
         self.size_bytes += size_bytes
         self.photographs += bool(member.photo)
-        pixels = member.photo.width_px * member.photo.height_px if member.photo else 0
-        self.meter.finish(member.name, member.size_bytes, is_file=member.kind is Kind.FILE, pixels=pixels)
+        self.meter.finish(member.name, member.kind, member.size_bytes, member.photo)
 
     def fail(self, member: Member, error: MemberError) -> None:
         self.failures.append(failure(error))
-        self.meter.finish(member.name, member.size_bytes, is_file=member.kind is Kind.FILE)
+        self.meter.finish(member.name, member.kind, member.size_bytes)
 
     def hear(self, job: Job, share: float) -> None:
         """A share of a member is decoded."""
         self.meter.begin(job.member.name, int(share * job.member.size_bytes))
-
-    def watch(self, member: Member, write: Write = _nowhere) -> Write:
-        """The same `write`, each piece reported: a film of 10 GB must not look like a stopped job."""
-        size_bytes = 0
-
-        def counted(piece: bytes) -> None:
-            nonlocal size_bytes
-            write(piece)
-            size_bytes += len(piece)
-            self.meter.begin(member.name, size_bytes)
-
-        return counted
 
     def take_back(self, errors: Sequence[MemberError], members: Sequence[Member]) -> None:
         """Links and folders that turned out at the very end to be impossible."""

@@ -24,7 +24,6 @@ _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enoug
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
 _METADATA, _TAIL, _FIRST_PICTURE, _MAX_PICTURES = 0, 1, 2, 16
 _ALLOWED = frozenset((STORE, LZMA, JPEGXL, LEPTON, DCT))
-_CODING = 2 / 3  # share of the time; the rest is what decoding takes
 
 Transcode = Callable[[bytes], bytes]
 
@@ -67,7 +66,7 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     refusal = PayloadError("no picture in it")
     for picture in _pictures(data):
         try:
-            with partway.part(_CODING * picture.start / len(data), _CODING * picture.end / len(data)):
+            with partway.part(partway.CODING * picture.start / len(data), partway.CODING * picture.end / len(data)):
                 coded, own = _code_picture(data, picture, len(streams), thorough)
         except PayloadError as error:
             refusal = error
@@ -81,7 +80,7 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     for number in (_METADATA, _TAIL):
         streams[number] = _code_bytes(_gather(data, runs, number))
     payload = _pack(streams, runs)
-    with partway.part(_CODING, 1):
+    with partway.part(partway.CODING, 1):
         restored = decode(payload, len(data))
     if restored != data:
         raise PayloadError("the file does not come back from its streams")
@@ -99,9 +98,9 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
         lengths[run.stream] += run.size_bytes
     if [stream.size_bytes for stream in streams] != lengths or sum(lengths) != size_bytes:
         raise PayloadError("the lengths of the streams do not agree", PayloadCorrupt)
-    decoded, done = [], 0
+    decoded, done, whole = [], 0, max(size_bytes, 1)
     for stream in streams:
-        with partway.part(done / max(size_bytes, 1), (done + stream.size_bytes) / max(size_bytes, 1)):
+        with partway.part(done / whole, (done + stream.size_bytes) / whole):
             decoded.append(memoryview(get(stream.codec_id).decode(stream.packed, stream.size_bytes)))
         done += stream.size_bytes
     at, pieces = [0] * len(streams), []

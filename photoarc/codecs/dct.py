@@ -30,15 +30,14 @@ _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-
 _PICTURE = Struct("<BBIIIII")  # padding, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
-_CODING = 2 / 3  # share of the time; the rest is what decoding takes
 _NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 
 def encode(data: bytes) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
-    with partway.part(0, _CODING):
+    with partway.part(0, partway.CODING):
         payload = transcode(data)
-    with partway.part(_CODING, 1):
+    with partway.part(partway.CODING, 1):
         restored = decode(payload, len(data))
     if restored != data:
         raise PayloadError("the networks do not restore this JPEG")
