@@ -21,6 +21,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from functools import cache, lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,7 +30,7 @@ import numpy as np
 from PIL import Image
 
 import photoarc
-from bench import butteraugli, codecs, lpips, rows
+from bench import butteraugli, codecs, lpips, quiet, rows
 from bench.codecs import Codec, Pixels
 from photoarc.folderbench import metrics
 
@@ -200,10 +201,12 @@ def main() -> None:
     if arguments.times:
         path, paths = folder / f"{arguments.set}-times.tsv", paths[::TIMES_STEP]
         _refuse_to_lose(path, wanted)
-        rows.write(path, times(paths, wanted, arguments.quick), rows.Time)
+        with quiet.timing():
+            rows.write(path, times(paths, wanted, arguments.quick), rows.Time)
     else:
         path = folder / f"{arguments.set}.tsv"
-        found = rates(paths, wanted, arguments.quick, arguments.workers)
+        with nullcontext() if arguments.metrics else quiet.timing():
+            found = rates(paths, wanted, arguments.quick, arguments.workers)
         old = rows.read(path, rows.Row) if path.exists() else []
         rows.write(path, rows.remeasured(old, found) if arguments.metrics else rows.merged(old, found), rows.Row)
         _summary(rows.merged([], found))

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 import photoarc
-from bench import rows, run, tables
+from bench import quiet, rows, run, tables
 from photoarc.codecs import dct, jpegxl, lepton
 from photoarc.errors import PayloadError
 
@@ -133,9 +133,10 @@ def main() -> None:
     if a.pictures or a.files:
         measured: list[Sum] = []
         pictures = {key: Path(folder) for key, folder in (item.split("=", 1) for item in a.pictures)}
-        for name, jpegs in sets(pictures, a.files):
-            measured += measure(name, jpegs)
-            print(name, *(f"{row.codec}: {row.packed_bytes / row.size_bytes:.4f}" for row in measured[-len(CODECS) :]), flush=True)
+        with quiet.timing():
+            for name, jpegs in sets(pictures, a.files):
+                measured += measure(name, jpegs)
+                print(name, *(f"{row.codec}: {row.packed_bytes / row.size_bytes:.4f}" for row in measured[-len(CODECS) :]), flush=True)
         rows.write(path, measured, Sum)
     path.with_suffix(".md").write_text(text(load(path)), encoding="utf-8")
 

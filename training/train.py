@@ -87,15 +87,16 @@ def tiles(folder: Path, side: int, device: str) -> Tensor:
     return torch.from_numpy(found).to(device)
 
 
-def draw(photos: Tensor, crop: int, batch: int, rng: np.random.Generator, zoom: float = 1) -> Tensor:
-    """Random crops (B, 3, crop, crop) in [0, 1] of random tiles, in one of their eight orientations.
+def draw(photos: Tensor, crop: int, batch: int, rng: np.random.Generator, zoom: float = 1, tile: np.ndarray | None = None) -> Tensor:
+    """Random crops (B, 3, crop, crop) in [0, 1] of random tiles, or of `tile` (B,), in one of their eight orientations.
 
     Half of them are cut up to `zoom` times larger, as far as a tile goes, and shrunk: a few hundred photographs are seen at more scales.
     """
     n, _, side, _ = photos.shape
     larger = min(zoom, side / crop) ** rng.uniform(-1, 1, batch).clip(0)
     spans = (crop * larger).round().astype(int)
-    where = np.stack([rng.integers(n, size=batch), *rng.integers(side - spans + 1, size=(2, batch))], 1)
+    tile = rng.integers(n, size=batch) if tile is None else tile
+    where = np.stack([tile, *rng.integers(side - spans + 1, size=(2, batch))], 1)
     cuts = [photos[i, :, y : y + span, x : x + span] for (i, y, x), span in zip(where, spans, strict=True)]
     out = torch.cat([shrunk(cut[None], crop) for cut in cuts])
     turns = torch.from_numpy(rng.random((3, batch, 1, 1, 1)) < 0.5).to(photos.device)
@@ -132,7 +133,7 @@ def distances(eyes: Sequence[float], network: Path, device: str) -> Distances | 
 def losses(
     codec: torch.nn.Module, lams: Tensor, x: Tensor, level: Tensor, tilt: float, eyes: Sequence[float], distances: Distances | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss, bpp and MSE on 0..255, means over the batch."""
+    """Loss, bpp and MSE on 0..255 of each picture (B,)."""
     x_hat, y_bits, z_bits = codec(x, level)
     bpp = (y_bits.flatten(1).sum(1) + z_bits.flatten(1).sum(1)) / (x.shape[2] * x.shape[3])
     mse = ((x_hat - x) ** 2).flatten(1).mean(1) * 255**2
@@ -143,7 +144,7 @@ def losses(
         for share, (lowest, highest), d in zip(eyes, WORTH, distances(x, x_hat), strict=False):  # without LPIPS there are two
             distortion = distortion + share * lowest * (highest / lowest) ** height * d
     lmbda = lams[level]
-    return ((bpp + lmbda * distortion) / lmbda**tilt).mean(), bpp.mean(), mse.mean()
+    return (bpp + lmbda * distortion) / lmbda**tilt, bpp, mse
 
 
 @torch.no_grad()
@@ -241,7 +242,7 @@ def main() -> None:
 
         x = draw(photos, crop, batch, rng, a.zoom)
         level = torch.from_numpy(rng.choice(codec.levels, batch, p=often / often.sum())).to(a.device)
-        loss, bpp, mse = losses(forward, codec.lams, x, level, a.tilt, a.eyes, seen)
+        loss, bpp, mse = (each.mean() for each in losses(forward, codec.lams, x, level, a.tilt, a.eyes, seen))
         for o in opts:
             o.zero_grad()
         loss.backward()
