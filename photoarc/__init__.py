@@ -7,8 +7,13 @@
 Importing is cheap: the reader is loaded on first use, and a codec when a member needs it.
 """
 
-from __future__ import annotations
+import sys
 
+from photoarc import safe_path
+
+if sys.argv[:1] == ["-m"]:  # `python -m photoarc`, before anything else is imported (`__future__` is a module, too)
+    safe_path.leave_current_folder()
+# isort: split
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +70,7 @@ __all__ = [
 ]
 
 
-def open(path: str | os.PathLike[str], *, scan: bool = False) -> Archive:
+def open(path: str | os.PathLike[str], *, scan: bool = False) -> "Archive":
     """Open an archive for reading. `scan=True` finds the intact members of a damaged or unfinished one without its index.
 
     Raises FormatError (NotAnArchive, Truncated, IndexCorrupt, UnsupportedVersion), LimitExceeded or UsageError.

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from photoarc.errors import PhotoarcError
 from photoarc.partway import heard_by, now_and_then
+from photoarc.spawning import safe_start
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -200,7 +201,7 @@ class _Worker(Generic[Item, Value]):
         self.slot: _Slot[Item, Value] | None = None
         self.deadline = 0.0  # of the slot's item, on the monotonic clock
         try:
-            with _interrupts_blocked():
+            with safe_start(), _interrupts_blocked():
                 self.process.start()
         except OSError as error:
             raise PhotoarcError(f"a worker process cannot be started: {error.strerror}; try -j 0") from error

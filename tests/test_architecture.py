@@ -49,8 +49,8 @@ LAYERS = [
     {"frames"},
     {"defaults"},
     {"records", "tuning"},
-    {"names", "partway"},
-    {"errors"},
+    {"names", "partway", "spawning"},
+    {"errors", "safe_path"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
@@ -66,6 +66,8 @@ ONLY_IN = {
     "tests": set[str](),
 }
 NO_NUMPY = {
+    "safe_path.py",
+    "spawning.py",
     "defaults.py",
     "targets.py",
     "tuning.py",

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoarc import spawning
+
 _SAMPLE_S = 0.02  # a look at ten processes takes 0.5 ms
 
 
@@ -29,15 +31,16 @@ class Finished:
 
 
 def run(command: Sequence[str], folder: Path, errors_path: Path) -> Finished:
-    """Run a command in a folder; its output is dropped, its stderr goes to a file. A Python child finds the package that is running.
+    """Run a command in a folder; its output is dropped, its stderr goes to a file. Its environment is photoarc.spawning's.
 
     Raises OSError if it cannot be started.
     """
-    paths = [str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    filled = [spawning.program(command[0]) or command[0], *command[1:]]
     with errors_path.open("w+b") as errors:
         started = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        process = subprocess.Popen(
+            filled, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=spawning.environment()
+        )
         sampler = _Sampler(process.pid)
         sampler.start()
         try:

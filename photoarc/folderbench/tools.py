@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photoarc import spawning
 from photoarc.folderbench import childprocess
 from photoarc.folderbench.childprocess import Finished
 
@@ -28,7 +28,7 @@ class Tool:
 
     def installed(self) -> bool:
         """Whether all of its programs are."""
-        return all(shutil.which(program) for program in self.programs)
+        return all(spawning.program(program) for program in self.programs)
 
 
 def tools(modes: Sequence[str], qualities: Sequence[float]) -> list[Tool]:
@@ -60,7 +60,7 @@ def photoarc(name: str, *asked: str) -> Tool:
 
 def sevenzip(name: str, *asked: str) -> Tool:
     """7-Zip under the name that it has here, with options of `a`."""
-    program = next((program for program in ("7zz", "7z", "7za") if shutil.which(program)), "7zz")
+    program = next((program for program in ("7zz", "7z", "7za") if spawning.program(program)), "7zz")
     quiet = ("-y", "-bso0", "-bsp0", "-snl")  # links as links, as tar keeps them
     pack, unpack = (program, "a", *asked, *quiet, "{archive}", "{name}"), (program, "x", *quiet, "-o{dest}", "{archive}")
     return Tool(name, ".7z", pack, unpack, (program,), _install("7zip", "sevenzip") + ", or from 7-zip.org")
