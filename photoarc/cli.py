@@ -17,7 +17,7 @@ import typer
 
 import photoarc
 from photoarc import defaults
-from photoarc.console import end, exit_codes, progress, say, set_up, show, warn
+from photoarc.console import end, exit_codes, help_written, progress, say, set_up, show, warn
 from photoarc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,24 +124,24 @@ def pack(
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
             failures = [failure(error) for error in errors]
-            show(report.dry_run_json(archive, files, failures), report.dry_run_lines(files), as_json, quiet)
-            end(failures, "packed")
+            shown = show(report.dry_run_json(archive, files, failures), report.dry_run_lines(files), as_json, quiet)
+            end(failures, "packed", not shown)
             return
         with progress("packing", quiet or as_json) as callback:
             done = packing.pack(sources, archive, options, callback)
     with exit_codes(f"interrupted; {archive} is complete" + (", some files may be deleted already" if delete else ""), as_json):
         value, failures = asdict(done), done.failures
-        if not as_json:
-            show(value, report.pack_lines(done), as_json, quiet)
+        shown = as_json or show(value, report.pack_lines(done), as_json, quiet)
+        doubtful = False
         warn(done.warnings)
         if delete:
             gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs, quiet or as_json)
             value["deletion"] = asdict(gone)
-            show(value, report.delete_lines(gone), False, quiet or as_json)
-            failures = (*failures, *gone.failures)
+            shown &= show(value, report.delete_lines(gone), False, quiet or as_json)
+            failures, doubtful = (*failures, *gone.failures), bool(gone.doubts)
         if as_json:
-            show(value, (), as_json, quiet)
-        end(failures, "packed or deleted" if delete else "packed", delete and bool(gone.doubts))
+            shown = show(value, (), as_json, quiet)
+        end(failures, "packed or deleted" if delete else "packed", doubtful or not shown)
 
 
 @app.command()
@@ -165,9 +165,9 @@ def unpack(
         options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs, force)
         with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
-        show(asdict(done), report.unpack_lines(done), as_json, quiet)
+        shown = show(asdict(done), report.unpack_lines(done), as_json, quiet)
         warn((*done.warnings, *done.remarks))
-        end(done.failures, "unpacked", bool(done.warnings))
+        end(done.failures, "unpacked", bool(done.warnings) or not shown)
 
 
 @app.command("list")
@@ -187,9 +187,9 @@ def list_members(
             failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
         lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members)
-        show(value, lines, as_json, quiet=False)
+        shown = show(value, lines, as_json, quiet=False)
         warn(warnings)
-        end(failures, "read", bool(warnings))
+        end(failures, "read", bool(warnings) or not shown)
 
 
 @app.command()
@@ -201,9 +201,9 @@ def test(archive: ArchivePath, jobs: Jobs = None, quiet: Quiet = False, as_json:
 
         with progress("testing", quiet or as_json) as callback:
             done = unpacking.test(archive, jobs, callback)
-        show(asdict(done), report.check_lines(done), as_json, quiet)
+        shown = show(asdict(done), report.check_lines(done), as_json, quiet)
         warn(done.warnings)
-        end(done.failures, "decoded", bool(done.warnings))
+        end(done.failures, "decoded", bool(done.warnings) or not shown)
 
 
 @app.command()
@@ -227,13 +227,13 @@ def verify(
 
         with progress("verifying", quiet or as_json) as callback:
             done = verifying.verify(archive, against, exclude or (), callback)
-        show(asdict(done), report.verify_lines(done), as_json, quiet)
+        shown = show(asdict(done), report.verify_lines(done), as_json, quiet)
         warn(done.warnings)
-        end(done.failures, "compared", done.differs)
+        end(done.failures, "compared", done.differs or not shown)
 
 
 @app.command()
-def dups(archive: ArchivePath, as_json: Json = False) -> None:
+def dups(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Show which files in an archive are identical, or alike but for a piece; nothing is deleted, here or on the disk."""
     with exit_codes("interrupted", as_json):
         from photoarc import duplicates, inspection, report
@@ -242,13 +242,13 @@ def dups(archive: ArchivePath, as_json: Json = False) -> None:
             found = {"groups": duplicates.groups(opened.members), "alike": duplicates.alike(opened.members)}
             failures, warnings = inspection.damaged(opened), opened.warnings
         value = {name: [asdict(group) for group in groups] for name, groups in found.items()}
-        show({"archive": archive, **value, "warnings": warnings}, report.dups_lines(**found), as_json, quiet=False)
+        shown = show({"archive": archive, **value, "warnings": warnings}, report.dups_lines(**found), as_json, quiet=quiet)
         warn(warnings)
-        end(failures, "read", bool(warnings))
+        end(failures, "read", bool(warnings) or not shown)
 
 
 @app.command()
-def info(archive: ArchivePath, as_json: Json = False) -> None:
+def info(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> None:
     """Show what kind of archive it is: sizes, codecs, models, how much of it is lossy."""
     with exit_codes("interrupted", as_json):
         from photoarc import inspection, report
@@ -256,9 +256,10 @@ def info(archive: ArchivePath, as_json: Json = False) -> None:
         with inspection.open_archive(archive) as opened:
             found = inspection.overview(archive, opened.members)
             failures, warnings = inspection.damaged(opened), opened.warnings
-        show(asdict(found) | {"photoarc": photoarc.__version__, "warnings": warnings}, report.info_lines(found), as_json, quiet=False)
+        about = asdict(found) | {"photoarc": photoarc.__version__, "warnings": warnings}
+        shown = show(about, report.info_lines(found), as_json, quiet=quiet)
         warn(warnings)
-        end(failures, "read", bool(warnings))
+        end(failures, "read", bool(warnings) or not shown)
 
 
 def _check_deleting(wanted: bool, qualified: bool, yes: bool, dry_run: bool) -> None:
@@ -315,15 +316,15 @@ def bench(
             tuple(modes or folderbench.MODES), tuple(qualities or (defaults.QUALITY,)), rounds, Path(temporary) if temporary else None
         )
         found = folderbench.bench(folder, options, (lambda _: None) if quiet or as_json else say)
-        show(benchreport.value(found), benchreport.lines(found), as_json, quiet=False)
+        shown = show(benchreport.value(found), benchreport.lines(found), as_json, quiet=False)
         if html:
             folderbench.save(html, page.page(found))
+        end((), "", not shown)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"photoarc {photoarc.__version__}")
-        raise typer.Exit
+        raise typer.Exit(0 if show({}, [f"photoarc {photoarc.__version__}"], as_json=False, quiet=False) else 2)
 
 
 @app.callback()
@@ -343,4 +344,5 @@ def _lines(paths: Sequence[str]) -> list[str]:
 def main() -> None:
     """Entry point of the `photoarc` command."""
     set_up()
-    app()
+    with help_written():
+        app()

@@ -5,14 +5,15 @@ Results go to stdout, everything else to stderr.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -43,8 +44,11 @@ def _interrupt(number: int, _: object) -> None:
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
-    print(f"photoarc: {message}", file=sys.stderr)
+    """One line on stderr, if anybody can hear it."""
+    try:
+        print(f"photoarc: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 def warn(warnings: Sequence[str]) -> None:
@@ -53,23 +57,44 @@ def warn(warnings: Sequence[str]) -> None:
         say(f"warning: {warning}")
 
 
-def show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool) -> None:
-    """A result on stdout: JSON, or lines unless `quiet`."""
-    if as_json:
-        pieces = json.JSONEncoder(indent=1).iterencode(value)
-        while text := "".join(islice(pieces, 10_000)):  # as one string, with all its pieces, `list` took 1.9 kB more a member
-            print(text, end="")
-        print()
-    elif not quiet:
-        print(*lines, sep="\n")
+def show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool) -> bool:
+    """A result on stdout: JSON, or lines unless `quiet`. False if it cannot be written there, which it says."""
+    try:
+        if as_json:
+            pieces = json.JSONEncoder(indent=1).iterencode(value)
+            while text := "".join(islice(pieces, 10_000)):  # as one string, with all its pieces, `list` took 1.9 kB more a member
+                print(text, end="")
+            print()
+        elif not quiet and lines:
+            print(*lines, sep="\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # `photoarc list | head`: the reader has seen enough
+        _drop(sys.stdout)
+    except OSError as error:
+        _drop(sys.stdout)
+        say(unwritten(error))
+        return False
+    return True
+
+
+def unwritten(error: OSError) -> str:
+    """What to say if stdout refuses."""
+    return f"the result cannot be written to standard output: {'it is closed' if error.errno == errno.EBADF else error.strerror}"
+
+
+def _drop(stream: TextIO) -> None:
+    """What a stream holds, and what follows, goes nowhere: or Python would fail with it once more at its very end."""
+    with suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def end(failures: Sequence[Failure], what: str, damaged: bool = False) -> None:
-    """Exit code 1 and the list of failures, if there are any."""
+    """Exit code 1 and the list of failures, if there are any, or if anything else is not as it should be (`damaged`)."""
     if failures:
         from photoarc.report import failure_lines
 
-        sys.stdout.flush()
         say("\n".join(failure_lines(failures, what)))
     if failures or damaged:
         raise typer.Exit(1)
@@ -100,9 +125,6 @@ def exit_codes(interrupted: str, as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         say(interrupted)
         raise typer.Exit(130) from None
-    except BrokenPipeError:  # `photoarc list | head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
     except Exception as error:
         if debug:
             raise
@@ -112,7 +134,18 @@ def exit_codes(interrupted: str, as_json: bool) -> Iterator[None]:
             if known
             else f"internal error: {type(error).__name__}: {error}; PHOTOARC_DEBUG=1 tells more"
         )
-        if as_json:
-            print(json.dumps({"error": message}))
         say(message)
+        if as_json:
+            show({"error": message}, (), as_json, quiet=False)
         raise typer.Exit(1 if isinstance(error, MemberError) else 2) from None
+
+
+@contextmanager
+def help_written() -> Iterator[None]:
+    """Round everything: help, version and errors of usage, which typer writes, may meet a stream that refuses them, too."""
+    try:
+        yield
+    except OSError as error:
+        _drop(sys.stdout)
+        say(unwritten(error))
+        sys.exit(2)
