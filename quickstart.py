@@ -4,15 +4,15 @@
     python3 quickstart.py [FOLDER]    install photoarc into .venv, pack FOLDER, unpack it again beside it, print both summaries
     python3 quickstart.py --test      install it with its test tools and run the tests
 
-Without FOLDER it packs pictures that tests/draw_folder.py draws. Results go to out/, nothing else is touched.
+Without FOLDER it packs pictures that tests/draw_folder.py draws. Results go to a new folder in out/; nothing is deleted or replaced.
 """
 
 from __future__ import annotations  # the message below must reach Python 3.9 of macOS, too
 
 import argparse
 import hashlib
+import itertools
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -46,6 +46,18 @@ def install(extra: str) -> None:
     stamp.write_text(wanted)
 
 
+def new_folder(name: str) -> Path:
+    """A folder in out/ that was not there before: out/NAME, or out/NAME-2 and so on beside earlier results."""
+    for number in itertools.count(1):
+        folder = HERE / "out" / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -58,21 +70,20 @@ def main() -> None:
     if sys.version_info[:2] > NEWEST:
         known = f"{NEWEST[0]}.{NEWEST[1]}"
         print(f"note: not every package had wheels for Python {version} yet; if pip finds none, run this with Python {known}")
+    folder = arguments.folder.absolute() if arguments.folder else None  # from here on other folders are the current one
+    if folder and not folder.is_dir():
+        sys.exit(f"{folder}: there is no such folder; name a folder of photographs")
     install("[dev]" if arguments.test else "")
     if arguments.test:
         run(PYTHON, "-m", "pytest")
         return
-    out = HERE / "out"
-    out.mkdir(exist_ok=True)
-    folder = arguments.folder
+    place = new_folder(folder.resolve().name or "root" if folder else "pictures")
     if folder is None:
-        folder = out / "pictures"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = place / "pictures"
         run(PYTHON, HERE / "tests" / "draw_folder.py", folder)
-    archive, back = out / f"{folder.resolve().name}.pha", out / f"{folder.resolve().name}-unpacked"
-    shutil.rmtree(back, ignore_errors=True)
+    archive, back = place / f"{place.name}.pha", place / "unpacked"
     print(f"$ photoarc pack {folder} {archive}", flush=True)
-    run(PYTHON, "-m", "photoarc", "pack", "--force", folder, archive)
+    run(PYTHON, "-m", "photoarc", "pack", folder, archive)
     print(f"$ photoarc unpack {archive} {back}", flush=True)
     run(PYTHON, "-m", "photoarc", "unpack", archive, back)
     print(f"look at {back}, or list what was packed: {PYTHON} -m photoarc list {archive}")
