@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 
 from photoarc.records import Attributes
@@ -22,6 +23,9 @@ PREFIX = b"user."
 MAX_BYTES = 1 << 18  # of one file, names and values together: they stand in its record, which ends at 1 MiB
 # macOS gives a birth time as float: seconds since 1970 are then exact to a quarter of a microsecond.
 _BIRTH_PRECISION_NS = 1000
+EXTENDED, MODES, DATES, BIRTHS = "extended attributes", "modes", "dates", "times of birth"  # what `restore` may lose
+_DATES_DIFFER_NS = 2_000_000_000  # FAT counts in steps of two seconds
+EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1  # 1677 and 2262: what a file record can hold; some file systems go beyond
 _NONE = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -59,13 +63,49 @@ def differ(member: Attributes, file: Attributes | None) -> bool:
     return file is None or tuple(each for each in member if each[0].startswith(PREFIX)) != file
 
 
+def mtime_ns(info: os.stat_result) -> int:
+    """Time of modification in nanoseconds since 1970; one of the ends if a record cannot hold it."""
+    return min(max(info.st_mtime_ns, EARLIEST_NS), LATEST_NS)
+
+
 def birth_ns(info: os.stat_result) -> int | None:
     """When the file was made, in nanoseconds since 1970; None where the system does not tell."""
     exact: int | None = getattr(info, "st_birthtime_ns", None)
     seconds: float | None = getattr(info, "st_birthtime", None)
     if exact is None and seconds is not None and abs(seconds) < 1 << 33:
         exact = round(seconds * 1e9)
-    return exact if exact is None or -(1 << 63) <= exact < 1 << 63 else None
+    return exact if exact is None or EARLIEST_NS <= exact <= LATEST_NS else None
+
+
+def restore(what: int | bytes, mode: int, mtime_ns: int, born_ns: int | None, extended: Attributes) -> dict[str, str]:
+    """Sets everything, as far as the file system lets us, and looks whether it is there. Returns what is not, and why; raises nothing.
+
+    Extended attributes come first, which a mode may forbid to set, times last.
+    """
+    lost = {}
+    if why := write(what, extended):
+        lost[EXTENDED] = why
+    try:
+        if stat.S_IMODE(os.stat(what).st_mode) != mode:
+            os.chmod(what, mode)
+    except OSError as error:
+        lost[MODES] = error.strerror or str(error)
+    try:
+        if not set_times(what, mtime_ns, born_ns):
+            lost[BIRTHS] = "this system has no call for that"
+    except OSError as error:
+        lost[DATES] = error.strerror or str(error)
+    except OverflowError:
+        lost[DATES] = "beyond what this system can store"
+    try:
+        found = os.stat(what)
+    except OSError:
+        return lost
+    if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o777 != mode:
+        lost.setdefault(MODES, "this file system has no place for them")
+    if abs(found.st_mtime_ns - mtime_ns) > _DATES_DIFFER_NS:
+        lost.setdefault(DATES, "this file system has no place for them")
+    return lost
 
 
 def set_times(what: int | bytes, mtime_ns: int, born_ns: int | None) -> bool:

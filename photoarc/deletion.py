@@ -63,9 +63,9 @@ def plan(
 
     One damaged member, one file that differs or cannot be read is a doubt about the whole. Raises FormatError, UsageError.
     """
-    _forget_cached(archive_path)
+    doubts = _forget_cached(archive_path)
     checked = unpack.test(archive_path, jobs, progress)
-    doubts = [f"{failed.name}: {failed.reason}" for failed in checked.failures] + list(checked.warnings)
+    doubts += [f"{failed.name}: {failed.reason}" for failed in checked.failures] + list(checked.warnings)
     files: list[tuple[SourceFile, Member]] = []
     lossy_kept = 0
     with open_archive(archive_path) as archive:
@@ -131,11 +131,16 @@ def _delete(file: SourceFile, member: Member) -> None:
             raise UnreadableSource(name, f"cannot be deleted: {error.strerror}") from error
 
 
-def _forget_cached(archive_path: str | Path) -> None:
-    """Asks the system to read the archive from the disk and not from its memory; it has been made durable before."""
+def _forget_cached(archive_path: str | Path) -> list[str]:
+    """Asks the system to read the archive from the disk and not from its memory. Returns doubts whether it is there."""
+    doubts = []
     if hasattr(os, "posix_fadvise"):
         fd = os.open(archive_path, os.O_RDONLY)
         try:
+            os.fsync(fd)  # done before, but some file systems refuse
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError as error:
+            doubts.append(f"{archive_path}: this file system does not say whether the archive is on the disk ({error.strerror})")
         finally:
             os.close(fd)
+    return doubts

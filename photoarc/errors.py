@@ -10,7 +10,9 @@
     ├── MemberError               one file; the others go on
     │   ├── UnsafeName            the name would leave the destination
     │   ├── UnreadableSource      the source file cannot be read, or changed while it was read
-    │   ├── CannotWrite           the destination refuses the file (exists, no space, no permission)
+    │   │   └── SpecialFile       a FIFO, a socket, a device: nothing to pack
+    │   ├── CannotWrite           the destination refuses the file (exists, no permission)
+    │   │   └── NoRoom            and every further one: full, or read-only
     │   ├── PayloadCorrupt        a stored checksum or digest does not fit
     │   ├── UnsupportedCodec      codec ID unknown to this version
     │   ├── DecodeFailed          the codec refuses the payload
@@ -77,8 +79,16 @@ class UnreadableSource(MemberError):
     """The source file cannot be read, or changed while it was read."""
 
 
+class SpecialFile(UnreadableSource):
+    """A FIFO, a socket, a device: no archive holds these."""
+
+
 class CannotWrite(MemberError):
     """The destination refuses the file."""
+
+
+class NoRoom(CannotWrite):
+    """The destination is full or read-only: it will refuse every further file."""
 
 
 class PayloadCorrupt(MemberError):

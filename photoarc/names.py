@@ -58,6 +58,28 @@ def _refuse_on_windows(shown: str, part: bytes) -> None:
         raise UnsafeName(shown, f"{stem} is the name of a device on Windows")
 
 
+def folded(name: bytes) -> bytes:
+    """Key that is the same for names which some file system takes for one: case, accents in one or two characters, dots at the end."""
+    parts = (part.rstrip(". ") or part for part in name.decode("utf-8", "surrogateescape").split("/"))
+    decomposed = unicodedata.normalize("NFD", "/".join(parts))
+    return unicodedata.normalize("NFD", decomposed.casefold()).encode("utf-8", "surrogateescape")
+
+
+def shortened(stem: bytes, ending: bytes) -> bytes:
+    """Both together; the stem loses characters at its end if a file system could not hold them as one component."""
+    if len(stem) + len(ending) <= MAX_PART_BYTES:
+        return stem + ending
+    cut = MAX_PART_BYTES - len(ending)
+    while cut > 1 and stem[cut] & 0xC0 == 0x80:  # not within a character
+        cut -= 1
+    return stem[:cut] + ending
+
+
+def partial_prefix(name: bytes) -> bytes:
+    """What the temporary names of an archive start with, before 8 random letters."""
+    return name[: MAX_PART_BYTES - 17] + b".partial-"
+
+
 def display(name: bytes) -> str:
     r"""Printable form of a name, different for different names.
 

@@ -25,6 +25,7 @@ from photoarc.errors import MemberError, ModelError, UsageError
 from photoarc.names import display
 from photoarc.progress import Callback, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
+from photoarc.replacing import place
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import MAX_WHOLE_BYTES, PART_BYTES, in_parts, starts_like_picture
 from photoarc.summary import PackSummary, Tally
@@ -48,16 +49,16 @@ class PackOptions:
 def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
     """What `pack` would pack, and what cannot be packed. The archive itself and its partial files are left out.
 
-    Raises UsageError: a source that does not exist, an archive that does and may not be replaced.
+    Raises UsageError: a source that does not exist, something in the archive's place that may not be replaced (photoarc.replacing).
     """
     if not sources:
         raise UsageError("nothing to pack: name at least one file or folder before the archive")
-    if archive_path.is_dir():
-        raise UsageError(f"{archive_path}: the archive would replace a folder; the archive's name comes last: photoarc pack SRC... ARCHIVE")
-    if os.path.lexists(archive_path) and not options.force:
-        raise UsageError(f"{archive_path}: exists already; choose another name, or replace it with -f")
-    if not archive_path.parent.is_dir():
-        raise UsageError(f"{archive_path}: the folder {archive_path.parent} does not exist")
+    for source in sources:
+        if Path(source).is_file() and archive_path.is_file() and os.path.samefile(source, archive_path):
+            raise UsageError(f"{source}: is to be packed and replaced at once; the archive's name comes last: photoarc pack SRC... ARCHIVE")
+    folder = place(archive_path, options.force).parent
+    if not folder.is_dir():
+        raise UsageError(f"{archive_path}: the folder {folder} does not exist")
     return scan(sources, excludes=options.excludes, skip=(archive_path,))
 
 
@@ -97,6 +98,11 @@ def pack(
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
         for outcome in outcomes:
             _write(writer, outcome, repeats, tally)
+    tally.warnings.extend(writer.warnings)
+    if lost := tally.dates_lost:
+        tally.warnings.append(
+            f"dates before 1677 or after 2262, which no archive can hold, were moved to these years: {len(lost):,} members, first {lost[0]}"
+        )
     if bitexact.misses_lepton(coding.effort):
         tally.warnings.append("Lepton is not installed: JPEG files were tried without it; pip install 'photoarc[lepton]'")
     kept = tally.kinds[Kind.FILE] - tally.lossy.files
@@ -106,7 +112,7 @@ def pack(
         tally.warnings.append(
             f"extended attributes that cannot be read or are above 256 KiB were left out of {len(lost):,} members, first {lost[0]}"
         )
-    return tally.summary(str(archive), archive.stat().st_size, time.monotonic() - started)
+    return tally.summary(str(archive), writer.size_bytes, time.monotonic() - started)
 
 
 def _without_twins(items: Iterable[SourceFile | Batch], repeats: Repeats) -> Iterator[SourceFile | Batch]:

@@ -1,40 +1,53 @@
 """A file that gets its name only when it is whole.
 
-The bytes go to `<path>.partial-<pid hex>` in the same folder; `commit` makes them durable, gives them the name in one step and
+The bytes go to `<path>.partial-<random hex>` in the same folder; `commit` makes them durable, gives them the name in one step and
 makes the folder durable. A process that dies leaves the partial file and nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from photoarc.errors import UsageError
+from photoarc.names import partial_prefix
+from photoarc.replacing import place
 
 _JOINED_BYTES = 1 << 16  # pieces that together are smaller go out in one system call
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+# What file systems say that know no fsync (of folders, as a rule): shares, FUSE, DrvFs. Anything else is a fault of the disk.
+_NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF, errno.EROFS, errno.ENOTTY)
 
 
 class PartialFile:
-    """Append-only file under a temporary name. What the destination refuses becomes UsageError."""
+    """Append-only file under a temporary name. What the destination refuses becomes UsageError.
+
+    With `force` an archive that is there is replaced (photoarc.replacing) and leaves its mode and, where possible, its owner.
+    `warnings` say what a `commit` could not make sure of.
+    """
 
     def __init__(self, path: Path, force: bool) -> None:
         self.path, self.size_bytes = path, 0
+        self.warnings: list[str] = []
         self._force, self._fd = force, -1
+        self._target = path
         self._partial: Path | None = None
 
     def create(self) -> None:
-        """Find a name beside the destination that nobody uses: a dead process may have left one with our process id."""
-        if os.path.lexists(self.path) and (self.path.is_dir() or not self._force):
-            raise self._exists()
+        """Find a name beside the destination that nobody uses."""
+        self._target = place(self.path, self._force)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        for attempt in range(100):
-            suffix = f".partial-{os.getpid():x}" + (f"-{attempt}" if attempt else "")
-            partial = self.path.with_name(self.path.name + suffix)
+        prefix = os.fsdecode(partial_prefix(os.fsencode(self._target.name)))
+        mode = 0o600 if self._target.exists() else 0o666  # that of the replaced archive comes at the end
+        for _ in range(100):
+            partial = self._target.with_name(prefix + os.urandom(4).hex())
             try:
-                self._fd = os.open(partial, flags, 0o666)
+                self._fd = os.open(partial, flags, mode)
             except FileExistsError:
                 continue
             except OSError as error:
@@ -73,26 +86,31 @@ class PartialFile:
             self.discard()
 
     def commit(self) -> None:
-        """Durable first, then the name, then the folder. Refuses to overwrite without force, even what appeared meanwhile."""
-        assert self._partial is not None
+        """Durable first, then the name, then the folder. Replaces nothing but archives, and without force nothing, whatever came meanwhile.
+
+        A whole archive that cannot get its name is not thrown away: it stays under the temporary one, which the UsageError names.
+        """
         try:
-            os.fsync(self._fd)
+            self._make_durable(self._fd, "the archive")
+            self._take_over_mode()
             os.close(self._fd)
             self._fd = -1
-            if self._force:
-                os.replace(self._partial, self.path)
-            else:
-                _rename_new(self._partial, self.path)
-            if sys.platform != "win32":
-                folder = os.open(self.path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
-        except FileExistsError as error:
-            raise self._exists() from error
         except OSError as error:
             raise self._refused("cannot finish", error) from error
+        try:
+            if self._force and place(self.path, True) == self._target:
+                os.replace(self.partial, self._target)
+            else:
+                _rename_new(self.partial, self._target)
+        except (OSError, UsageError) as error:
+            whole, self._partial = self.partial, None
+            why = f"{self.path}: exists already, it came meanwhile" if isinstance(error, FileExistsError) else str(error)
+            if isinstance(error, OSError) and not isinstance(error, FileExistsError):
+                why = f"{self.path}: the archive cannot get this name: {error.strerror}"
+            raise UsageError(f"{why}. The archive is complete and lies there as {whole}: rename it") from error
+        if sys.platform != "win32":
+            self._make_folder_durable()
+        self._mention_leftovers()
 
     def discard(self) -> None:
         """Remove the temporary name; after a commit there is nothing left to remove."""
@@ -104,13 +122,65 @@ class PartialFile:
                 os.unlink(self._partial)
             self._partial = None
 
-    def _exists(self) -> UsageError:
-        if self.path.is_dir():
-            return UsageError(f"{self.path}: is a folder; name a file for the archive")
-        return UsageError(f"{self.path}: exists already; choose another name, or overwrite it with --force")
+    def _make_durable(self, fd: int, what: str) -> None:
+        """fsync; a file system that has none gets a warning. Raises OSError for what is wrong with the disk."""
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno not in _NO_FSYNC:
+                raise
+            self._warn_of(what, error)
+
+    def _make_folder_durable(self) -> None:
+        """After this the name is on the disk, too. Raises UsageError if the disk fails; the archive has its name by then."""
+        try:
+            folder = os.open(self._target.parent, os.O_RDONLY)
+        except OSError as error:  # a folder may be written to without being readable
+            self._warn_of("its name", error)
+            return
+        try:
+            self._make_durable(folder, "its name")
+        except OSError as error:
+            raise UsageError(
+                f"{self.path}: is complete, but the disk failed as its folder was written: {error.strerror}; test it"
+            ) from error
+        finally:
+            os.close(folder)
+
+    def _warn_of(self, what: str, error: OSError) -> None:
+        if not self.warnings:
+            self.warnings.append(
+                f"{self.path} is complete, but this file system does not say whether {what} is on the disk already ({error.strerror}): "
+                "do not cut the power or pull the disk at once"
+            )
+
+    def _take_over_mode(self) -> None:
+        """Mode and owner of the archive that is replaced. Raises OSError only if it cannot be looked at."""
+        if not self._force or not hasattr(os, "fchown"):
+            return
+        try:
+            old = os.stat(self._target)
+        except FileNotFoundError:
+            return
+        with contextlib.suppress(OSError):  # only root can give files away
+            os.fchown(self._fd, old.st_uid, old.st_gid)
+        with contextlib.suppress(OSError):
+            os.fchmod(self._fd, stat.S_IMODE(old.st_mode))
+
+    def _mention_leftovers(self) -> None:
+        prefix = os.fsdecode(partial_prefix(os.fsencode(self._target.name)))
+        with contextlib.suppress(OSError):
+            left = sorted(name for name in os.listdir(self._target.parent) if name.startswith(prefix))
+            left = [name for name in left if self._partial is None or name != self._partial.name]
+            if left:
+                self.warnings.append(
+                    f"{len(left):,} unfinished archives lie beside {self.path}, first {left[0]}: "
+                    "remove them if no other photoarc is writing there"
+                )
 
     def _refused(self, what: str, error: OSError) -> UsageError:
-        return UsageError(f"{self.path}: {what} the archive: {error.strerror}; free some space or choose another folder, then try again")
+        advice = "free some space" if error.errno in _FULL else "choose another folder"
+        return UsageError(f"{self.path}: {what} the archive: {error.strerror}; {advice}, then try again")
 
 
 def _rename_new(partial: Path, path: Path) -> None:
@@ -124,4 +194,8 @@ def _rename_new(partial: Path, path: Path) -> None:
         raise
     except OSError:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-        os.replace(partial, path)
+        try:
+            os.replace(partial, path)
+        except BaseException:
+            os.unlink(path)  # the reserved name, which is empty
+            raise

@@ -214,6 +214,7 @@ def verify_lines(done: VerifySummary) -> list[str]:
     lines = [f"  missing  {name}" for name in done.missing]
     lines += [f"  extra    {name}" for name in done.extra]
     lines += [f"  changed  {changed.name}: {changed.reason}" for changed in done.changed]
+    lines += [f"  skipped  {name}: no file, folder or link, so no archive can hold it" for name in done.skipped]
     verdict = "DIFFERS" if done.differs else "agrees"
     lossy = f", {done.lossy:,} of them lossy in the archive" if done.lossy else ""
     return [*lines, f"{' '.join(done.against)} {verdict}: {done.same:,} of {count(done.members, 'member')} the same{lossy}"]

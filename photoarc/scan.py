@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photoarc import attributes
-from photoarc.errors import MemberError, UnreadableSource, UsageError
-from photoarc.names import display
+from photoarc.errors import MemberError, SpecialFile, UnreadableSource, UsageError
+from photoarc.names import display, partial_prefix
 from photoarc.records import MAX_NAME_BYTES, Attributes, Kind
-
-_MTIME_NS = range(-(1 << 63), 1 << 63)  # what a file record can hold; some file systems go beyond
-
-_SPECIAL = {stat.S_IFIFO: "FIFO", stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device"}
+from photoarc.replacing import SPECIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,9 @@ def scan(
     `excludes` are gitignore lines, applied below each source. `skip` names archives being written: they and their partial files
     are left out. Raises UsageError: a source is missing or a link to a folder, two sources give one name, a bad exclude line.
     """
-    state = _Scan(_matcher(excludes), frozenset(_resolved(os.fsencode(path)) for path in skip), [], [])
+    paths = [os.fsencode(path) for path in skip]
+    skipped = frozenset([*map(_resolved, paths), *map(os.path.realpath, paths)])  # a link to an archive, and the archive
+    state = _Scan(_matcher(excludes), skipped, [], [])
     for source in sources:
         _add_source(os.fsencode(source), state)
     state.files.sort(key=lambda file: file.name)
@@ -103,12 +102,14 @@ def _walk(folder: bytes, prefix: bytes, below: bytes, state: _Scan) -> None:
     todo = [(folder, prefix, below)]
     while todo:
         folder, prefix, below = todo.pop()
+        found = []
         try:
             with os.scandir(folder) as entries:
-                found = list(entries)
+                for entry in entries:  # what was listed before an error is packed
+                    found.append(entry)
         except OSError as error:
-            state.errors.append(UnreadableSource(display(prefix or folder), f"the folder cannot be listed: {error.strerror}"))
-            continue
+            how = "cannot be listed to its end" if found else "cannot be listed"
+            state.errors.append(UnreadableSource(display(prefix or folder), f"the folder {how}: {error.strerror}"))
         for entry in found:
             name = prefix + b"/" + entry.name if prefix else entry.name
             inner = below + b"/" + entry.name if below else entry.name
@@ -142,14 +143,14 @@ def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
             state.errors.append(UnreadableSource(display(name), f"the link cannot be read: {error.strerror}"))
             return
     else:
-        what = _SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
-        state.errors.append(UnreadableSource(display(name), f"is a {what}; only files, folders and symbolic links can be packed"))
+        what = SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
+        state.errors.append(SpecialFile(display(name), f"is a {what}; only files, folders and symbolic links can be packed"))
         return
     if len(name) > MAX_NAME_BYTES:
         state.errors.append(UnreadableSource(display(name[:80]) + "...", f"the name has {len(name)} bytes; the limit is {MAX_NAME_BYTES}"))
         return
-    mtime_ns = min(max(info.st_mtime_ns, _MTIME_NS.start), _MTIME_NS.stop - 1)
-    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target, inode, attributes.birth_ns(info), extended))
+    mtime_ns, born_ns = attributes.mtime_ns(info), attributes.birth_ns(info)
+    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target, inode, born_ns, extended))
 
 
 def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:
@@ -173,9 +174,10 @@ def _resolved(path: bytes) -> bytes:
 
 def _is_skipped(path: bytes, name: bytes, state: _Scan) -> bool:
     for skipped in state.skip:
-        base = os.path.basename(skipped)
-        if name.startswith(base) and (name == base or name[len(base) :].startswith(b".partial-")):
+        folder, base = os.path.split(skipped)
+        unfinished = partial_prefix(base)
+        if name == base or name.startswith(unfinished):
             resolved = _resolved(path)
-            if resolved == skipped or resolved.startswith(skipped + b".partial-"):
+            if resolved == skipped or resolved.startswith(os.path.join(folder, unfinished)):
                 return True
     return False

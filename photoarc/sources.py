@@ -61,12 +61,12 @@ def _open(source: SourceFile) -> BinaryIO:
 def _stamp(file: BinaryIO) -> Stamp:
     found = os.fstat(file.fileno())
     extended = attributes.read(file.fileno())
-    return Stamp(found.st_size, found.st_mtime_ns, stat.S_IMODE(found.st_mode), attributes.birth_ns(found), extended)
+    return Stamp(found.st_size, attributes.mtime_ns(found), stat.S_IMODE(found.st_mode), attributes.birth_ns(found), extended)
 
 
 def _check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_bytes: int) -> None:
     after = os.fstat(file.fileno())
-    if (size_bytes, after.st_mtime_ns) != (before.size_bytes, before.mtime_ns):
+    if (size_bytes, attributes.mtime_ns(after)) != (before.size_bytes, before.mtime_ns):
         changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.st_size)}" if size_bytes != before.size_bytes else "new date"
         raise UnreadableSource(display(source.name), f"it changed while it was read ({changed}); pack it again when it is finished")
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from photoarc import attributes
 from photoarc.coding import Batch
 from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
@@ -15,6 +16,8 @@ from photoarc.pipeline import BY_CHOICE
 from photoarc.progress import Callback, Failure, Meter, failure
 from photoarc.records import Attributes, Kind, Member
 from photoarc.scan import SourceFile
+
+_DATE_ENDS = (attributes.EARLIEST_NS, attributes.LATEST_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Tally:
         self.failures: list[Failure] = []
         self.warnings: list[str] = []
         self.attributes_lost: list[str] = []
+        self.dates_lost: list[str] = []  # printable names
 
     def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
         """Those of a record; notes the name if there are some that cannot be kept."""
@@ -76,6 +80,7 @@ class Tally:
     def add(self, member: Member, note: str) -> None:
         """A member that is in the archive; `note` says why it is kept bit-exact."""
         self.kinds[member.kind] += 1
+        self.dates_lost += [member.display_name] if member.mtime_ns in _DATE_ENDS else []
         self.size_bytes += member.size_bytes
         self.duplicates += member.duplicate
         self.alike += member.shared is not None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photoarc import attributes
-from photoarc.errors import MemberError, UsageError
+from photoarc.errors import MemberError, SpecialFile, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display
 from photoarc.progress import Callback, Failure, Progress, failure, silent
@@ -24,7 +24,8 @@ from photoarc.sources import in_parts
 class VerifySummary:
     """What `verify` found, in printable names.
 
-    `same` counts files, folders and links; `lossy` those of them that the archive gives back as near-identical pictures only;
+    `skipped` are FIFOs, sockets and devices, which no archive holds: no difference. `same` counts files, folders and links;
+    `lossy` those of them that the archive gives back as near-identical pictures only;
     `failures` could not be compared.
     """
 
@@ -38,6 +39,7 @@ class VerifySummary:
     changed: tuple[Failure, ...]
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -58,7 +60,8 @@ def verify(
         raise UsageError("nothing to compare with: name what was packed with --against")
     with open_archive(archive_path) as archive:
         found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=(Path(archive_path),))
-        failures = [*damaged(archive), *(failure(error) for error in errors)]
+        skipped = tuple(error.name for error in errors if isinstance(error, SpecialFile))
+        failures = [*damaged(archive), *(failure(error) for error in errors if not isinstance(error, SpecialFile))]
         members = {member.name: member for member in archive.members}
         unseen, extra, changed = dict(members), [], []
         same = lossy = files_done = bytes_done = 0
@@ -81,7 +84,7 @@ def verify(
             progress(Progress(files_done, files_total, bytes_done, bytes_total, name=display(file.name)))
         return VerifySummary(
             str(archive_path), tuple(map(str, against)), len(members), same, lossy, tuple(map(display, unseen)), tuple(extra),
-            tuple(changed), tuple(failures), tuple(archive.warnings),
+            tuple(changed), tuple(failures), tuple(archive.warnings), skipped,
         )  # fmt: skip
 
 

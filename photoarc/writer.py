@@ -50,7 +50,7 @@ def archive_id(files: Iterable[_Identified], options_text: str) -> bytes:
 class ArchiveWriter:
     """Writes one archive from start to end; a context manager.
 
-    The bytes go to `<path>.partial-<pid hex>` in the same folder. A clean exit writes index and footer, makes them durable and
+    The bytes go to `<path>.partial-<random hex>` in the same folder. A clean exit writes index and footer, makes them durable and
     only then gives the file its name; any exception removes it. Raises UsageError when the destination refuses.
     """
 
@@ -82,6 +82,16 @@ class ArchiveWriter:
                 self._file.commit()
         finally:
             self._file.discard()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the destination could not do for an archive that is complete."""
+        return self._file.warnings
+
+    @property
+    def size_bytes(self) -> int:
+        """What has been written; the size of the archive when it is finished."""
+        return self._file.size_bytes
 
     def add(self, member: Member, parts: Iterable[bytes]) -> int:
         """Append one member; each part becomes one chunk (docs/format.md section 4.4). Returns the offset of the first.

@@ -238,10 +238,27 @@ def _result(name: str, runs: Sequence[tuple[Finished, Finished]], archive_bytes:
     )
 
 
+_TITLE_BYTES = 4096  # a report has its title in these
+
+
 def check_place(path: str) -> None:
     """Before the long work: raises UsageError if no report can be written there."""
-    if Path(path).is_dir() or not os.access(Path(path).resolve().parent, os.W_OK):
+    place = Path(path)
+    if place.is_dir() or not os.access(place.resolve().parent, os.W_OK):
         raise UsageError(f"{path}: cannot write the report there")
+    if place.exists() and not _is_report(place):
+        raise UsageError(f"{path}: exists and is no report of photoarc bench, the only thing that is replaced; choose another name")
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(_TITLE_BYTES)
+        return not start or b": photoarc bench</title>" in start
+    except OSError:
+        return False
 
 
 def save(path: str, text: str) -> None:
