@@ -234,13 +234,13 @@ class Archive:
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
         called = target(member, as_format)
-        with Extractor(Path(destination), force) as extractor:
+        with Extractor(Path(destination), force, keep=Path(self._source.name)) as extractor:
             if member.kind == Kind.DIRECTORY:
                 extractor.directory(member)
             elif member.kind == Kind.SYMLINK:
                 extractor.symlink(member)
             else:
-                extractor.file(member, lambda file: self.chunks_into(member, file.write, as_format), called)
+                called = extractor.file(member, lambda file: self.chunks_into(member, file.write, as_format), called)
             if errors := extractor.finish():
                 raise errors[0]
         return Path(destination, *map(os.fsdecode, safe_parts(called)))

@@ -1,16 +1,16 @@
 """Members -> files below a destination folder, and never anywhere else.
 
-Every folder on the way is opened relative to the one above it, without following links (`dir_fd`, O_NOFOLLOW), so neither a name
-nor a link that lies in wait can lead out. A file is written under a temporary name beside its own and renamed when it is whole;
-symbolic links are made last, folder times and modes at the very end. Where the system has no `dir_fd` (Windows), paths are
-checked component by component instead.
+Every folder on the way is opened relative to the one above it, without following links (photoarc.folders), so neither a name nor a
+link that lies in wait can lead out. A file is written under a temporary name beside its own and renamed when it is whole; symbolic
+links are made last, folder times and modes at the very end. Contents come first: a mode, a date that the destination refuses is counted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import functools
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,92 +18,56 @@ from pathlib import Path
 from typing import BinaryIO
 
 from photoarc import attributes
-from photoarc.errors import CannotWrite, MemberError, UnsafeName, UnsupportedCodec, UsageError
+from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsafeName, UnsupportedCodec, UsageError
+from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, temporary_name
 from photoarc.names import display, safe_parts
 from photoarc.records import Member
+from photoarc.replacing import SPECIAL
+from photoarc.taken import Parts, Taken
+from photoarc.targets import numbered
 
 _MODE = 0o777  # set-user-id, set-group-id and sticky bits are not restored: an archive must not plant them
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
-USE_DIR_FD = {os.open, os.mkdir, os.unlink, os.rename, os.stat} <= os.supports_dir_fd and os.utime in os.supports_fd
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS)
+_BAD_NAME = (errno.EINVAL, errno.EILSEQ, errno.ENOENT)
+_ODD = frozenset(b'<>:"|?*\\') | frozenset(range(32))  # in names: what exFAT and Windows refuse
 
 
-class _Folder:
-    """An open folder: a descriptor, or only a path where there are no descriptors of folders."""
+class Lost:
+    """What could not be restored of some members: how many, the first of them (printable), and why."""
 
-    def __init__(self, path: bytes, fd: int | None) -> None:
-        self.path, self.fd = path, fd
+    def __init__(self) -> None:
+        self.count, self.first, self.why = 0, "", ""
 
-    @classmethod
-    def open(cls, path: bytes, use_dir_fd: bool) -> _Folder:
-        """The destination itself; links in its own path are the user's and are followed."""
-        return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY) if use_dir_fd else None)
-
-    def at(self, part: bytes) -> bytes:
-        """What to hand to a system call together with dir_fd=self.fd."""
-        return part if self.fd is not None else os.path.join(self.path, part)
-
-    def lstat(self, part: bytes) -> os.stat_result | None:
-        """None: there is no such entry."""
-        try:
-            return os.stat(self.at(part), dir_fd=self.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def enter(self, part: bytes, *, create: bool = True) -> _Folder:
-        """Folder one level below; raises OSError, ENOTDIR or ELOOP when something else is there."""
-        if create:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(self.at(part), 0o777, dir_fd=self.fd)
-        if self.fd is not None:
-            return _Folder(os.path.join(self.path, part), os.open(part, _FOLDER, dir_fd=self.fd))
-        info = self.lstat(part)
-        reparse = getattr(info, "st_file_attributes", 0) & 0x400  # junctions are not symbolic links to `stat`
-        if info is None or not stat.S_ISDIR(info.st_mode) or reparse:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        return _Folder(self.at(part), None)
-
-    def rename(self, temporary: bytes, final: bytes, force: bool) -> None:
-        """Give a finished entry its name; raises FileExistsError without `force`."""
-        if force:
-            os.replace(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
-            return
-        try:
-            os.link(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except (OSError, NotImplementedError):  # a file system without hard links
-            if self.lstat(final) is not None:
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-            os.rename(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
-            return
-        os.unlink(self.at(temporary), dir_fd=self.fd)
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        if self.fd is not None:
-            os.close(self.fd)
-            self.fd = None
+    def add(self, name: str, why: str) -> None:
+        """One more."""
+        if not self.count:
+            self.first, self.why = name, why
+        self.count += 1
 
 
 class Extractor:
     """Writes members below `dest`, which is made if it is missing; a context manager, or call `finish` (or `close`) at the end.
 
-    A member that cannot be written raises MemberError (UnsafeName, CannotWrite), and the others go on.
+    A member that cannot be written raises MemberError (UnsafeName, CannotWrite), and the others go on; NoRoom: they would fare no better.
+    `force` replaces files and links, never anything else and never the file `keep`. Where the destination takes two names of the archive
+    for one (case, accents), the second file gets another; `renamed` has the printable pairs.
     """
 
-    def __init__(self, dest: Path, force: bool, *, use_dir_fd: bool = USE_DIR_FD) -> None:
+    def __init__(self, dest: Path, force: bool, *, keep: Path | None = None, use_dir_fd: bool = USE_DIR_FD) -> None:
         self.dest, self._force = dest, force
         try:
             os.makedirs(dest, exist_ok=True)
-            self._root = _Folder.open(os.fsencode(os.path.abspath(dest)), use_dir_fd)
+            self._root = Folder.open(os.fsencode(os.path.abspath(dest)), use_dir_fd)
+            self._keep = os.stat(keep) if keep else None
         except OSError as error:
             raise UsageError(f"{dest}: cannot extract here: {error.strerror}; choose another folder") from error
-        self._parent: tuple[tuple[bytes, ...], _Folder] | None = None  # the last one used: archives are sorted
-        self._links: list[tuple[Member, tuple[bytes, ...]]] = []
-        self._folders: list[tuple[Member, tuple[bytes, ...]]] = []
-        self._count = self.births_lost = 0
-        self.attributes_lost: list[tuple[str, str]] = []  # printable name, why not all of them could be set
+        self._parent: tuple[Parts, Folder] | None = None  # the last one used: archives are sorted
+        self._links: list[tuple[Member, Parts]] = []
+        self._folders: list[tuple[Member, Parts]] = []
+        self._taken = Taken(self._root.path)
+        self._visited = {b""}
+        self.lost: dict[str, Lost] = {}  # by photoarc.attributes' words
+        self.renamed: list[tuple[str, str]] = []
 
     def __enter__(self) -> Extractor:
         return self
@@ -111,58 +75,64 @@ class Extractor:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def file(self, member: Member, write_into: Callable[[BinaryIO], None], name: bytes | None = None) -> None:
+    def refuse_early(self, target: bytes) -> None:
+        """Before a file is decoded: raises UnsafeName or CannotWrite if it could not be written under this name."""
+        parts = safe_parts(target)
+        if not self._force and not self._taken.may_have(target) and os.path.lexists(os.path.join(self._root.path, *parts)):
+            raise self._exists(display(target))
+
+    def file(self, member: Member, write_into: Callable[[BinaryIO], None], name: bytes | None = None) -> bytes:
         """Write one file; `write_into` gets it open for binary writing and may raise: then nothing is left behind.
 
-        `name` replaces the member's own (another extension). Mode and time are set before the file gets its name.
+        `name` replaces the member's own (another extension). Mode and time are set before the file gets its name. Returns the name that
+        it got.
         """
         shown, parts = _begin(member, name)
-        with self._wrapped(shown):
+        with self._wrapped(shown, parts):
             folder = self._open_parent(parts[:-1])
-            self._refuse_existing(shown, folder, parts[-1])
-            temporary = self._temporary()
-            fd = os.open(folder.at(temporary), _NEW_FILE, 0o600, dir_fd=folder.fd)
+            parts = self._free(shown, folder, parts)
+            fd, temporary = folder.create(member.mode & _MODE | 0o600)
             try:
-                with os.fdopen(fd, "wb") as file:
-                    write_into(file)
-                    file.flush()
-                    if folder.fd is not None:
-                        self._dress(member, fd)
-                if folder.fd is None:
-                    self._dress(member, folder.at(temporary))
-                folder.rename(temporary, parts[-1], self._force)
+                lost = self._fill(member, folder, fd, temporary, write_into)
+                lost = self._name(member, folder, temporary, parts[-1]) or lost
             except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(folder.at(temporary), dir_fd=folder.fd)
+                folder.remove(temporary)
                 raise
+            self._lose(member, lost)
+            self._taken.add(parts, folder.lstat(parts[-1]))
+        return b"/".join(parts)
 
-    def hard_link(self, member: Member, name: bytes, first: bytes) -> None:
-        """Give a file that this extractor has written, `first`, a further name. Raises MemberError, also where the system has no links."""
+    def hard_link(self, member: Member, name: bytes, first: bytes) -> bytes:
+        """Give a file that this extractor has written, `first`, a further name, and return that.
+
+        Raises MemberError, also where the system has no links.
+        """
         shown, parts = _begin(member, name)
-        with self._wrapped(shown):
+        with self._wrapped(shown, parts):
             written = self._open_parent(safe_parts(first)[:-1])
             fd = None if written.fd is None else os.dup(written.fd)  # opening the other folder closes this one
             try:
                 folder = self._open_parent(parts[:-1])
-                self._refuse_existing(shown, folder, parts[-1])
-                temporary = self._temporary()
+                parts = self._free(shown, folder, parts)
+                temporary = temporary_name()
                 source = written.at(safe_parts(first)[-1])
                 follow = os.link not in os.supports_follow_symlinks  # Windows cannot be told
                 os.link(source, folder.at(temporary), src_dir_fd=fd, dst_dir_fd=folder.fd, follow_symlinks=follow)
                 try:
                     folder.rename(temporary, parts[-1], self._force)
                 finally:
-                    with contextlib.suppress(OSError):  # renaming over another name of the same file does nothing
-                        os.unlink(folder.at(temporary), dir_fd=folder.fd)
+                    folder.remove(temporary)  # renaming over another name of the same file does nothing
             finally:
                 if fd is not None:
                     os.close(fd)
+            self._taken.add(parts, folder.lstat(parts[-1]))
+        return b"/".join(parts)
 
     def directory(self, member: Member) -> None:
         """Make one folder (one that exists is kept); its mode and time follow in `finish`, when its contents are there."""
         shown, parts = _begin(member)
-        with self._wrapped(shown):
-            self._open_parent(parts)
+        with self._wrapped(shown, parts):
+            self._open_parent(parts, member.mode & _MODE | 0o700)
         self._folders.append((member, parts))
 
     def symlink(self, member: Member) -> None:
@@ -181,7 +151,8 @@ class Extractor:
                 errors.append(error)
         for member, parts in sorted(self._folders, key=lambda item: len(item[1]), reverse=True):
             try:
-                self._finish_folder(member, parts)
+                with self._wrapped(member.display_name, parts):
+                    self._lose(member, self._dress(member, self._open_parent(parts).itself))
             except MemberError as error:
                 errors.append(error)
         self.close()
@@ -194,44 +165,80 @@ class Extractor:
             self._parent = None
         self._root.close()
 
-    def _make_link(self, member: Member, parts: tuple[bytes, ...]) -> None:
-        with self._wrapped(member.display_name):
+    def unfinished(self) -> list[str]:
+        """Printable paths of temporary files in the folders that were written to: an earlier run was killed, or another one is going on."""
+        places = sorted(self._visited)
+        return [display(os.path.join(place, name)) for place in places for name in leftovers(os.path.join(self._root.path, place))]
+
+    def _make_link(self, member: Member, parts: Parts) -> None:
+        with self._wrapped(member.display_name, parts):
             folder = self._open_parent(parts[:-1])
-            self._refuse_existing(member.display_name, folder, parts[-1])
-            temporary = self._temporary()
+            parts = self._free(member.display_name, folder, parts)
+            temporary = temporary_name()
             os.symlink(member.link_target, folder.at(temporary), dir_fd=folder.fd)
             try:
-                if os.utime in os.supports_follow_symlinks:
-                    os.utime(folder.at(temporary), ns=(member.mtime_ns, member.mtime_ns), dir_fd=folder.fd, follow_symlinks=False)
+                self._date_link(member, folder, temporary)
                 folder.rename(temporary, parts[-1], self._force)
             except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(folder.at(temporary), dir_fd=folder.fd)
+                folder.remove(temporary)
                 raise
+            self._taken.add(parts, folder.lstat(parts[-1]))
 
-    def _finish_folder(self, member: Member, parts: tuple[bytes, ...]) -> None:
-        with self._wrapped(member.display_name):
-            folder = self._open_parent(parts)
-            what: int | bytes = folder.path if folder.fd is None else folder.fd
-            self._dress(member, what)
+    def _fill(self, member: Member, folder: Folder, fd: int, name: bytes, write_into: Callable[[BinaryIO], None]) -> dict[str, str]:
+        """Contents, then everything else, of a file that is open for writing; closes it. Returns what could not be restored."""
+        with os.fdopen(fd, "wb") as file:
+            write_into(file)
+            file.flush()
+            if folder.fd is not None:
+                return self._dress(member, fd)
+        return self._dress(member, folder.at(name))
 
-    def _dress(self, member: Member, what: int | bytes) -> None:
-        """Extended attributes first, which a mode may forbid to set, times last. What cannot be set is counted; a mode and time must be."""
-        if why := attributes.write(what, member.attributes):
-            self.attributes_lost.append((member.display_name, why))
-        os.chmod(what, member.mode & _MODE)
-        self.births_lost += not attributes.set_times(what, member.mtime_ns, member.birth_ns)
+    def _name(self, member: Member, folder: Folder, temporary: bytes, final: bytes) -> dict[str, str] | None:
+        """Give a whole file its name in one step; where neither link nor rename is allowed, write it once more under that name.
 
-    def _open_parent(self, parts: tuple[bytes, ...]) -> _Folder:
-        """Folder of these components, made where missing. Raises OSError."""
+        Then returns what could not be restored.
+        """
+        try:
+            folder.rename(temporary, final, self._force)
+        except OSError as error:
+            if error.errno not in REFUSED or folder.lstat(final) is not None:
+                raise
+            fd = os.open(folder.at(final), NEW_FILE, member.mode & _MODE | 0o600, dir_fd=folder.fd)
+            try:
+                with os.fdopen(os.open(folder.at(temporary), os.O_RDONLY, dir_fd=folder.fd), "rb") as whole:
+                    lost = self._fill(member, folder, fd, final, functools.partial(shutil.copyfileobj, whole))
+            except BaseException:
+                folder.remove(final)
+                raise
+            folder.remove(temporary)
+            return lost
+        return None
+
+    def _date_link(self, member: Member, folder: Folder, temporary: bytes) -> None:
+        if os.utime in os.supports_follow_symlinks:
+            times = member.mtime_ns, member.mtime_ns
+            try:
+                os.utime(folder.at(temporary), ns=times, dir_fd=folder.fd, follow_symlinks=False)
+            except (OSError, OverflowError) as error:
+                self._lose(member, {attributes.DATES: getattr(error, "strerror", None) or "beyond what this system can store"})
+
+    def _dress(self, member: Member, what: int | bytes) -> dict[str, str]:
+        return attributes.restore(what, member.mode & _MODE, member.mtime_ns, member.birth_ns, member.attributes)
+
+    def _lose(self, member: Member, lost: dict[str, str]) -> None:
+        for what, why in lost.items():
+            self.lost.setdefault(what, Lost()).add(member.display_name, why)
+
+    def _open_parent(self, parts: Parts, mode: int = 0o777) -> Folder:
+        """Folder of these components, made where missing, the last one with `mode`. Raises OSError."""
         if not parts:
             return self._root
         if self._parent is not None and self._parent[0] == parts:
             return self._parent[1]
         folder = self._root
-        for part in parts:
+        for depth, part in enumerate(parts, 1):
             try:
-                below = folder.enter(part)
+                below = folder.enter(part, mode=mode if depth == len(parts) else 0o777)
             finally:
                 if folder is not self._root:
                     folder.close()
@@ -240,36 +247,64 @@ class Extractor:
             if self._parent is not None:
                 self._parent[1].close()
             self._parent = (parts, folder)
+        self._visited.add(b"/".join(parts))
         return folder
 
-    def _refuse_existing(self, shown: str, folder: _Folder, part: bytes) -> None:
-        info = folder.lstat(part)
+    def _free(self, shown: str, folder: Folder, parts: Parts) -> Parts:
+        """The name, or another one if this run has written a file that the file system gives for it. Raises CannotWrite."""
+        info = folder.lstat(parts[-1])
         if info is None:
-            return
+            return parts
+        if not self._taken.has(parts, info):
+            self._refuse(shown, info)
+            return parts
+        for number in range(2, 1000):
+            name = numbered(b"/".join(parts), number)
+            other = tuple(name.split(b"/"))
+            info = folder.lstat(other[-1])
+            if info is None or (self._force and stat.S_ISREG(info.st_mode) and not self._taken.has(other, info)):
+                self.renamed.append((shown, display(name)))
+                return other
+        raise self._exists(shown)
+
+    def _refuse(self, shown: str, info: os.stat_result) -> None:
+        """Raises CannotWrite unless what exists may be replaced."""
         if stat.S_ISDIR(info.st_mode):
             raise CannotWrite(shown, f"a folder of this name exists in {self.dest}; extract somewhere else")
+        if not stat.S_ISREG(info.st_mode) and not stat.S_ISLNK(info.st_mode):
+            what = SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
+            raise CannotWrite(shown, f"a {what} of this name exists in {self.dest} and is never replaced; extract somewhere else")
+        if self._keep is not None and (info.st_dev, info.st_ino) == (self._keep.st_dev, self._keep.st_ino):
+            raise CannotWrite(shown, "it would replace the archive that it comes from; extract somewhere else")
         if not self._force:
-            raise CannotWrite(shown, f"exists already in {self.dest}; overwrite with --force, or extract somewhere else")
+            raise self._exists(shown)
 
-    def _temporary(self) -> bytes:
-        self._count += 1
-        return b".photoarc-%x-%x" % (os.getpid(), self._count)
+    def _exists(self, shown: str) -> CannotWrite:
+        return CannotWrite(shown, f"exists already in {self.dest}; overwrite with --force, or extract somewhere else")
 
     @contextmanager
-    def _wrapped(self, shown: str) -> Iterator[None]:
+    def _wrapped(self, shown: str, parts: Parts) -> Iterator[None]:
         """Turns what the system refuses into CannotWrite."""
         try:
             yield
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                why = f"a folder of its path is a file or a symbolic link in {self.dest}; links are not followed, extract somewhere else"
-            elif isinstance(error, FileExistsError):
-                why = f"exists already in {self.dest}; overwrite with --force, or extract somewhere else"
-            else:
-                why = f"cannot be written in {self.dest}: {error.strerror or error}; free some space or choose another folder"
-            raise CannotWrite(shown, why) from error
-        except OverflowError as error:
-            raise CannotWrite(shown, "its date is beyond what this system can store") from error
+            if isinstance(error, FileExistsError):
+                raise self._exists(shown) from error
+            if error.errno in _FULL:
+                raise NoRoom(shown, f"cannot be written in {self.dest}: {error.strerror}") from error
+            raise CannotWrite(shown, self._why(error, b"".join(parts))) from error
+
+    def _why(self, error: OSError, name: bytes) -> str:
+        said = error.strerror or str(error)
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            return f"a folder of its path is a file or a symbolic link in {self.dest}; links are not followed, extract somewhere else"
+        if error.errno in _BAD_NAME and (odd := _ODD.intersection(name)):
+            return f"{self.dest} takes no names with {display(bytes(sorted(odd)))} ({said}); extract to another file system"
+        if error.errno == errno.ENAMETOOLONG:
+            return f"the name is too long for {self.dest}; extract to a shorter path or another file system"
+        if error.errno == errno.EFBIG:
+            return f"the file is too large for {self.dest} ({said}); extract to another file system"
+        return f"cannot be written in {self.dest}: {said}; extract somewhere else"
 
 
 def _begin(member: Member, name: bytes | None = None) -> tuple[str, tuple[bytes, ...]]:

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from photoarc import codecs, workers
-from photoarc.errors import CannotWrite, DecodeFailed, MemberError, UsageError
+from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, UsageError
 from photoarc.inspection import damaged, open_archive
-from photoarc.names import display, safe_parts
 from photoarc.partway import heard_by
-from photoarc.progress import Callback, Failure, Meter, failure, silent
+from photoarc.progress import Callback, Failure, silent
 from photoarc.records import Kind, Member
 from photoarc.selection import select
 from photoarc.targets import targets
+from photoarc.unpacked import Tally, remarks, renamed_by_format
 
 if TYPE_CHECKING:
     from photoarc.archive import Archive
@@ -53,7 +54,8 @@ class UnpackOptions:
 class UnpackSummary:
     """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written.
 
-    `remarks` say what the destination has no place for: no fault of the archive, which keeps it.
+    `remarks` say what the destination has no place for: no fault of the archive, which keeps it. `renamed` has printable names of members
+    and on the disk, of those that could not have their own beside the others.
     """
 
     archive: str
@@ -67,6 +69,7 @@ class UnpackSummary:
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,22 @@ class Job:
 
 
 def default_destination(archive_path: str | Path) -> Path:
-    """Folder in the current one, named after the archive."""
+    """Folder in the current one, named after the archive, that does not exist or is empty.
+
+    What has this name is often what was packed: nothing is written into it, also with `force`.
+    """
     name = Path(archive_path).name
     stem = name.removesuffix(ARCHIVE_ENDING)
-    return Path(stem if stem and stem != name else f"{name}.unpacked")
+    wanted = stem if stem and stem != name else f"{name}.unpacked"
+    numbers = itertools.chain(["", "-unpacked"], (f"-unpacked-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (Path(wanted + number) for number in numbers) if _is_free(folder))
+
+
+def _is_free(folder: Path) -> bool:
+    try:
+        return not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink() and not os.listdir(folder))
+    except OSError:  # may be full of anything
+        return False
 
 
 def decode(job: Job) -> bytes:
@@ -132,35 +147,29 @@ def unpack(
         raise UsageError(f"{folder}: is a file; name a folder to unpack into")
     with open_archive(archive_path) as archive:
         members = select(archive.members, options.only)
-        tally = _Tally(members, progress, damaged(archive, options.only))
-        jobs = _jobs(archive, members, options, folder)
-        crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost, heard=tally.hear)
+        tally = Tally(members, progress, damaged(archive, options.only))
+        names = targets(members, options.as_format)
         written: dict[bytes, tuple[bytes, bytes]] = {}
-        with Extractor(folder, options.force) as extractor, closing(crew) as outcomes:
-            for outcome in outcomes:
-                try:
-                    with heard_by(functools.partial(tally.hear, outcome.item)):
-                        size_bytes = _extract(archive, extractor, outcome, written)
-                    tally.add(outcome.item.member, size_bytes)
-                except MemberError as error:
-                    tally.fail(outcome.item.member, error)
+        with Extractor(folder, options.force, keep=Path(archive_path)) as extractor:
+            jobs = _jobs(archive, members, names, options.as_format, extractor)
+            crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost, heard=tally.hear)
+            with closing(crew) as outcomes:
+                for outcome in outcomes:
+                    try:
+                        with heard_by(functools.partial(tally.hear, outcome.item)):
+                            size_bytes = _extract(archive, extractor, outcome, written)
+                        tally.add(outcome.item.member, size_bytes)
+                    except MemberError as error:
+                        tally.fail(outcome.item.member, error)
+                        if isinstance(error, NoRoom):
+                            break
             tally.take_back(extractor.finish(), members)
-        done = tally.done
+        done, renamed = tally.done, (*renamed_by_format(members, names, options.as_format), *extractor.renamed)
         return UnpackSummary(
             str(archive_path), str(folder), done[Kind.FILE], done[Kind.DIRECTORY], done[Kind.SYMLINK], tally.photographs, tally.size_bytes,
-            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings), _remarks(extractor),
+            round(time.monotonic() - started, 3), tally.reported(len(members), folder), tuple(archive.warnings),
+            remarks(extractor, renamed), renamed,
         )  # fmt: skip
-
-
-def _remarks(extractor: Extractor) -> tuple[str, ...]:
-    """What could not be restored and is no failure, each kind once."""
-    found = []
-    if lost := extractor.attributes_lost:
-        name, why = lost[0]
-        found.append(f"extended attributes of {len(lost):,} members could not be set, first {name}: {why}; the archive keeps them")
-    if extractor.births_lost:
-        found.append(f"times of birth of {extractor.births_lost:,} members cannot be set on this system; the archive keeps them")
-    return tuple(found)
 
 
 def test(archive_path: str | Path, jobs: int | None = None, progress: Callback = silent) -> CheckSummary:  # noqa: PT028 (not a pytest test)
@@ -168,8 +177,8 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
     started = time.monotonic()
     with open_archive(archive_path) as archive:
         members = list(archive.members)
-        tally = _Tally(members, progress, damaged(archive))
-        todo = _jobs(archive, members, UnpackOptions(), None)
+        tally = Tally(members, progress, damaged(archive))
+        todo = _jobs(archive, members, targets(members, None), None, None)
         crew = workers.run(check, todo, workers=_crew_size(members, jobs), cost=_cost, heard=tally.hear)
         with closing(crew) as outcomes:
             for outcome in outcomes:
@@ -188,20 +197,17 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
         )  # fmt: skip
 
 
-def _jobs(archive: Archive, members: Sequence[Member], options: UnpackOptions, folder: Path | None) -> Iterator[Job]:
-    """Reads payloads only when the crew has room for them; refuses before decoding what could not be written (`folder` None: test)."""
-    names = targets(members, options.as_format)
+def _jobs(
+    archive: Archive, members: Sequence[Member], names: Mapping[bytes, bytes], as_format: str | None, extractor: Extractor | None
+) -> Iterator[Job]:
+    """Reads payloads only when the crew has room for them; refuses before decoding what could not be written (`extractor` None: test)."""
     for member in members:
         target = names[member.name]
         try:
-            if isinstance(target, MemberError):
-                raise target
-            if folder is not None:
-                parts = safe_parts(target)
-                if member.kind is Kind.FILE and not options.force and os.path.lexists(os.path.join(os.fsencode(folder), *parts)):
-                    raise CannotWrite(display(target), "exists already; -f replaces it")
+            if extractor is not None and member.kind is Kind.FILE:
+                extractor.refuse_early(target)
             if _for_crew(member):
-                yield Job(member, target, archive.payload(member), options.as_format if member.lossy else None)
+                yield Job(member, target, archive.payload(member), as_format if member.lossy else None)
             else:
                 yield Job(member, target)
         except MemberError as error:
@@ -269,43 +275,12 @@ def _extract(
             return member.size_bytes
     value = outcome.value
     if value is not None:
-        extractor.file(member, functools.partial(_write, value), name=job.target)
+        on_disk = extractor.file(member, functools.partial(_write, value), name=job.target)
     else:
-        extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
-    written[member.name] = member.digest, job.target
+        on_disk = extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
+    written[member.name] = member.digest, on_disk
     return member.size_bytes if value is None else len(value)
 
 
 def _write(data: bytes, file: BinaryIO) -> None:
     file.write(data)
-
-
-class _Tally:
-    """Counts what was done and tells the caller how far the job is."""
-
-    def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure]) -> None:
-        self.meter = Meter(progress, sum(member.kind is Kind.FILE for member in members), sum(member.size_bytes for member in members))
-        self.done = dict.fromkeys(Kind, 0)
-        self.photographs = self.size_bytes = 0
-        self.failures = list(damaged)
-
-    def add(self, member: Member, size_bytes: int) -> None:
-        self.done[member.kind] += 1
-        self.size_bytes += size_bytes
-        self.photographs += bool(member.photo)
-        self.meter.finish(member.name, member.kind, member.size_bytes, member.photo)
-
-    def fail(self, member: Member, error: MemberError) -> None:
-        self.failures.append(failure(error))
-        self.meter.finish(member.name, member.kind, member.size_bytes)
-
-    def hear(self, job: Job, share: float) -> None:
-        """A share of a member is decoded."""
-        self.meter.begin(job.member.name, int(share * job.member.size_bytes))
-
-    def take_back(self, errors: Sequence[MemberError], members: Sequence[Member]) -> None:
-        """Links and folders that turned out at the very end to be impossible."""
-        kinds = {member.display_name: member.kind for member in members} if errors else {}
-        for error in errors:
-            self.failures.append(failure(error))
-            self.done[kinds[error.name]] -= 1

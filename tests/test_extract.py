@@ -211,7 +211,7 @@ def test_a_file_that_fails_leaves_nothing(tmp_path: Path, use_dir_fd: bool, erro
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("call", ["open", "fdopen", "utime", "chmod", "link", "mkdir"])
+@pytest.mark.parametrize("call", ["open", "fdopen", "link", "mkdir"])
 def test_what_the_system_refuses_is_said(tmp_path: Path, use_dir_fd: bool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     with Extractor(tmp_path, False, use_dir_fd=use_dir_fd) as extractor:
         if call == "link":

@@ -1,0 +1,127 @@
+"""One open folder below a destination: every call names one entry in it, relative to a descriptor that no link can have led astray.
+
+Where the system has no `dir_fd` (Windows), paths are checked component by component instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+
+NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+USE_DIR_FD = {os.open, os.mkdir, os.unlink, os.rename, os.stat} <= os.supports_dir_fd and os.utime in os.supports_fd
+_FOLDER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
+# What file systems say that know no link, or no rename: FAT, FUSE, shares.
+REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EXDEV, errno.EMLINK)
+
+
+class Folder:
+    """An open folder: a descriptor, or only a path where there are no descriptors of folders."""
+
+    def __init__(self, path: bytes, fd: int | None, *, readable: bool = True) -> None:
+        self.path, self.fd, self._readable = path, fd, readable
+
+    @classmethod
+    def open(cls, path: bytes, use_dir_fd: bool) -> Folder:
+        """The destination itself; links in its own path are the user's and are followed."""
+        if not use_dir_fd:
+            return cls(path, None)
+        fd, readable = _open(path, getattr(os, "O_DIRECTORY", 0), None)
+        return cls(path, fd, readable=readable)
+
+    def at(self, part: bytes) -> bytes:
+        """What to hand to a system call together with dir_fd=self.fd."""
+        return part if self.fd is not None else os.path.join(self.path, part)
+
+    @property
+    def itself(self) -> int | bytes:
+        """What to hand to a system call that sets the folder's own mode and times."""
+        if self.fd is None:
+            return self.path
+        return self.fd if self._readable else b"/proc/self/fd/%d" % self.fd  # fchmod refuses descriptors that only lead through
+
+    def lstat(self, part: bytes) -> os.stat_result | None:
+        """None: there is no such entry."""
+        try:
+            return os.stat(self.at(part), dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def enter(self, part: bytes, *, mode: int = 0o777) -> Folder:
+        """Folder one level below, made with `mode` if it is missing; raises OSError, ENOTDIR or ELOOP when something else is there."""
+        try:
+            return self._enter(part)
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self.at(part), mode, dir_fd=self.fd)
+            return self._enter(part)
+
+    def _enter(self, part: bytes) -> Folder:
+        path = os.path.join(self.path, part)
+        if self.fd is not None:
+            fd, readable = _open(part, _FOLDER, self.fd)
+            return Folder(path, fd, readable=readable)
+        info = os.lstat(path)
+        reparse = getattr(info, "st_file_attributes", 0) & 0x400  # junctions are not symbolic links to `stat`
+        if not stat.S_ISDIR(info.st_mode) or reparse:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return Folder(path, None)
+
+    def create(self, mode: int) -> tuple[int, bytes]:
+        """A new file under a name that nobody else uses: a killed process may have had our process id. Returns descriptor and name."""
+        while True:
+            temporary = temporary_name()
+            with contextlib.suppress(FileExistsError):
+                return os.open(self.at(temporary), NEW_FILE, mode, dir_fd=self.fd), temporary
+
+    def rename(self, temporary: bytes, final: bytes, force: bool) -> None:
+        """Give a finished entry its name; raises FileExistsError without `force`."""
+        if force:
+            os.replace(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            return
+        try:
+            os.link(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):  # a file system without hard links
+            if self.lstat(final) is not None:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+            os.rename(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            return
+        self.remove(temporary)
+
+    def remove(self, part: bytes) -> None:
+        """Take a temporary name away. Where that is refused it stays, which is said at the end of the run (`leftovers`)."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.at(part), dir_fd=self.fd)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+
+def temporary_name() -> bytes:
+    """A name that nobody else uses."""
+    return b".photoarc-" + os.urandom(8).hex().encode()
+
+
+def leftovers(folder: bytes) -> list[bytes]:
+    """Temporary names in a folder: of runs that were killed, or are going on. Empty if it cannot be listed."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name.startswith(b".photoarc-"))
+    except OSError:
+        return []
+
+
+def _open(path: bytes, flags: int, dir_fd: int | None) -> tuple[int, bool]:
+    """Descriptor of a folder, and whether it can be listed; one that can be written to may not be readable. Raises OSError."""
+    try:
+        return os.open(path, os.O_RDONLY | flags, dir_fd=dir_fd), True
+    except PermissionError:
+        if not hasattr(os, "O_PATH"):
+            raise
+        return os.open(path, os.O_PATH | flags, dir_fd=dir_fd), False
