@@ -90,7 +90,10 @@ class CodingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One coded file; `digest` is the BLAKE3-256 of the original, `note` says why a file is kept bit-exact ("": a lossy photograph)."""
+    """One coded file; `digest` is the BLAKE3-256 of the original, `note` says why a file is kept bit-exact ("": a lossy photograph).
+
+    With `strip_gps`, `dropped` says in words what of its metadata is gone as a whole, `holds_place` that it is kept with a place in it.
+    """
 
     codec_id: int
     payload: bytes
@@ -98,6 +101,8 @@ class Encoded:
     digest: bytes
     photo: PhotoInfo | None = None
     note: str = ""
+    dropped: tuple[str, ...] = ()
+    holds_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,15 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
 
     Raises ModelError if the learned codec itself is not usable (broken installation).
     """
+    encoded = _encode_file(data, options)
+    if options.strip_gps and encoded.photo is None:
+        from photoarc.pictures import place_search
+
+        encoded = dataclasses.replace(encoded, holds_place=place_search.holds_place(data))
+    return encoded
+
+
+def _encode_file(data: bytes, options: CodingOptions) -> Encoded:
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, options.effort, BY_CHOICE)
@@ -156,8 +170,10 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     photo = photograph(data, recode=options.recode)
     if isinstance(photo, str):
         return _bit_exact(data, digest, options.effort, photo)
+    dropped: tuple[str, ...] = ()
     if options.strip_gps:
-        photo = dataclasses.replace(photo, metadata=metadata.pack(gps.strip(metadata.unpack(photo.metadata))))
+        stripped = gps.strip(metadata.unpack(photo.metadata))
+        photo, dropped = dataclasses.replace(photo, metadata=metadata.pack(stripped.items)), stripped.dropped
     if options.mode is Mode.LZMA:
         from photoarc.codecs import latents as lossy
 
@@ -198,7 +214,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, options.effort, f"could not be coded as a photograph: {error}")
     info = dataclasses.replace(info, quality=options.quality)  # what was asked for
-    return Encoded(codec_id, payload, len(data), digest, info)
+    return Encoded(codec_id, payload, len(data), digest, info, dropped=dropped)
 
 
 def _bit_exact(data: bytes, digest: bytes, effort: int, note: str) -> Encoded:

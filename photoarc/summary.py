@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,14 @@ from photoarc.coding import Batch
 from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
-from photoarc.pipeline import BY_CHOICE
+from photoarc.pipeline import BY_CHOICE, LARGE_FILE_BYTES, Encoded
 from photoarc.progress import Callback, Failure, Meter, failure
 from photoarc.records import Attributes, Kind, Member
+from photoarc.report import count
 from photoarc.scan import SourceFile
 
 _DATE_ENDS = (attributes.EARLIEST_NS, attributes.LATEST_NS)
+MOST_NAMES = 5  # in a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,57 @@ class PackSummary:
     alike: int
 
 
+class Stripping:
+    """What `--strip gps` could not do as asked: metadata that it dropped whole, places in files that are kept bit-exact."""
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, Encoded] = {}  # by digest: identical files are coded once
+        self._dropped: dict[str, list[str]] = {}  # printable names
+        self._with_place: list[str] = []
+        self._kept = self._large = 0
+
+    def note(self, encoded: Encoded) -> None:
+        """A file that was coded; to be told before `count`."""
+        if encoded.dropped or encoded.holds_place:
+            self._found[encoded.digest] = dataclasses.replace(encoded, payload=b"")
+
+    def count(self, member: Member) -> None:
+        """A file that is in the archive."""
+        found = self._found.get(member.digest)
+        self._kept += member.photo is None
+        self._large += member.photo is None and member.size_bytes > LARGE_FILE_BYTES
+        for what in found.dropped if found else ():
+            self._dropped.setdefault(what, []).append(member.display_name)
+        if found and found.holds_place:
+            self._with_place.append(member.display_name)
+
+    def warnings(self) -> list[str]:
+        """A sentence each."""
+        said = []
+        for what, names in sorted(self._dropped.items()):
+            of = f"{count(len(names), 'photograph')}: {first_names(names)}"
+            said.append(f"--strip gps: {what} was left out, for it may hold a place, of {of}")
+        if self._with_place:
+            still = count(len(self._with_place), "file")
+            said.append(
+                f"--strip gps: A PLACE IS STILL IN {still} kept bit-exact, with all that they hold: {first_names(self._with_place)}; "
+                "leave them out with --exclude, or strip them with another program"
+            )
+        if self._kept:
+            more = f"; {self._large:,} large ones were not looked into" if self._large else ""
+            said.append(
+                "--strip gps: places were taken out of lossy photographs only; "
+                f"files kept bit-exact, with all that they hold: {self._kept:,} ({len(self._with_place):,} with a place in them{more})"
+            )
+        return said
+
+
+def first_names(names: Sequence[str]) -> str:
+    """`a, b, c and 12 more`."""
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
 class Tally:
     """Counts what was packed and tells the caller how far the job is."""
 
@@ -71,6 +125,7 @@ class Tally:
         self.warnings: list[str] = []
         self.attributes_lost: list[str] = []
         self.dates_lost: list[str] = []  # printable names
+        self.stripping = Stripping()
 
     def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
         """Those of a record; notes the name if there are some that cannot be kept."""
@@ -87,6 +142,7 @@ class Tally:
         if member.kind is Kind.FILE:
             empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
+            self.stripping.count(member)
             if member.photo is None:
                 self.reasons[note or BY_CHOICE] += 1
         if member.photo is not None:

@@ -1,117 +1,197 @@
-"""Taking GPS out of metadata: nothing of it is left, everything else is."""
+"""Taking places out of photographs: nothing of them is left, everything else is, and what was dropped or kept whole is said."""
 
+import hashlib
 import io
+import shutil
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pictures
+import places
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 import photoarc
 from photoarc import cli
-from photoarc.pictures import gps
+from photoarc.pictures import exif, gps, place_search
 from photoarc.pictures.metadata import Item
 
-PLACE = (52.0, 31.0, 12.25)
-XMP = b"""<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description exif:GPSLatitude="52,31.2N" exif:GPSLongitude='13,24.5E' xmp:Rating="5"
- xmlns:exif="http://ns.adobe.com/exif/1.0/">
-<exif:GPSAltitude>34/1</exif:GPSAltitude><exif:GPSTimeStamp/><dc:title>GPS tour</dc:title></rdf:Description>
-</x:xmpmeta>"""
+PHOTO = pictures.photo(200, 150)
+XMP_PREFIX, EXTENDED = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
+PACKET = places.packet("<a:City>Berlin</a:City>", 'a:GpsLongtitude="13.40495"')
+SECONDS = struct.pack("<II", *places.SECONDS)
+TRACES = (b"Berlin", b"13.40495", SECONDS, struct.pack(">II", *places.SECONDS), SECONDS.hex().encode())
+run = CliRunner().invoke
 
 
-def with_gps(endian="<"):
-    """EXIF as TIFF bytes: orientation, a date in the EXIF directory, and a place."""
-    exif = Image.Exif()
-    exif.endian = endian
-    exif[0x0112] = 6
-    exif[0x010E] = "a picture with a place"
-    exif.get_ifd(ExifTags.IFD.Exif)[0x9003] = "2026:01:02 03:04:05"
-    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: PLACE, 3: "E", 4: PLACE, 29: "2026:01:02"})
-    return exif.tobytes().removeprefix(b"Exif\0\0")
+def strip(*items):
+    done = gps.strip([Item(key, body) for key, body in items])
+    return [(item.key, item.body) for item in done.items], done.dropped
 
 
-def read(exif):
-    found = Image.Exif()
-    found.load(exif)
-    return found
-
-
+@pytest.mark.parametrize("prefix", [b"Exif\0\0", b"Exif\0\xff", b"Exif\0x", b"\0\0\0\0Exif\0\0", b"exif\0\0", b"EXIF\0\0"])
 @pytest.mark.parametrize("endian", ["<", ">"])
-def test_exif_loses_the_place_and_nothing_else(endian):
-    before = with_gps(endian)
-    after = gps.strip_exif(before)
-    assert len(after) == len(before)
-    assert dict(read(after)) == {0x0112: 6, 0x010E: "a picture with a place", 0x8769: read(before)[0x8769]}
-    assert read(after).get_ifd(ExifTags.IFD.GPSInfo) == {}
-    assert read(after).get_ifd(ExifTags.IFD.Exif) == {0x9003: "2026:01:02 03:04:05"}
-    assert struct.pack(endian + "II", 1225, 100) not in after
-    assert struct.pack(endian + "II", 49, 4) in before
-    assert struct.pack(endian + "II", 49, 4) not in after
+def test_exif_behind_odd_prefixes(prefix, endian):
+    tiff = places.exif(endian)
+    for key in (b"APP1", b"eXIf", b"EXIF"):
+        assert strip((key, prefix + tiff)) == ([(key, prefix + exif.strip(tiff)[0])], ())
+    assert strip((b"EXIF", tiff), (b"EXIF", prefix + tiff))[0][1] == (b"EXIF", prefix + exif.strip(tiff)[0])
 
 
-def test_exif_without_a_place_is_not_touched():
-    exif = pictures.exif(3)
-    assert gps.strip_exif(exif) == exif
+def test_items_that_hold_no_place_stay_as_they_are():
+    depth = places.packet("<a:Data>GPSLatitudeGPSCity</a:Data>")
+    kept = [
+        (b"APP1", XMP_PREFIX + places.packet() + b"\0"), (b"APP1", b"Exif\0\0" + pictures.exif(6)), (b"APP2", b"ICC_PROFILE\0\1\1x"),
+        (b"APPD", b"Photoshop 3.0\0" + places.resource(0x0404, places.dataset(80, b"A. Author"))), (b"COM ", b"GPS tour"),
+        (b"APP0", b"JFXX\0\x10"), (b"APPC", b"Ducky\0\1"), (b"tEXt", b"Title\0GPS tour"), (b"pHYs", bytes(9)), (b"BMP ", bytes(8)),
+        (b"ICCP", b"x"), (b"XMP ", depth), (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + depth),
+    ]  # fmt: skip
+    assert strip(*kept) == (kept, ())
 
 
-def test_exif_that_cannot_be_followed_is_dropped():
-    exif = with_gps()
-    for broken in (b"", b"II*\0", exif[:40], b"XX" + exif[2:], exif[:4] + b"\xff\xff\xff\x7f" + exif[8:]):
-        assert gps.strip_exif(broken) is None
+def test_what_cannot_be_judged_is_dropped_and_said():
+    kept, dropped = strip(
+        (b"APP1", b"FLIR\0\1"), (b"APP1", b"Exif\0\0no TIFF"), (b"APP6", b"GoPro\0GPS5"), (b"APP0", b"II\x1a\0\0\0HEAPJPGM"),
+        (b"aaAa", b"x"), (b"COM ", b"gps: 52.5 13.4"), (b"XMP ", b"<a:City>"), (b"APPD", b"Photoshop 3.0\0rubbish"),
+        (b"zTXt", b"Title\0\0no zlib"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\0"), (b"APP1", EXTENDED + bytes(40)),
+    )  # fmt: skip
+    assert kept == []
+    assert set(dropped) == {
+        "a segment APP1 of a maker", exif.BROKEN, "a segment APP6 of a maker", "a segment APP0 of a maker",
+        "a chunk aaAa of unknown contents", gps.COORDINATES, gps.NO_XML, "Photoshop resources that cannot be followed",
+        "a text of a PNG that cannot be read", "extended XMP that cannot be followed",
+    }  # fmt: skip
 
 
-@given(st.binary(max_size=200), st.integers(0, 200))
-@example(b"\0", 146)  # the directory of the place lies on the one that names it
-def test_any_exif_is_stripped_or_dropped(noise, at):
-    exif = with_gps()
-    changed = exif[:at] + noise + exif[at + len(noise) :]
-    stripped = gps.strip_exif(changed)
-    assert stripped is None or len(stripped) == len(changed)
+def extended(packet, part_bytes):
+    guid = hashlib.md5(packet).hexdigest().upper().encode()
+    head = EXTENDED + guid + len(packet).to_bytes(4, "big")
+    parts = [(b"APP1", head + at.to_bytes(4, "big") + packet[at : at + part_bytes]) for at in range(0, len(packet), part_bytes)]
+    return [(b"APP1", XMP_PREFIX + places.packet("", f'a:HasExtendedXMP="{guid.decode()}"')), *parts]
 
 
-def test_xmp_loses_gps_properties():
-    after = gps.strip_xmp(XMP)
-    assert b"GPS tour" in after
-    assert b'xmp:Rating="5"' in after
-    assert b"52,31" not in after
-    assert b"34/1" not in after
-    assert gps.strip_xmp(XMP.decode().encode("utf-16")) is None
-    assert gps.strip_xmp(b"<exif:GPSLatitude>52,31N") is None
+def test_extended_xmp():
+    depth = places.packet("<a:Data>" + "GPSLatitude" * 9000 + "</a:Data>")
+    assert strip(*extended(depth, 40000)) == (extended(depth, 40000), ())
+    parts = extended(depth, 40000)
+    assert strip(parts[0], *parts[:0:-1]) == ([parts[0], *parts[:0:-1]], ())
+    with_place = depth.replace(b"</rdf:D", b"<a:City>Berlin</a:City></rdf:D")
+    room = 65533 - len(EXTENDED) - 40
+    assert strip(*extended(with_place, room)) == (extended(depth, room), ())
+    assert strip(*extended(with_place, room)[:-1]) == (extended(with_place, room)[:1], ("extended XMP that cannot be followed",))
 
 
-def test_items_of_every_format():
-    packed = b"XML:com.adobe.xmp\0\1\0en\0\0" + zlib.compress(XMP)
-    extension = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
-    stripped = gps.strip([
-        Item(b"APP1", b"Exif\0\0" + with_gps()), Item(b"APP1", b"http://ns.adobe.com/xap/1.0/\0" + XMP), Item(b"APP2", b"ICC_PROFILE\0"),
-        Item(b"APP1", extension + b"exif:G"), Item(b"APP1", extension + b"depth"),
-        Item(b"eXIf", with_gps()), Item(b"EXIF", b"Exif\0\0" + with_gps()), Item(b"XMP ", XMP), Item(b"iTXt", packed),
-        Item(b"zTXt", b"Raw profile type exif\0\0x"), Item(b"tEXt", b"Title\0GPS tour"), Item(b"eXIf", b"broken"),
-    ])  # fmt: skip
-    assert [item.key for item in stripped] == [b"APP1", b"APP1", b"APP2", b"APP1", b"APP1", b"eXIf", b"EXIF", b"XMP ", b"iTXt", b"tEXt"]
-    assert not any(b"52,31" in item.body for item in stripped)
-    assert gps.strip([Item(b"APP1", extension + b"exif:GPSLatitude")]) == []
-    assert gps.strip([Item(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0no zlib"), Item(b"iTXt", b"XML:com.adobe.xmp\0\0")]) == []
+def test_photoshop_resources_over_several_segments():
+    start = b"Photoshop 3.0\0"
+    whole = places.resource(0x03ED, bytes(100)) + places.resource(0x0404, places.IIM)
+    kept, dropped = strip((b"APPD", start + whole[:90]), (b"COM ", b"x"), (b"APPD", start + whole[90:]))
+    assert b"Berlin" not in b"".join(body for _, body in kept)
+    assert b"A. Author" in b"".join(body for _, body in kept)
+    assert b"".join(body[len(start) :] for key, body in kept if key == b"APPD").startswith(whole[:100])
+    assert dropped == ()
 
 
-def test_pack_strips_on_request_and_names_what_it_cannot_strip(tmp_path, monkeypatch):
+def jpeg():
+    segments = [
+        (0xE1, b"Exif\0\xff" + places.exif()), (0xE1, b"Exif\0\0" + places.exif(">")), (0xE1, XMP_PREFIX + PACKET + b"\0"),
+        (0xED, b"Photoshop 3.0\0" + places.resource(0x0404, places.IIM)), (0xE7, b"maker\0" + SECONDS), (0xFE, b"lat: 13.40495, lon: 52.1"),
+    ]  # fmt: skip
+    return pictures.jpeg(PHOTO, segments=segments)
+
+
+def png():
+    letters = places.exif().hex().encode()
+    profile = b"Raw profile type exif\0\0" + zlib.compress(b"\nexif\n%8d\n%s\n" % (len(letters) // 2, letters))
+    chunks = [
+        (b"eXIf", b"Exif\0\0" + places.exif()), (b"zTXt", profile), (b"tEXt", b"exif:GPSLatitude\0" + b"13.40495"),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PACKET)), (b"tEXt", b"Author\0A. Author"),
+    ]  # fmt: skip
+    return pictures.png(PHOTO, chunks[:3], chunks[3:])
+
+
+def webp():
+    return pictures.webp(PHOTO, exif=b"Exif\0\0" + places.exif(), xmp=PACKET)
+
+
+def everything(data):
+    """The bytes of a file and of all that is deflated in it, so that nothing hides."""
+    found = [data]
+    for at in range(len(data) - 2):
+        if data[at] == 0x78 and data[at + 1] in (0x01, 0x5E, 0x9C, 0xDA):
+            try:
+                found.append(zlib.decompressobj().decompress(data[at:], 1 << 20))
+            except zlib.error:
+                continue
+    return b"".join(found)
+
+
+@pytest.mark.parametrize("mode", ["fast", "lzma"])
+def test_no_place_comes_out_of_an_archive(tmp_path, monkeypatch, mode):
     monkeypatch.chdir(tmp_path)
-    photo = pictures.jpeg(pictures.photo(200, 150), segments=[(0xE1, b"Exif\0\0" + with_gps())])
-    Path("a.jpg").write_bytes(photo)
-    Path("b.heic").write_bytes(b"not a photograph")
-    run = CliRunner().invoke
-    assert run(cli.app, ["pack", "a.jpg", "b.heic", "kept.pha"]).exit_code == 0
-    done = run(cli.app, ["pack", "a.jpg", "b.heic", "gone.pha", "--strip", "gps"])
+    for name, make in (("a.jpg", jpeg), ("b.png", png), ("c.webp", webp)):
+        Path(name).write_bytes(make())
+        assert any(trace in everything(make()) for trace in TRACES)
+    done = run(cli.app, ["pack", "a.jpg", "b.png", "c.webp", "gone.pha", "--strip", "gps", "--mode", mode, "-j", "0"])
     assert done.exit_code == 0
-    assert "files kept bit-exact, with all that they hold: 1" in done.output
-    for archive, places in (("kept.pha", 5), ("gone.pha", 0)):
-        with photoarc.open(archive) as opened:
-            exif = Image.open(io.BytesIO(opened.read("a.jpg"))).getexif()
-        assert len(exif.get_ifd(ExifTags.IFD.GPSInfo)) == places
-        assert exif[0x0112] == 6
-    assert run(cli.app, ["pack", "a.jpg", "c.pha", "--strip", "gps", "--mode", "lossless"]).exit_code == 2
+    for what in ("a segment APP7 of a maker", "a comment with coordinates"):
+        assert f"{what} was left out, for it may hold a place, of 1 photograph: a.jpg" in done.output
+    assert "STILL" not in done.output
+    for way in ([], ["--as", "jpeg"], ["--as", "png"], ["--as", "webp"]):
+        assert run(cli.app, ["unpack", "gone.pha", "out", "-f", *way, "-j", "0"]).exit_code == 0
+    written = sorted(Path("out").iterdir())
+    assert {file.suffix for file in written} == {".jpg", ".png", ".webp"}
+    for file in written:
+        data = file.read_bytes()
+        assert not [trace for trace in TRACES if trace in everything(data)], file
+        assert not place_search.holds_place(data)
+        with Image.open(io.BytesIO(data)) as picture:
+            assert not picture.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+            assert picture.getexif()[0x0112] == 6
+    if shutil.which("exiftool"):
+        seen = subprocess.run(["exiftool", "-a", "-G1", "-s", "-u", "-ee", *written], capture_output=True, text=True, check=True).stdout
+        assert not [line for line in seen.splitlines() if any(word in line for word in ("GPS", "City", "Country", "Latitude", "ongitude"))]
+    assert b"A. Author" in Path("out/b.png").read_bytes()
+
+
+def test_files_that_are_kept_with_a_place_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
+    with_place = {
+        "tail.jpg": pictures.jpeg(PHOTO, segments=[(0xE1, b"Exif\0\0" + places.exif())], tail=b"a film"),
+        "copy.jpg": pictures.jpeg(PHOTO, segments=[(0xE1, b"Exif\0\0" + places.exif())], tail=b"a film"),
+        "iptc.jpg": pictures.jpeg(PHOTO, segments=[(0xED, b"Photoshop 3.0\0" + places.resource(0x0404, places.IIM))], tail=b"a film"),
+        "side.xmp": PACKET,
+        "raw.dng": places.exif(">"),
+        "film.mov": b"\0\0\0\x08moov\0\0\0\x1e\xa9xyz\0\x12\x15\xc7+52.5200+013.4050/",
+        "palette.png": pictures.png(PHOTO // 64 * 64, [(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(PACKET))]) + b"tail",
+        "broken.xmp": b"<x:xmpmeta><photoshop:City>Berlin</x:xmpmeta>",
+    }
+    without = {"text.txt": b"GPS, II*\0 and MM\0* alone", "tail2.jpg": pictures.jpeg(PHOTO, tail=b"x"), "raw2.dng": pictures.exif()}
+    for name, data in (with_place | without).items():
+        Path("d", name).write_bytes(data)
+    done = run(cli.app, ["pack", "d", "kept.pha", "--strip", "gps", "-j", "0"])
+    assert done.exit_code == 0
+    assert "files kept bit-exact, with all that they hold: 11 (8 with a place in them)" in done.output
+    assert "A PLACE IS STILL IN 8 files" in done.output
+    names = [f"d/{name}" for name in with_place]
+    assert sum(name in done.output for name in names) == 5
+    assert "and 3 more" in done.output
+    assert not any(f"d/{name}" in done.output for name in without)
+    assert "gps" not in run(cli.app, ["pack", "d", "b.pha", "-j", "0"]).output
+    assert run(cli.app, ["pack", "d", "c.pha", "--strip", "gps", "--mode", "lossless"]).exit_code == 2
+
+
+def test_without_the_wish_everything_stays(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.jpg").write_bytes(jpeg())
+    assert run(cli.app, ["pack", "a.jpg", "kept.pha", "-j", "0"]).exit_code == 0
+    with photoarc.open("kept.pha") as opened:
+        held = opened.read("a.jpg")
+    assert b"Exif\0\xff" + places.exif() in held
+    assert PACKET + b"\0" in held
+    assert np.asarray(Image.open(io.BytesIO(held))).shape == PHOTO.shape
