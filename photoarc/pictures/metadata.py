@@ -133,8 +133,8 @@ def to_png(common: Common) -> list[Item]:
 
 
 def from_webp(items: Sequence[Item]) -> Common:
-    """EXIF, XMP and ICC of WebP chunks."""
-    bodies = {item.key: item.body for item in items}
+    """EXIF, XMP and ICC of WebP chunks: the first of each kind, as other readers do."""
+    bodies = {item.key: item.body for item in reversed(items)}
     return Common(bodies.get(b"EXIF", b"").removeprefix(_EXIF), bodies.get(b"XMP ", b""), bodies.get(b"ICCP", b""))
 
 

@@ -1,18 +1,22 @@
 """WebP files as RIFF chunks: metadata apart from the picture.
 
 Source: RFC 9649 sections 2.3-2.7. Only still pictures are taken, lossless ones (VP8L) or, if asked for, lossy ones (VP8) without alpha;
-whatever else raises `PayloadError` with the reason in a few words. (Writing needs nothing here: Pillow puts EXIF, XMP and ICC beside a
-picture that it codes.)
+whatever else raises `PayloadError` with the reason in a few words. Metadata are put beside a coded picture as they were: Pillow would
+take the prefix of EXIF away, and knows one chunk of each kind only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
 from photoarc.pictures.metadata import Item
 
 _METADATA = (b"ICCP", b"EXIF", b"XMP ")
+# Bits of the extended header (RFC 9649 section 2.7).
+_FLAGS = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
+_ALPHA = 0x10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,33 @@ def split(data: bytes, *, lossy_too: bool = False) -> WebP:
     riff = b"RIFF" + (12 + len(coded) + len(padding)).to_bytes(4, "little") + b"WEBP" + coding + len(coded).to_bytes(4, "little")
     width, height = _size_vp8(coded) if coding == b"VP8 " else _size_vp8l(coded)
     return WebP(width, height, tuple(metadata), riff + coded + padding, coding == b"VP8 ")
+
+
+def join(picture: bytes, items: Sequence[Item], width_px: int, height_px: int, *, alpha: bool) -> bytes:
+    """Puts metadata beside a picture just written: profiles before it, the rest behind it, all in their order and byte for byte."""
+    held = [item for item in items if item.key in _METADATA]
+    if not held:
+        return picture
+    coded = [(kind, body) for kind, body in _chunks(picture) if kind != b"VP8X"]
+    flags = _ALPHA * alpha
+    for item in held:
+        flags |= _FLAGS[item.key]
+    head = bytes([flags, 0, 0, 0]) + (width_px - 1).to_bytes(3, "little") + (height_px - 1).to_bytes(3, "little")
+    before = [(item.key, item.body) for item in held if item.key == b"ICCP"]
+    after = [(item.key, item.body) for item in held if item.key != b"ICCP"]
+    chunks = [(b"VP8X", head), *before, *coded, *after]
+    body = b"".join(kind + len(body).to_bytes(4, "little") + body + bytes(len(body) & 1) for kind, body in chunks)
+    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
+
+
+def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Chunks of a sound file."""
+    at, found = 12, []
+    while at < len(data):
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+        found.append((data[at : at + 4], data[at + 8 : end]))
+        at = end + (end - at & 1)
+    return found
 
 
 def _size_vp8l(coded: bytes) -> tuple[int, int]:
