@@ -26,7 +26,8 @@ from photoarc.replacing import SPECIAL
 from photoarc.taken import Parts, Taken
 from photoarc.targets import numbered
 
-_MODE = 0o777  # set-user-id, set-group-id and sticky bits are not restored: an archive must not plant them
+_MODE = 0o777  # the others are not restored: an archive must not plant them
+_SET_BITS = "set-user-id, set-group-id and sticky bits"
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS)
 _BAD_NAME = (errno.EINVAL, errno.EILSEQ, errno.ENOENT)
 _ODD = frozenset(b'<>:"|?*\\') | frozenset(range(32))  # in names: what exFAT and Windows refuse
@@ -223,7 +224,8 @@ class Extractor:
                 self._lose(member, {attributes.DATES: getattr(error, "strerror", None) or "beyond what this system can store"})
 
     def _dress(self, member: Member, what: int | bytes) -> dict[str, str]:
-        return attributes.restore(what, member.mode & _MODE, member.mtime_ns, member.birth_ns, member.attributes)
+        withheld = {_SET_BITS: "an archive must not plant them"} if member.mode & ~_MODE else {}
+        return withheld | attributes.restore(what, member.mode & _MODE, member.mtime_ns, member.birth_ns, member.attributes)
 
     def _lose(self, member: Member, lost: dict[str, str]) -> None:
         for what, why in lost.items():

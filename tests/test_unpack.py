@@ -48,6 +48,14 @@ def test_everything_is_written(archive: Path, tmp_path: Path) -> None:
     json.dumps(asdict(done), allow_nan=False)
 
 
+def test_bits_that_are_not_set_are_said(tmp_path: Path) -> None:
+    members = [(replace(stored(name, b"x"), mode=mode), b"x") for name, mode in ((b"a", 0o4755), (b"b", 0o2755), (b"c", 0o755))]
+    done = unpack.unpack(write(tmp_path / "out.pha", members), tmp_path / "to", HERE)
+    (said,) = done.remarks
+    assert said.startswith("set-user-id, set-group-id and sticky bits of 2 members could not be set, first a: an archive must not")
+    assert [(tmp_path / "to" / name).stat().st_mode & 0o7777 for name in "abc"] == [0o755] * 3
+
+
 def test_a_crew_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coding, "MAX_SMALL_BYTES", -1)
     (tmp_path / "in").mkdir()
