@@ -1,0 +1,76 @@
+"""What an item costs, told from a few bytes of it."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+from PIL import Image
+
+from photoarc import codecs, costs
+from photoarc.pictures.size import PictureSize, picture_size
+
+KINDS = [
+    ("JPEG", {}, "jpeg", False),
+    ("JPEG", {"progressive": True, "exif": b"Exif\0\0" + bytes(40_000)}, "jpeg", True),
+    ("PNG", {}, "png", False),
+    ("WEBP", {}, "webp", False),
+    ("WEBP", {"lossless": True}, "webp", False),
+    ("WEBP", {"exif": b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"}, "webp", False),
+    ("BMP", {}, "bmp", False),
+    ("TIFF", {}, "tiff", False),
+    ("TIFF", {"compression": "tiff_lzw"}, "tiff", True),
+    ("PPM", {}, "pnm", False),
+    ("AVIF", {}, "heif", False),
+]
+
+
+def coded(format: str, options: dict[str, object]) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((120, 90), 50).convert("RGB").save(file, format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("format", "options", "kind", "again"), KINDS)
+def test_the_size_of_a_picture_stands_in_its_header(format: str, options: dict[str, object], kind: str, again: bool) -> None:
+    found = picture_size(io.BytesIO(coded(format, options)))
+    assert found is not None
+    assert (found.kind, found.width_px, found.height_px, found.again) == (kind, 120, 90, again)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (90, 120), (777, 1000), (2000, 3000)])
+def test_the_size_of_a_jpeg_xl_file(shape: tuple[int, int]) -> None:
+    pyjpegxl = pytest.importorskip("pyjpegxl")
+    import numpy as np
+
+    data = bytes(pyjpegxl.encode_from_numpy(np.zeros((*shape, 3), np.uint8), lossless=True, speed=pyjpegxl.EncoderSpeed.Thunder))
+    found = picture_size(io.BytesIO(data))
+    assert found is not None
+    assert (found.height_px, found.width_px) == shape
+
+
+def test_damaged_headers_are_no_headers() -> None:
+    whole = [coded(format, options) for format, options, _, _ in KINDS]
+    die = random.Random(1)
+    for _ in range(1500):
+        data = bytearray(die.choice(whole)[:600])
+        for _ in range(3):
+            data[die.randrange(80)] = die.randrange(256)
+        picture_size(io.BytesIO(data[: die.randrange(len(data))]))  # raises nothing
+    assert picture_size(io.BytesIO(b"")) is None
+    assert picture_size(io.BytesIO(b"plain text, more than a few bytes of it")) is None
+
+
+def test_costs_grow_with_pixels_not_with_bytes() -> None:
+    small, large = (PictureSize("jpeg", side, side, 3) for side in (1000, 7000))
+    for lossy in (True, False):
+        ahead, behind = (costs.to_pack(4_000_000, picture, lossy=lossy, effort=5) for picture in (small, large))
+        assert behind.memory_bytes > ahead.memory_bytes + (300 << 20)
+        assert behind.seconds > 5 * ahead.seconds
+    assert costs.to_unpack(codecs.LEARNED, 4_000_000, 2_000_000, 49_000_000).seconds > 5
+
+
+def test_a_claim_that_no_file_can_keep_is_not_believed() -> None:
+    liar = PictureSize("png", 1 << 31, 1 << 31, 4)
+    assert costs.to_pack(200, liar, lossy=True, effort=5).memory_bytes < 1 << 30
