@@ -5,24 +5,35 @@
     3..6     jpegxl, composite, or dct  png                 raster                  tiff                   lzma
     7..9     and dct, lepton            png, slow JPEG XL   raster, slow JPEG XL    tiff, slow JPEG XL     lzma
 
-Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored.
+Every codec has decoded its own payload and compared before it counts; what none of them makes smaller is stored. What a picture's codec
+takes goes with its pixels, what it can win with the bytes of its file: if those are few, LZMA is asked first, and what it leaves decides.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
-from photoarc import codecs
+from photoarc import codecs, costs
 from photoarc.codecs import general, store
 from photoarc.errors import PayloadError
 from photoarc.pictures import PNG_SIGNATURE, raster, tiff
+from photoarc.pictures.size import picture_size
 
 TAKES_APART, THOROUGH = 3, 7  # from this effort on
+_PATIENCE = 4  # times as much time for what can be won, from THOROUGH on
 _SMALL_BYTES = 8192  # up to here, LZMA of a picture may be smaller than what its own codec makes of it: profiles, tables
 
 
 def code(data: bytes, effort: int) -> tuple[int, bytes]:
     """(codec ID, payload). Odd input is stored, never refused."""
+    picture = picture_size(io.BytesIO(data))
+    dear = costs.to_pack(len(data), picture, lossy=False, effort=effort)
+    patience = _PATIENCE if effort >= THOROUGH else 1
+    if picture is not None and not costs.worth(dear.seconds, len(data) * patience):
+        found = _general(data)
+        if not costs.worth(dear.seconds, len(found[1]) * patience):
+            return found
     if data[:2] == b"\xff\xd8":
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):

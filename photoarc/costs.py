@@ -77,6 +77,15 @@ _BYTES_A_PIXEL = {
 _PHOTOGRAPHS = ("jpeg", "png", "webp", "bmp")
 _RECODED = ("heif", "jxl")
 
+# Time that may be spent for what can be won: a PNG screenshot of 200 kB and 2 megapixels takes 4 s and may have 8; a flat one of 16 kB and
+# 4 megapixels, of which LZMA leaves 222 bytes, may have 0.5 s and would take 8 (and 0.6 GB).
+_ANYWAY_S, _S_A_MEGABYTE = 0.5, 40.0
+
+
+def worth(seconds: float, bytes_to_win: int) -> bool:
+    """Whether so many seconds may be spent for so many bytes at most."""
+    return seconds <= _ANYWAY_S + _S_A_MEGABYTE * bytes_to_win / 1e6
+
 
 def to_pack(size_bytes: int, picture: PictureSize | None, *, lossy: bool, effort: int, recode: bool = False) -> Cost:
     """Of coding a file of this size; `lossy`: photographs are coded lossily (modes fast and lzma)."""

@@ -12,6 +12,7 @@ Small files that are no pictures come in batches, and share one stream (solid) w
 from __future__ import annotations
 
 import dataclasses
+import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from photoarc import bitexact, codecs, defaults
+from photoarc import bitexact, codecs, costs, defaults
 from photoarc.codecs import solid
 from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.pictures import PNG_SIGNATURE, raster
+from photoarc.pictures.size import picture_size
 from photoarc.records import PhotoInfo
 from photoarc.tuning import Tuning
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BY_CHOICE = "bit-exact by choice"  # the note on a file that nobody asked to code lossily
+FEW_BYTES = "too few bytes for its pixels to win anything"
 LARGE_FILE_BYTES = 64 << 20
 # Below this share of the file, bit-exact coding cannot win (JPEG XL saves about a fifth of a JPEG): it is not even tried.
 CLEARLY_SMALLER = 0.6
@@ -167,6 +170,9 @@ def _encode_file(data: bytes, options: CodingOptions) -> Encoded:
     from photoarc.pictures import gps, metadata
     from photoarc.pictures.image import photograph
 
+    cost = costs.to_pack(len(data), picture_size(io.BytesIO(data)), lossy=True, effort=defaults.EFFORT)
+    if not costs.worth(cost.seconds, len(data)):
+        return _bit_exact(data, digest, options.effort, FEW_BYTES)
     photo = photograph(data, recode=options.recode)
     if isinstance(photo, str):
         return _bit_exact(data, digest, options.effort, photo)

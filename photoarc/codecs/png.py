@@ -114,9 +114,12 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     filters, pixels = rows[:, 0], png_rows.unfiltered(rows, shape.step)
     if not np.array_equal(png_rows.filtered(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    made = recipe.find(raw, stream)
     coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
     by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
+    most_bytes = int(len(data) * (1 - _LEAST_SAVING))
+    if min(len(coded), len(by_lzma)) > most_bytes:  # asked before the stream is retraced, which takes longer
+        raise PayloadError("its pixels do not become smaller")
+    made = recipe.find(raw, stream)
     how = made.parameters
     flags = how.flags | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3
     description = _describe(frame, filters, made)
@@ -126,7 +129,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
         shape.width, shape.height, len(description), len(packed),
     )  # fmt: skip
     payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    if len(payload) > most_bytes:
         raise PayloadError("its pixels do not become smaller")
     frame_again, again, raw_again = _open(payload, len(data))
     if again != made or not np.array_equal(raw_again, raw) or frame_again.around(stream) != data:  # `made` has been followed
