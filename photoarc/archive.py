@@ -1,7 +1,7 @@
 """Archives, opened: the members of one, and their contents. The bytes are described in docs/format.md sections 1-6.
 
-Payloads are opaque here: `pipeline` makes them and turns them back. Two codecs are known: 0 (store), because a large stored file has
-several parts, which are read one by one; and 5 (solid), because a group of small files is one chunk with many members.
+Payloads are opaque here: `pipeline` makes them and turns them back. Three codecs are known: 0 (store) and 10 (blocks), because a large file
+has several parts, which are read one by one; and 5 (solid), because a group of small files is one chunk with many members.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from blake3 import blake3
 
 from photoarc import codecs, frames, partway
 from photoarc.container import ArchiveFile, read_chunk, read_ends, read_index, read_payload
-from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, UnsupportedCodec, UsageError
+from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, PayloadError, UnsupportedCodec, UsageError
 from photoarc.frames import ChunkType, PartRecord
 from photoarc.groups import OpenGroups, open_group
 from photoarc.names import display, safe_parts
@@ -26,6 +26,7 @@ from photoarc.targets import target
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_ZEROS = bytes(1 << 20)
 _LOST = "its contents were stored with another file that is lost; restore it from another copy"
 
 
@@ -189,19 +190,29 @@ class Archive:
         self.chunks_into(self._file(name), pieces.append, as_format)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def chunks_into(self, member: Member, write: Callable[[bytes], object], as_format: str | None = None) -> None:
-        """The same, handed to `write` in pieces, so that a large stored file never is in memory as a whole.
+    def chunks_into(
+        self, member: Member, write: Callable[[bytes], object], as_format: str | None = None, skip: Callable[[int], object] | None = None
+    ) -> None:
+        """The same, handed to `write` in pieces, so that a large file never is in memory as a whole.
 
-        A wrong digest raises PayloadCorrupt after the last piece: let nobody see what was written before this returns.
+        Holes of sparse files come to `skip` as numbers of bytes; without it, as zeros to `write`. A wrong digest raises PayloadCorrupt
+        after the last piece: let nobody see what was written before this returns.
         """
         name = self._file(member).display_name
-        if member.codec_id in (codecs.STORE, codecs.SOLID):
+        if member.codec_id in codecs.STREAMED:
             digest, size = blake3(), 0
-            for part in self.payload_parts(member):
-                digest.update(part)
-                size += len(part)
-                write(part)
-                if len(part) < member.size_bytes:  # a film of 10 GB must not look like a stopped job
+            for hole_bytes, data in self._runs(member):
+                for start in range(0, hole_bytes, len(_ZEROS)):
+                    zeros = _ZEROS[: hole_bytes - start]
+                    digest.update(zeros)
+                    if skip is None:
+                        write(zeros)
+                if hole_bytes and skip is not None:
+                    skip(hole_bytes)
+                digest.update(data)
+                size += hole_bytes + len(data)
+                write(data)
+                if hole_bytes + len(data) < member.size_bytes:  # a film of 10 GB must not look like a stopped job
                     partway.tell(size / member.size_bytes)
             if size != member.size_bytes or digest.digest() != member.digest:
                 raise PayloadCorrupt(
@@ -213,6 +224,22 @@ class Archive:
 
         write(pipeline.decode_payload(name, member.codec_id, self.payload(member), member.size_bytes, member.digest, as_format))
 
+    def _runs(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        """Contents of a member of a streamed codec: bytes of a hole, the data behind it. Raises MemberError."""
+        left = member.size_bytes
+        for part in self.payload_parts(member):
+            if member.codec_id != codecs.BLOCKS:
+                yield 0, part
+            elif part:  # the record of a duplicate has an empty one
+                from photoarc.codecs import blocks
+
+                try:
+                    for hole_bytes, data in blocks.decode_block(part, left):
+                        left -= hole_bytes + len(data)
+                        yield hole_bytes, bytes(data)
+                except PayloadError as error:
+                    raise error.kind(member.display_name, str(error)) from error
+
     def image(self, name: str | bytes | Member) -> Image:
         """A picture as PIL.Image.Image; raises MemberError, ModelError or UsageError."""
         from photoarc import pipeline
@@ -220,6 +247,11 @@ class Archive:
         member = self._file(name)
         payload = self.payload(member)
         return pipeline.decode_image(member.display_name, member.codec_id, payload, member.size_bytes, member.digest)
+
+    def write_into(self, member: Member, file: BinaryIO, as_format: str | None = None) -> None:
+        """Contents of a file into one that is open and empty; holes stay holes there. Raises what chunks_into raises."""
+        self.chunks_into(member, file.write, as_format, lambda hole_bytes: file.seek(hole_bytes, os.SEEK_CUR))
+        file.truncate()  # here: a hole at the end would not be there else
 
     def extract(
         self, name: str | bytes | Member, destination: str | os.PathLike[str] = ".", *, as_format: str | None = None, force: bool = False
@@ -240,7 +272,7 @@ class Archive:
             elif member.kind == Kind.SYMLINK:
                 extractor.symlink(member)
             else:
-                called = extractor.file(member, lambda file: self.chunks_into(member, file.write, as_format), called)
+                called = extractor.file(member, lambda file: self.write_into(member, file, as_format), called)
             if errors := extractor.finish():
                 raise errors[0]
         return Path(destination, *map(os.fsdecode, safe_parts(called)))

@@ -31,9 +31,9 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
     dear = costs.to_pack(len(data), picture, lossy=False, effort=effort)
     patience = _PATIENCE if effort >= THOROUGH else 1
     if picture is not None and not costs.worth(dear.seconds, len(data) * patience):
-        found = _general(data)
-        if not costs.worth(dear.seconds, len(found[1]) * patience):
-            return found
+        by_lzma = _general(data)
+        if not costs.worth(dear.seconds, len(by_lzma[1]) * patience):
+            return by_lzma
     if data[:2] == b"\xff\xd8":
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):

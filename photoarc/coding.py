@@ -1,6 +1,6 @@
 """What a worker does of packing: read one file, or a batch of small ones, and code it.
 
-    files --plan--> SourceFile | Batch  --code_source-->  Coded | CodedBatch
+    files --plan--> SourceFile | Batch | Block  --code_source-->  Coded | CodedBatch | CodedBlock
 
 Small files that are no pictures are coded together: alone, a sidecar of 2 kB keeps half its size, and its record costs 220 bytes.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from photoarc import pipeline
 from photoarc.errors import UnreadableSource
+from photoarc.large import Block, CodedBlock, code_block
 from photoarc.names import display
 from photoarc.pipeline import CodingOptions, Encoded
 from photoarc.records import Kind
@@ -81,8 +82,14 @@ def _is_small(file: SourceFile) -> bool:
     return file.kind is Kind.FILE and file.size_bytes <= MAX_SMALL_BYTES and not file.name.lower().endswith(PICTURE_ENDINGS)
 
 
-def code_source(options: CodingOptions, item: SourceFile | Batch) -> Coded | CodedBatch:
+Item = SourceFile | Batch | Block
+Result = Coded | CodedBatch | CodedBlock
+
+
+def code_source(options: CodingOptions, item: Item) -> Result:
     """Worker's part. Raises UnreadableSource for a single file; in a batch it stands in the place of the file."""
+    if isinstance(item, Block):
+        return code_block(item, options.effort)
     if isinstance(item, Batch):
         return _code_batch(options, item)
     data, stamp = read_whole(item)

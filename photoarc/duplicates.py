@@ -43,7 +43,9 @@ class Repeats:
         self._stored: dict[bytes, tuple[Member, str]] = {}  # digest -> the member that has the payload, the note about it
 
     def is_twin(self, source: SourceFile) -> bool:
-        """Whether an earlier file had the same contents; to be asked once for each, in archive order. Reads the file."""
+        """Whether an earlier file had the same contents; to be asked once for each, in archive order (of twins, again). Reads it."""
+        if source.name in self._twins:
+            return True
         if source.kind is not Kind.FILE or source.size_bytes not in self._sizes:
             return False
         try:

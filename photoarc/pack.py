@@ -1,7 +1,7 @@
 """Folders and files -> archive: scan, code in a crew of workers, write in order.
 
     scan -> SourceFiles sorted by name -> workers: read + pipeline.encode_file -> ArchiveWriter, in scan order
-                                       -> large files: stored by this process, part by part
+                                       -> large and sparse files: cut into blocks -> workers: read + code_block -> ArchiveWriter
          -> batches of small files     -> workers: read + pipeline.encode_small -> ArchiveWriter, behind the others
 
 The archive depends on the sources and the options only: the same bytes come out whatever the number of workers.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,10 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoarc import bitexact, codecs, groups, pipeline, workers
-from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, code_source, plan
+from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, Item, Result, code_source, plan
 from photoarc.duplicates import Repeats
-from photoarc.errors import MemberError, ModelError, UsageError
+from photoarc.errors import MemberError, ModelError, UnreadableSource, UsageError
+from photoarc.large import BLOCK_BYTES, Block, CodedBlock, check_again, cut, is_sparse, store_block
 from photoarc.names import display
+from photoarc.pictures import NO_PHOTOGRAPH
 from photoarc.progress import Callback, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.replacing import place
@@ -68,7 +71,7 @@ def pack(
     options: PackOptions | None = None,
     progress: Callback = silent,
     *,
-    code: Callable[[pipeline.CodingOptions, SourceFile | Batch], Coded | CodedBatch] = code_source,
+    code: Callable[[pipeline.CodingOptions, Item], Result] = code_source,
 ) -> PackSummary:
     """Writes the archive, which appears under its name when it is complete and not before.
 
@@ -82,9 +85,10 @@ def pack(
     tally = Tally(files, progress)
     tally.failures.extend(failure(error) for error in errors)
     repeats = Repeats(files)
+    given_up: set[bytes] = set()
     outcomes = workers.run(
         functools.partial(code, options.coding),
-        _without_twins(plan(files), repeats),
+        _in_pieces(plan(files), repeats, given_up),
         workers=_crew_size(files, options.workers, options.coding.slowness),
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
         patience=options.coding.slowness,
@@ -96,8 +100,12 @@ def pack(
     asked += " strip gps" * coding.strip_gps + " recode" * coding.recode
     identity = archive_id(files, asked)
     with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
+        note = pipeline.BY_CHOICE if coding.mode is pipeline.Mode.LOSSLESS else NO_PHOTOGRAPH
         for outcome in outcomes:
-            _write(writer, outcome, repeats, tally)
+            if not isinstance(outcome.item, Block):
+                _write(writer, outcome, repeats, tally)
+            elif outcome.item.number == 0:  # others here are of a file that was given up
+                _write_blocks(writer, outcome, outcomes, note, repeats, tally, given_up)
     tally.warnings.extend(writer.warnings)
     if lost := tally.dates_lost:
         tally.warnings.append(
@@ -113,43 +121,60 @@ def pack(
     return tally.summary(str(archive), writer.size_bytes, time.monotonic() - started)
 
 
-def _without_twins(items: Iterable[SourceFile | Batch], repeats: Repeats) -> Iterator[SourceFile | Batch]:
-    """The items in their order, read ahead as far as the crew wants; in batches, what is not to be coded again is set apart."""
+def _in_pieces(items: Iterable[SourceFile | Batch], repeats: Repeats, given_up: set[bytes]) -> Iterator[Item]:
+    """The items in their order, read ahead as far as the crew wants; in batches, what is not to be coded again is set apart.
+
+    Of a large file that was `given_up` meanwhile no further block comes.
+    """
     for item in items:
         if isinstance(item, Batch):
             files: tuple[list[SourceFile], list[SourceFile]] = [], []
             for file in item.files:
                 files[repeats.is_twin(file)].append(file)
             yield Batch(tuple(files[False]), tuple(files[True]))
+        elif _is_large(item) and not repeats.is_twin(item):
+            try:
+                pieces = cut(item)
+            except UnreadableSource:
+                pieces = []
+            yield from itertools.takewhile(lambda piece: piece.source.name not in given_up, pieces)
+            if not pieces:
+                yield item  # its turn will say why
         else:
             yield item
 
 
-def _cost(source: SourceFile | Batch) -> int | None:
-    """Bytes that an item takes in memory while a worker has it; None if this process stores it in parts, or has its contents."""
+def _is_large(source: SourceFile) -> bool:
+    """Whether a file is coded block by block."""
+    if source.kind is not Kind.FILE or not (source.size_bytes > pipeline.LARGE_FILE_BYTES or is_sparse(source)):
+        return False
+    return source.size_bytes > MAX_WHOLE_BYTES or not starts_like_picture(source)
+
+
+def _cost(source: Item) -> int | None:
+    """Bytes that an item takes in memory while a worker has it; None if this process stores it, or has its contents."""
+    if isinstance(source, Block):
+        return source.data_bytes
     if isinstance(source, Batch):
         return sum(file.size_bytes for file in source.files) if source.files else None
-    if source.kind is not Kind.FILE:
-        return None
-    if source.size_bytes > pipeline.LARGE_FILE_BYTES and (source.size_bytes > MAX_WHOLE_BYTES or not starts_like_picture(source)):
-        return None
-    return source.size_bytes
+    return source.size_bytes if source.kind is Kind.FILE and source.size_bytes <= MAX_WHOLE_BYTES else None
 
 
 def _crew_size(files: Iterable[SourceFile], most: int | None, slowness: int = 1) -> int:
     """Workers that are worth their start (see workers.crew_size); files that take long are worth more."""
     weight = coded = 0
     for file in files:
-        if file.kind is Kind.FILE and file.size_bytes <= MAX_WHOLE_BYTES:
+        if file.kind is Kind.FILE:
             picture = file.name.lower().endswith(PICTURE_ENDINGS)
-            weight += file.size_bytes if picture else min(file.size_bytes, pipeline.LARGE_FILE_BYTES) // OTHER_FILES_ARE_CHEAPER
-            coded += 1
+            weight += file.size_bytes if picture else file.size_bytes // OTHER_FILES_ARE_CHEAPER
+            coded += 1 if picture else 1 + file.size_bytes // BLOCK_BYTES
     return workers.crew_size(most, coded, slowness * weight / WORTH_A_WORKER_BYTES)
 
 
-def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, Coded | CodedBatch], repeats: Repeats, tally: Tally) -> None:
+def _write(writer: ArchiveWriter, outcome: workers.Outcome[Item, Result], repeats: Repeats, tally: Tally) -> None:
     """One item into the archive, or its errors into the tally. Raises ModelError."""
     item, value, crash = outcome.item, outcome.value, outcome.crash
+    assert not isinstance(item, Block)
     if isinstance(outcome.error, ModelError):
         raise outcome.error
     if isinstance(item, Batch):
@@ -174,6 +199,45 @@ def _write(writer: ArchiveWriter, outcome: workers.Outcome[SourceFile | Batch, C
             _store(writer, item, crash, repeats, tally)
     except MemberError as error:
         tally.fail(item, error)
+
+
+def _write_blocks(
+    writer: ArchiveWriter,
+    first: workers.Outcome[Item, Result],
+    following: Iterable[workers.Outcome[Item, Result]],
+    note: str,
+    repeats: Repeats,
+    tally: Tally,
+    given_up: set[bytes],
+) -> None:
+    """A large file, of which the first block has come; the others are taken from `following`."""
+    block = first.item
+    assert isinstance(block, Block)
+    source, stamp = block.source, block.stamp
+
+    def parts() -> Iterator[bytes]:
+        for outcome in itertools.chain([first], itertools.islice(following, block.count - 1)):
+            item, coded = outcome.item, outcome.value
+            assert isinstance(item, Block)
+            if outcome.error is not None:
+                raise outcome.error if isinstance(outcome.error, MemberError) else MemberError(display(source.name), str(outcome.error))
+            if outcome.crash:
+                tally.warnings.append(f"{display(source.name)}: coding a piece of it failed ({outcome.crash}); that was stored")
+            yield (coded if isinstance(coded, CodedBlock) else store_block(item)).payload
+            tally.block(source, item.start + item.size_bytes)
+        check_again(block)
+
+    try:
+        member = Member(
+            source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, stamp.size_bytes, block.whole, codecs.BLOCKS, 0, block.count,
+            birth_ns=stamp.birth_ns, attributes=tally.kept_attributes(source, stamp.attributes),
+        )  # fmt: skip
+        done = writer.add_in_blocks(repeats.linked(source, member), parts())
+        repeats.remember(done, note)
+        tally.add(done, note)
+    except MemberError as error:
+        given_up.add(source.name)
+        tally.fail(source, error)
 
 
 def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: Tally) -> None:

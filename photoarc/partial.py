@@ -25,7 +25,7 @@ _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.
 
 
 class PartialFile:
-    """Append-only file under a temporary name. What the destination refuses becomes UsageError.
+    """File under a temporary name that grows at its end. What the destination refuses becomes UsageError.
 
     With `force` an archive that is there is replaced (photoarc.replacing) and leaves its mode and, where possible, its owner.
     `warnings` say what a `commit` could not make sure of.
@@ -67,6 +67,17 @@ class PartialFile:
                     done = os.write(self._fd, view)
                     self.size_bytes += done
                     view = view[done:]
+        except OSError as error:
+            raise self._refused("cannot write", error) from error
+
+    def rewrite(self, offset: int, data: bytes) -> None:
+        """Put bytes in the place of as many that were appended before; raises UsageError."""
+        try:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+            os.lseek(self._fd, self.size_bytes, os.SEEK_SET)
         except OSError as error:
             raise self._refused("cannot write", error) from error
 

@@ -38,7 +38,7 @@ class Stamp:
 
 
 @contextmanager
-def _readable(source: SourceFile) -> Iterator[None]:
+def readable(source: SourceFile) -> Iterator[None]:
     """Turns every OSError of a reading into UnreadableSource."""
     try:
         yield
@@ -48,9 +48,9 @@ def _readable(source: SourceFile) -> Iterator[None]:
         raise UnreadableSource(display(source.name), f"cannot be read: {error.strerror or error}") from error
 
 
-def _open(source: SourceFile) -> BinaryIO:
+def open_source(source: SourceFile) -> BinaryIO:
     """The open file, surely a regular one: it may have been replaced since the scan."""
-    with _readable(source):
+    with readable(source):
         file = open(os.open(source.path, _FLAGS), "rb", buffering=0)  # noqa: SIM115 (the callers close it)
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file
@@ -58,13 +58,15 @@ def _open(source: SourceFile) -> BinaryIO:
     raise UnreadableSource(display(source.name), "it was a file when the folder was listed and is not any more")
 
 
-def _stamp(file: BinaryIO) -> Stamp:
+def stamp_of(file: BinaryIO) -> Stamp:
+    """Of an open file. Raises OSError."""
     found = os.fstat(file.fileno())
     extended = attributes.read(file.fileno())
     return Stamp(found.st_size, attributes.mtime_ns(found), stat.S_IMODE(found.st_mode), attributes.birth_ns(found), extended)
 
 
-def _check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_bytes: int) -> None:
+def check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_bytes: int) -> None:
+    """Raises UnreadableSource unless so many bytes were read of a file that is as it was before."""
     after = os.fstat(file.fileno())
     if (size_bytes, attributes.mtime_ns(after)) != (before.size_bytes, before.mtime_ns):
         changed = f"{before.size_bytes} bytes, then {max(size_bytes, after.st_size)}" if size_bytes != before.size_bytes else "new date"
@@ -73,12 +75,12 @@ def _check_unchanged(source: SourceFile, file: BinaryIO, before: Stamp, size_byt
 
 def read_whole(source: SourceFile, limit_bytes: int = MAX_WHOLE_BYTES) -> tuple[bytes, Stamp]:
     """All bytes of a file and its stamp, which may be newer than the scan's. Raises UnreadableSource."""
-    with _open(source) as file, _readable(source):
-        before = _stamp(file)
+    with open_source(source) as file, readable(source):
+        before = stamp_of(file)
         if before.size_bytes > limit_bytes:
             raise UnreadableSource(display(source.name), f"it grew to {before.size_bytes} bytes after the folder was listed; pack it again")
         data = b"".join(_blocks(file, before.size_bytes))
-        _check_unchanged(source, file, before, len(data))
+        check_unchanged(source, file, before, len(data))
     return data, before
 
 
@@ -93,7 +95,7 @@ def _blocks(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
 def starts_like_picture(source: SourceFile) -> bool:
     """Whether the first bytes are those of a JPEG, PNG, WebP, BMP, TIFF or PNM file; False if it cannot be read."""
     try:
-        with _open(source) as file, _readable(source):
+        with open_source(source) as file, readable(source):
             return pipeline.starts_like_picture(file.read(16))
     except UnreadableSource:
         return False
@@ -120,19 +122,20 @@ class InParts:
         """
         hasher, left = blake3(), self.stamp.size_bytes
         for number in range(self.count):
-            with _readable(self.source):
+            with readable(self.source):
                 self.file.seek(self.stamp.size_bytes - left)
-                part = b"".join(_exactly(self.file, min(PART_BYTES, left)))
+                part = b"".join(exactly(self.file, min(PART_BYTES, left)))
                 left -= len(part)
                 hasher.update(part)
                 if len(part) < PART_BYTES:
-                    _check_unchanged(self.source, self.file, self.stamp, self.stamp.size_bytes - left)
+                    check_unchanged(self.source, self.file, self.stamp, self.stamp.size_bytes - left)
             if number == self.count - 1 and hasher.digest() != self.digest:
                 raise UnreadableSource(display(self.source.name), "two readings of it differ; pack it again when it is finished")
             yield part
 
 
-def _exactly(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+def exactly(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+    """So many bytes from here on, in pieces; fewer if the file ends."""
     while size_bytes and (block := file.read(size_bytes)):
         size_bytes -= len(block)
         yield block
@@ -141,11 +144,11 @@ def _exactly(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
 @contextmanager
 def in_parts(source: SourceFile) -> Iterator[InParts]:
     """Opens a file of any size and takes its digest. Raises UnreadableSource."""
-    with _open(source) as file:
-        with _readable(source):
-            stamp, hasher, size_bytes = _stamp(file), blake3(), 0
+    with open_source(source) as file:
+        with readable(source):
+            stamp, hasher, size_bytes = stamp_of(file), blake3(), 0
             for block in _blocks(file, stamp.size_bytes):
                 hasher.update(block)
                 size_bytes += len(block)
-            _check_unchanged(source, file, stamp, size_bytes)
+            check_unchanged(source, file, stamp, size_bytes)
         yield InParts(source, file, stamp, hasher.digest())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from photoarc import attributes
-from photoarc.coding import Batch
+from photoarc.coding import Item
 from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
@@ -156,10 +156,14 @@ class Tally:
         self.failures.append(failure(error))
         self.meter.finish(source.name, source.kind, source.size_bytes)
 
-    def hear(self, item: SourceFile | Batch, share: float) -> None:
-        """A share of an item is done. Batches take no time worth telling."""
+    def hear(self, item: Item, share: float) -> None:
+        """A share of an item is done. Batches take no time worth telling, blocks are counted when they are written."""
         if isinstance(item, SourceFile):
             self.meter.begin(item.name, int(share * item.size_bytes))
+
+    def block(self, source: SourceFile, done_bytes: int) -> None:
+        """So many bytes of a large file are in the archive."""
+        self.meter.begin(source.name, done_bytes)
 
     def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
         """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""

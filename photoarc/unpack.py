@@ -1,7 +1,7 @@
 """Archive -> files, and the check of every member: decode in a crew of workers, write in order.
 
 Archive.payload -> workers: pipeline.decode_payload -> Extractor (or nothing, for `test`)
-stored members, folders, links: this process, stored members streamed part by part
+stored members and those in blocks, folders, links: this process, members of several parts streamed part by part
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def _jobs(
 
 def _for_crew(member: Member) -> bool:
     known = member.codec_id in codecs.CODECS and not member.needs_extension
-    return member.kind is Kind.FILE and known and member.codec_id not in (codecs.STORE, codecs.SOLID)
+    return member.kind is Kind.FILE and known and member.codec_id not in codecs.STREAMED
 
 
 def _cost(job: Job) -> int | None:
@@ -277,7 +277,7 @@ def _extract(
     if value is not None:
         on_disk = extractor.file(member, functools.partial(_write, value), name=job.target)
     else:
-        on_disk = extractor.file(member, lambda file: archive.chunks_into(member, file.write), name=job.target)
+        on_disk = extractor.file(member, lambda file: archive.write_into(member, file), name=job.target)
     written[member.name] = member.digest, on_disk
     return member.size_bytes if value is None else len(value)
 

@@ -125,6 +125,37 @@ class ArchiveWriter:
         self._members += 1
         return start
 
+    def add_in_blocks(self, member: Member, parts: Iterable[bytes]) -> Member:
+        """Append a member of which payload_bytes is known behind its last part only (docs/format.md section 4.4): returns its record.
+
+        The first chunk then gets it in place of 0. Otherwise like `add`.
+        """
+        self._refuse_twice(member)
+        start, sequence, first = self._file.size_bytes, self._sequence, b""
+        written = count = 0
+        try:
+            for payload in parts:
+                if count:
+                    self._chunk(ChunkType.PART, frames.pack_part(PartRecord(sequence, count)), payload)
+                else:
+                    first = payload
+                    self._chunk(ChunkType.MEMBER, pack_member(member), payload)
+                written += len(payload)
+                count += 1
+            done = dataclasses.replace(member, payload_bytes=written)
+            record = pack_member(done)
+            if count != max(member.parts, 1):
+                raise ValueError(f"{member.display_name}: the record declares {member.parts} parts, got {count}")
+            self._file.rewrite(start, make_chunk(self._id, ChunkType.MEMBER, sequence, record, first)[0])
+        except BaseException:
+            self._file.truncate(start)
+            self._sequence = sequence
+            raise
+        self._names.add(done.name)
+        self._index(frames.pack_entry(start, record))
+        self._members += 1
+        return done
+
     def add_coded(self, member: Member, payload: bytes) -> Member:
         """Append one member with a payload in one part, of which only that is stored which no earlier payload has in the same place.
 

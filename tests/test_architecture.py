@@ -35,6 +35,7 @@ LAYERS = [
         "bar",
         "selection",
         "sources",
+        "large",
         "workers",
         "folderbench",
     },

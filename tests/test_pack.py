@@ -13,7 +13,7 @@ from PIL import Image
 
 import photoarc
 import photoarc.records
-from photoarc import codecs, coding, pipeline, sources
+from photoarc import codecs, coding, large, pipeline, sources
 from photoarc import pack as packing
 from photoarc.errors import ModelMissing, UsageError
 from photoarc.pack import Coded, PackOptions, code_source, pack
@@ -184,13 +184,13 @@ def test_a_file_that_changed_kind_or_grew_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("each_alone")
 def test_large_files_are_stored_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "PART_BYTES", 1000)
+    monkeypatch.setattr(large, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 2500)
     data = os.urandom(2501)
     (tmp_path / "film.mp4").write_bytes(data)
     seen: list[Progress] = []
     done = pack([tmp_path / "film.mp4"], tmp_path / "out.pha", LOSSLESS, seen.append)
-    assert done.kept_reasons == (("large file", 1),)
+    assert done.kept_reasons == (("bit-exact by choice", 1),)
     assert [now.bytes_done for now in seen] == [1000, 2000, 2501, 2501]
     with photoarc.open(tmp_path / "out.pha") as archive:
         assert archive.info("film.mp4").parts == 3
@@ -231,7 +231,7 @@ def test_a_callback_ends_the_job_by_raising(tmp_path: Path, crew: int) -> None:
 def test_a_large_file_that_changes_between_its_readings_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    monkeypatch.setattr(sources, "PART_BYTES", 1000)
+    monkeypatch.setattr(large, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 2500)
     (tmp_path / "in").mkdir()
     film = tmp_path / "in" / "film.mp4"

@@ -11,6 +11,7 @@
     7    raster    no      uncompressed TIFF, BMP and PNM files: samples by lossless JPEG XL, the rest beside them
     8    tiff      no      TIFF files by Deflate or LZW: samples by lossless JPEG XL, and what makes the file's very strips of them
     9    dct       no      JPEG files by their coefficients: learned probability tables and ANS
+    10   blocks    no      large and sparse files: block by block raw LZMA2 or as they are, holes left out
     16   learned   yes     photographs; latents with scale tables and ANS (`fast`)
     17   latents   yes     photographs; latents serialised as integers, raw LZMA2 (`lzma`)
 
@@ -25,7 +26,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol, cast
 
-STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, DCT, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17
+STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, DCT, BLOCKS, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17
+STREAMED = (STORE, SOLID, BLOCKS)  # read piece by piece, by the archive itself: no worker is needed
 
 
 class Codec(Protocol):
@@ -56,6 +58,7 @@ CODECS: dict[int, CodecEntry] = {
     RASTER: CodecEntry("raster", False, "photoarc.codecs.raster"),
     TIFF: CodecEntry("tiff", False, "photoarc.codecs.tiff"),
     DCT: CodecEntry("dct", False, "photoarc.codecs.dct"),
+    BLOCKS: CodecEntry("blocks", False, "photoarc.codecs.blocks"),
     LEARNED: CodecEntry("learned", True, "photoarc.codecs.learned"),
     LATENTS: CodecEntry("latents", True, "photoarc.codecs.latents"),
 }

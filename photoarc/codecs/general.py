@@ -13,12 +13,17 @@ _LEAST_SAVING = 0.02
 
 def encode(data: bytes) -> bytes:
     """File bytes -> payload. Raises PayloadError if the bytes do not look compressible or did not shrink by 2 %."""
-    if not data or not _promising(data):
+    if not data or not promising(data):
         raise PayloadError("not compressible")
     payload = raw_lzma.compress(data)
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    if not pays(payload, data):
         raise PayloadError("not compressible")
     return payload
+
+
+def pays(payload: bytes, data: bytes) -> bool:
+    """Whether a payload is enough smaller than its data."""
+    return len(payload) <= len(data) * (1 - _LEAST_SAVING)
 
 
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
@@ -26,7 +31,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
     return raw_lzma.decompress(payload, size_bytes)
 
 
-def _promising(data: bytes) -> bool:
+def promising(data: bytes) -> bool:
     """Whether deflate saves something on samples spread over the data: milliseconds, where LZMA takes 0.3 s a megabyte.
 
     Up to the size of the samples nothing is gained by asking.
