@@ -15,13 +15,14 @@ from blake3 import blake3
 
 from photoarc import codecs, frames, partway
 from photoarc.container import ArchiveFile, read_chunk, read_ends, read_index, read_payload
-from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, PayloadError, UnsupportedCodec, UsageError
-from photoarc.frames import ChunkType, PartRecord
+from photoarc.errors import FormatError, LimitExceeded, NotAnArchive, PayloadCorrupt, PayloadError, UnsupportedCodec, UsageError
+from photoarc.frames import ChunkType, FileHeader, Footer, PartRecord
 from photoarc.groups import OpenGroups, open_group
 from photoarc.names import display, safe_parts
 from photoarc.records import Kind, Member, parse_member
 from photoarc.salvage import salvage
 from photoarc.targets import target
+from photoarc.traces import no_archive
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,12 +45,12 @@ class Archive:
         try:
             if scan:
                 found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
-                self._tag: bytes = found.archive_tag
+                self._tag: bytes | None = found.archive_tag  # None: several archives, one behind the other
                 self.members: Sequence[Member] = found.members
                 self._offsets: Sequence[Sequence[int]] = found.offsets
                 self.warnings, self.damaged = found.warnings, found.damaged
             else:
-                header, footer = read_ends(self._source)
+                header, footer = self._ends()
                 self._tag = header.archive_id[:4]
                 self.members, starts = read_index(self._source, header, footer)
                 self._offsets = [(start,) for start in starts]
@@ -59,6 +60,12 @@ class Archive:
         self._first_copies: dict[bytes, Member] = {}  # by digest; filled when a member is read that needs another
         self._groups = OpenGroups(self._source, self._tag)
         self._positions = {member.name: position for position, member in enumerate(self.members)}
+
+    def _ends(self) -> tuple[FileHeader, Footer]:
+        try:
+            return read_ends(self._source)
+        except NotAnArchive as error:
+            raise no_archive(self._source) from error
 
     def __enter__(self) -> Archive:
         return self

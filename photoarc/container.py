@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from photoarc import frames
-from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, NotAnArchive, Truncated, UsageError
+from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, Truncated, UsageError
 from photoarc.frames import CHUNK_HEADER_BYTES, FILE_HEADER_BYTES, FOOTER_BYTES, ChunkHeader, ChunkType, FileHeader, Footer
 from photoarc.records import MAX_PAYLOAD_BYTES, Member
 
@@ -145,27 +145,16 @@ def payload_is_intact(source: ArchiveFile, chunk: Chunk) -> bool:
 
 
 def read_ends(source: ArchiveFile) -> tuple[FileHeader, Footer]:
-    """File header and footer, each checked and in agreement; raises FormatError with what to do."""
+    """File header and footer, each checked and in agreement; raises FormatError with what to do (NotAnArchive without)."""
     try:
         header = frames.parse_file_header(source.read_at(0, min(FILE_HEADER_BYTES, source.size_bytes)))
     except IndexCorrupt as error:
         raise IndexCorrupt(f"{error}{WHAT_TO_DO}", section="2") from error
-    except NotAnArchive as error:
-        if not _ends_with_footer(source):
-            raise
-        raise IndexCorrupt(f"the magic at the start of the file is damaged{WHAT_TO_DO}", section="2", offset=0) from error
     footer = _read_footer(source)
     mine = (header.archive_id, header.version, header.must_understand, header.may_ignore)
     if mine != (footer.archive_id, footer.version, footer.must_understand, footer.may_ignore):
         raise IndexCorrupt(f"header and footer are of different archives{WHAT_TO_DO}", section="5.2")
     return header, footer
-
-
-def _ends_with_footer(source: ArchiveFile) -> bool:
-    try:
-        return frames.parse_footer(source.read_at(source.size_bytes - FOOTER_BYTES, FOOTER_BYTES)).archive_bytes == source.size_bytes
-    except FormatError:
-        return False
 
 
 def _read_footer(source: ArchiveFile) -> Footer:

@@ -52,7 +52,7 @@ def open_group(record: bytes, payload: bytes) -> list[tuple[Member, bytes]]:
 class OpenGroups:
     """Contents of the members of groups; those decoded last are kept."""
 
-    def __init__(self, source: ArchiveFile, archive_tag: bytes) -> None:
+    def __init__(self, source: ArchiveFile, archive_tag: bytes | None) -> None:
         self._source, self._tag = source, archive_tag
         self._opened: OrderedDict[int, dict[bytes, tuple[Member, bytes]]] = OrderedDict()  # by offset, then by name
 

@@ -47,11 +47,15 @@ LAYERS = [
     {"models"},
     {"entropy"},
     {"pictures"},
-    {"container", "likeness", "salvage", "partial", "scan", "extract", "attributes", "targets", "folders", "replacing", "taken"},
+    {
+        *("container", "likeness", "salvage", "strata", "traces", "partial"),
+        *("scan", "extract", "attributes", "targets", "folders", "replacing", "taken"),
+    },
     {"frames"},
     {"defaults"},
     {"records", "tuning"},
     {"names", "partway", "spawning"},
+    {"foreign"},
     {"errors", "safe_path"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -79,6 +83,9 @@ NO_NUMPY = {
     "frames.py",
     "container.py",
     "salvage.py",
+    "strata.py",
+    "traces.py",
+    "foreign.py",
     "partial.py",
     "replacing.py",
     "folders.py",

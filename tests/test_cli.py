@@ -145,7 +145,7 @@ def test_dry_run_writes_nothing(photos: Path, tmp_path: Path) -> None:
         (["pack", "photos", "out.pha", "--min-gain", "0", "--mode", "lossless"], "--min-gain is about lossy photographs"),
         (["pack", "photos", "out.pha", "-j", "-1"], "--jobs"),
         (["pack", "photos", "out.pha", "--exclude-from", "nowhere"], "nowhere: cannot read the patterns"),
-        (["unpack", "taken.pha"], "taken.pha: not a photoarc archive"),
+        (["unpack", "taken.pha"], "not a photoarc archive"),
         (["unpack", "missing.pha"], "missing.pha: cannot open"),
         (["test", "photos"], "photos: an archive is a regular file"),
         (["list", "good.pha", "*.png"], "no member matches '*.png'"),

@@ -238,7 +238,7 @@ def test_messages_say_what_to_do(good: bytes, damaged: Callable[[bytes], Path]) 
     cases: list[tuple[bytes, type[PhotoarcError], str]] = [
         (good[:-1], Truncated, "never finished"),
         (good + b"tail", IndexCorrupt, "4 bytes follow the end"),
-        (b"?" + good[1:], IndexCorrupt, "magic"),
+        (b"?" + good[1:], IndexCorrupt, "start of the archive is damaged"),
         (good[:20] + b"?" + good[21:], IndexCorrupt, "file header is damaged"),
         (good[:-1] + b"?", IndexCorrupt, "footer is damaged"),
         (good[: index_at + 70] + b"?" + good[index_at + 71 :], IndexCorrupt, "index is damaged"),
@@ -282,7 +282,7 @@ def test_an_archive_in_an_archive_is_not_mixed_up(good: bytes, tmp_path: Path) -
 
 def test_the_scan_reads_in_small_blocks(good: bytes, damaged: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Magic across block borders is found, at every distance."""
-    monkeypatch.setattr("photoarc.salvage.BLOCK_BYTES", 64)
+    monkeypatch.setattr("photoarc.traces.BLOCK_BYTES", 64)
     monkeypatch.setattr(container, "BLOCK_BYTES", 64)
     for gap in range(130):
         path = damaged(good[:48] + bytes(gap) + good[48:])

@@ -1,0 +1,62 @@
+"""What a file is that is no archive of ours, told by its first bytes: for messages only."""
+
+from __future__ import annotations
+
+_STARTS = (
+    (b"PK\x03\x04", "a ZIP file"),
+    (b"PK\x05\x06", "a ZIP file"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip file"),
+    (b"Rar!\x1a\x07", "a RAR file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\0", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file"),
+    (b"hsqs", "a SquashFS image"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"BM", "a BMP picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"%PDF-", "a PDF file"),
+    (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
+    (b"ID3", "an MP3 file"),
+    (b"fLaC", "a FLAC file"),
+    (b"OggS", "an Ogg file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+)
+_BRANDS = {b"heic": "a HEIC picture", b"heix": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
+_RIFF = {b"WEBP": "a WebP picture", b"AVI ": "an AVI film", b"WAVE": "a WAV file"}
+
+
+def what_it_is(head: bytes) -> str:
+    """`a ZIP file`, of the first 512 bytes of a file; empty if nothing is known."""
+    if not head:
+        return "an empty file"
+    if not head.strip(b"\0"):
+        return "a file that starts with zeros"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "an MP4 or QuickTime film")
+    if head[:4] == b"RIFF":
+        return _RIFF.get(head[8:12], "a RIFF file")
+    if head[257:262] == b"ustar":
+        return "a tar file"
+    found = next((name for start, name in _STARTS if head.startswith(start)), "")
+    return found or ("a text file" if _is_text(head) else "")
+
+
+def _is_text(head: bytes) -> bool:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:  # not just a character that is cut
+            return False
+        text = head[: error.start].decode()
+    return not any(ord(letter) < 32 and letter not in "\t\n\r\f\x1b" for letter in text)
