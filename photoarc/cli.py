@@ -214,19 +214,20 @@ def verify(
         typer.Option("--against", metavar="DIR", help="What was packed, or where it was unpacked; repeatable.", show_default=False),
     ],
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
+    jobs: Jobs = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Compare files on the disk with the digests in an archive: what is changed, missing, extra.
+    """Compare files on the disk with an archive: what is changed, missing, extra.
 
-    The archive itself is not decoded; `test` does that.
+    Photographs that are lossy in it may be as they were packed or as they were unpacked. Only these are decoded; `test` decodes all.
     """
     with exit_codes("interrupted", as_json):
         from photoarc import report
         from photoarc import verify as verifying
 
         with progress("verifying", quiet or as_json) as callback:
-            done = verifying.verify(archive, against, exclude or (), callback)
+            done = verifying.verify(archive, against, exclude or (), callback, jobs=jobs)
         shown = show(asdict(done), report.verify_lines(done), as_json, quiet)
         warn(done.warnings)
         end(done.failures, "compared", done.differs or not shown)

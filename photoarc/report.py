@@ -215,9 +215,11 @@ def verify_lines(done: VerifySummary) -> list[str]:
     lines += [f"  extra    {name}" for name in done.extra]
     lines += [f"  changed  {changed.name}: {changed.reason}" for changed in done.changed]
     lines += [f"  skipped  {name}: no file, folder or link, so no archive can hold it" for name in done.skipped]
-    verdict = "DIFFERS" if done.differs else "agrees"
+    known = done.missing or done.extra or done.changed
+    verdict = "DIFFERS" if known else "agrees" if not done.differs else "agrees as far as it could be compared"
     lossy = f", {done.lossy:,} of them lossy in the archive" if done.lossy else ""
-    return [*lines, f"{' '.join(done.against)} {verdict}: {done.same:,} of {count(done.members, 'member')} the same{lossy}"]
+    unpacked = f"; {done.as_unpacked:,} as unpacked (lossy)" if done.as_unpacked else ""
+    return [*lines, f"{' '.join(done.against)} {verdict}: {done.same:,} of {count(done.members, 'member')} the same{lossy}{unpacked}"]
 
 
 def delete_question(todo: Plan) -> str:

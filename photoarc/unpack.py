@@ -230,15 +230,15 @@ def _cost(job: Job) -> int | None:
 
 def _crew_size(members: Iterable[Member], most: int | None) -> int:
     """Workers that are worth their start (see workers.crew_size); what has no codec to run needs none."""
-    worth, crew = 0.0, 0
-    for member in members:
-        if _for_crew(member):
-            crew += 1
-            if member.photo:
-                worth += member.photo.width_px * member.photo.height_px / WORTH_A_WORKER_PX
-            else:
-                worth += member.size_bytes / WORTH_A_WORKER_BYTES.get(member.codec_id, WORTH_A_WORKER_PX)
-    return workers.crew_size(most, crew, worth)
+    crew = [member for member in members if _for_crew(member)]
+    return workers.crew_size(most, len(crew), sum(map(worth, crew)))
+
+
+def worth(member: Member) -> float:
+    """How many workers could start in the time that one core takes to decode it."""
+    if member.photo:
+        return member.photo.width_px * member.photo.height_px / WORTH_A_WORKER_PX
+    return member.size_bytes / WORTH_A_WORKER_BYTES.get(member.codec_id, WORTH_A_WORKER_PX)
 
 
 def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, int]) -> None:

@@ -1,32 +1,39 @@
-"""Files on the disk against the digests in an archive: what is the same, changed, missing, extra. Nothing is decoded or written.
+"""Files on the disk against an archive: what is the same, as unpacked, changed, missing, extra. Nothing is written.
 
 A digest in the archive is of the file that was packed, for lossy photographs too, so either kind can be compared with its source.
+Where that differs, a lossy photograph is decoded and compared as `unpack` would write it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from photoarc import attributes
+from photoarc import attributes, unpack, workers
+from photoarc.comparing import Suspect, is_as_unpacked, written_names
 from photoarc.errors import MemberError, SpecialFile, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display
-from photoarc.progress import Callback, Failure, Progress, failure, silent
+from photoarc.progress import Callback, Failure, Meter, failure, silent
 from photoarc.records import Kind, Member
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import in_parts
+
+if TYPE_CHECKING:
+    from photoarc.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
 class VerifySummary:
     """What `verify` found, in printable names.
 
-    `skipped` are FIFOs, sockets and devices, which no archive holds: no difference. `same` counts files, folders and links;
-    `lossy` those of them that the archive gives back as near-identical pictures only;
-    `failures` could not be compared.
+    `same` counts files, folders and links that are as they were packed; `lossy` those of them that the archive gives back as
+    near-identical pictures only; `as_unpacked` files that are such pictures themselves. `failures` could not be compared.
+    `skipped` are FIFOs, sockets and devices, which no archive holds: no difference.
     """
 
     archive: str
@@ -34,6 +41,7 @@ class VerifySummary:
     members: int
     same: int
     lossy: int
+    as_unpacked: int
     missing: tuple[str, ...]
     extra: tuple[str, ...]
     changed: tuple[Failure, ...]
@@ -43,49 +51,123 @@ class VerifySummary:
 
     @property
     def differs(self) -> bool:
-        """Whether anything at all is not as it was packed."""
+        """Whether anything at all is neither as it was packed nor as it is unpacked."""
         return bool(self.missing or self.extra or self.changed or self.failures or self.warnings)
 
 
 def verify(
-    archive_path: str | Path, against: Sequence[str | Path], excludes: Sequence[str] = (), progress: Callback = silent
+    archive_path: str | Path,
+    against: Sequence[str | Path],
+    excludes: Sequence[str] = (),
+    progress: Callback = silent,
+    *,
+    jobs: int | None = None,
 ) -> VerifySummary:
     """Compares every file below `against` with the member of its name, and reports members without a file.
 
     `against` names what `pack` was given, or the folder that holds it (where the archive was unpacked). Contents of files and targets
     of links count, and extended attributes where this system has them; times and modes do not.
-    Raises FormatError (no archive), UsageError (a folder that does not exist).
+    Raises FormatError (no archive), UsageError (a folder that does not exist), PhotoarcError (no workers).
     """
     if not against:
         raise UsageError("nothing to compare with: name what was packed with --against")
     with open_archive(archive_path) as archive:
         found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=(Path(archive_path),))
-        skipped = tuple(error.name for error in errors if isinstance(error, SpecialFile))
-        failures = [*damaged(archive), *(failure(error) for error in errors if not isinstance(error, SpecialFile))]
-        members = {member.name: member for member in archive.members}
-        unseen, extra, changed = dict(members), [], []
-        same = lossy = files_done = bytes_done = 0
-        files_total, bytes_total = sum(file.kind is Kind.FILE for file in found), sum(file.size_bytes for file in found)
-        for file in found:
-            unseen.pop(file.name, None)
-            member = members.get(file.name)
-            try:
-                if member is None:
-                    extra.append(display(file.name))
-                elif why := difference(file, member):
-                    changed.append(Failure(member.display_name, "Changed", why))
+        comparison = _Comparison(archive, found, progress)
+        comparison.failures += damaged(archive)
+        for error in errors:
+            comparison.leave_out(error)
+        suspects = [suspect for file in found if (suspect := comparison.look_at(file)) is not None]
+        comparison.decode(suspects, jobs)
+        return comparison.summary(str(archive_path), tuple(map(str, against)))
+
+
+class _Comparison:
+    """Counts what is found and tells the caller how far the job is."""
+
+    def __init__(self, archive: Archive, found: Sequence[SourceFile], progress: Callback) -> None:
+        self.archive = archive
+        self.meter = Meter(progress, sum(file.kind is Kind.FILE for file in found), sum(file.size_bytes for file in found))
+        self.members = {member.name: member for member in archive.members}
+        self.written = written_names(archive.members)
+        self.unseen = dict(self.members)
+        self.same = self.lossy = self.as_unpacked = 0
+        self.extra: list[str] = []
+        self.changed: list[Failure] = []
+        self.failures: list[Failure] = []
+        self.skipped: list[str] = []
+
+    def leave_out(self, error: MemberError) -> None:
+        """Notes what the scan found and could not be looked at."""
+        if isinstance(error, SpecialFile):
+            self.skipped.append(error.name)
+        else:
+            self.failures.append(failure(error))
+
+    def look_at(self, file: SourceFile) -> tuple[SourceFile, Member, str] | None:
+        """Compares with the digest; returns what has to be decoded to know more."""
+        member = self.members.get(file.name) or self.written.get(file.name)
+        try:
+            if member is None:
+                self.extra.append(display(file.name))
+            else:
+                self.unseen.pop(member.name, None)
+                why = difference(file, member)
+                if why and member.lossy and file.kind is Kind.FILE:
+                    return file, member, why
+                if why:
+                    self.changed.append(Failure(display(file.name), "Changed", why))
                 else:
-                    same += 1
-                    lossy += member.lossy
+                    self.same += 1
+                    self.lossy += member.lossy
+        except MemberError as error:
+            self.failures.append(failure(error))
+        self.meter.finish(file.name, file.kind, file.size_bytes)
+        return None
+
+    def decode(self, found: Sequence[tuple[SourceFile, Member, str]], jobs: int | None) -> None:
+        """Compares files with what `unpack` makes of their members."""
+        worth = sum(unpack.worth(member) for _, member, _ in found)
+        crew = workers.run(
+            is_as_unpacked,
+            self._suspects(found),
+            workers=workers.crew_size(jobs, len(found), worth),
+            cost=lambda suspect: len(suspect.payload) + 2 * suspect.file.size_bytes,
+            heard=lambda suspect, share: self.meter.begin(suspect.file.name, int(share * suspect.file.size_bytes)),
+        )
+        with closing(crew) as outcomes:
+            for outcome in outcomes:
+                file, name = outcome.item.file, display(outcome.item.file.name)
+                if outcome.value:
+                    self.as_unpacked += 1
+                elif outcome.value is None:
+                    self.failures.append(_not_decoded(name, outcome.error, outcome.crash))
+                else:
+                    self.changed.append(Failure(name, "Changed", f"{outcome.item.why}, and is not what is unpacked either"))
+                self.meter.finish(file.name, file.kind, file.size_bytes)
+
+    def _suspects(self, found: Iterable[tuple[SourceFile, Member, str]]) -> Iterator[Suspect]:
+        """Reads payloads only when the crew has room for them."""
+        for file, member, why in found:
+            try:
+                yield Suspect(file, member, self.archive.payload(member), why)
             except MemberError as error:
-                failures.append(failure(error))
-            files_done += file.kind is Kind.FILE
-            bytes_done += file.size_bytes
-            progress(Progress(files_done, files_total, bytes_done, bytes_total, name=display(file.name)))
+                self.failures.append(failure(error))
+                self.meter.finish(file.name, file.kind, file.size_bytes)
+
+    def summary(self, archive: str, against: tuple[str, ...]) -> VerifySummary:
+        """All of it."""
+        missing = tuple(map(display, self.unseen))
         return VerifySummary(
-            str(archive_path), tuple(map(str, against)), len(members), same, lossy, tuple(map(display, unseen)), tuple(extra),
-            tuple(changed), tuple(failures), tuple(archive.warnings), skipped,
+            archive, against, len(self.members), self.same, self.lossy, self.as_unpacked, missing, tuple(self.extra),
+            tuple(self.changed), tuple(self.failures), tuple(self.archive.warnings), tuple(self.skipped),
         )  # fmt: skip
+
+
+def _not_decoded(name: str, error: Exception | None, crash: str) -> Failure:
+    if isinstance(error, MemberError):
+        return failure(error)
+    return Failure(name, "DecodeFailed", f"its member cannot be decoded to compare it: {error or crash}")
 
 
 def difference(file: SourceFile, member: Member) -> str:

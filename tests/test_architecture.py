@@ -23,6 +23,7 @@ LAYERS = [
     {
         "pack",
         "coding",
+        "comparing",
         "summary",
         "unpack",
         "unpacked",

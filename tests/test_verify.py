@@ -1,18 +1,23 @@
 """Comparing a folder with an archive, and deleting what was packed: nothing goes that the archive cannot give back."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pictures
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from photoarc import cli, deletion
 from photoarc.errors import UsageError
+from photoarc.inspection import open_archive
 from photoarc.pack import PackOptions, pack
+from photoarc.pictures import image
 from photoarc.pipeline import CodingOptions, Mode
-from photoarc.unpack import unpack
+from photoarc.unpack import UnpackOptions, unpack
 from photoarc.verify import verify
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
@@ -186,3 +191,79 @@ def test_a_file_replaced_while_it_is_compared_stays(photos, monkeypatch):
 def test_the_archive_inside_the_folder_stays(photos):
     assert run("pack", "photos", "photos/out.pha", "--mode", "lossless", "--delete-after-verify", "--yes")[0] == 0
     assert left() == {"photos/out.pha"}
+
+
+@pytest.fixture
+def unpacked(photos):
+    """A default archive of two photographs and what is no photograph, unpacked into `copy`; the PNG as JPEG, too."""
+    png = pictures.photo(160, 120, seed=3)
+    (photos / "d.png").write_bytes(pictures.png(png))
+    pack([photos], "out.pha", PackOptions(workers=0))
+    unpack("out.pha", "copy", UnpackOptions(workers=0))
+    return Path("copy/photos")
+
+
+def test_what_was_unpacked_lossily_is_as_unpacked(photos, unpacked):
+    done = verify("out.pha", ["copy"], jobs=0)
+    assert (done.same, done.lossy, done.as_unpacked, done.differs) == (5, 0, 2, False)
+    code, out = run("verify", "out.pha", "--against", "copy", "-j", "0")
+    assert code == 0
+    assert "copy agrees: 5 of 7 members the same; 2 as unpacked (lossy)" in out
+    assert json.loads(run("verify", "out.pha", "--against", "copy", "-j", "0", "--json")[1])["as_unpacked"] == 2
+    (unpacked / "in" / "c.jpg").write_bytes((photos / "in" / "c.jpg").read_bytes())
+    assert (
+        "copy agrees: 6 of 7 members the same, 1 of them lossy in the archive; 1 as unpacked"
+        in run("verify", "out.pha", "--against", "copy", "-j", "0")[1]
+    )
+
+
+@pytest.mark.parametrize("as_format", ["png", "jpeg", "webp"])
+def test_other_formats_are_as_unpacked(photos, unpacked, as_format):
+    unpack("out.pha", "other", UnpackOptions(as_format=as_format, workers=0))
+    done = verify("out.pha", ["other"], jobs=0)
+    assert (done.as_unpacked, done.differs) == (2, False)
+
+
+def test_by_workers(unpacked, monkeypatch):
+    monkeypatch.setattr("photoarc.unpack.WORTH_A_WORKER_PX", 1)
+    assert verify("out.pha", ["copy"], jobs=2).as_unpacked == 2
+
+
+def test_what_is_neither_packed_nor_unpacked_is_changed(photos, unpacked):
+    jpeg = (unpacked / "in" / "c.jpg").read_bytes()
+    (unpacked / "in" / "c.jpg").write_bytes(jpeg[:2] + b"\xff\xfe\0\x06note" + jpeg[2:])  # a comment
+    pixels = np.asarray(Image.open(unpacked / "d.png")).copy()
+    pixels[40:44, 40:44] += 60  # a mole is gone
+    Image.fromarray(pixels).save(unpacked / "d.png")
+    done = verify("out.pha", ["copy"], jobs=0)
+    assert [(changed.name, changed.reason.endswith("not what is unpacked either")) for changed in done.changed] == [
+        ("photos/d.png", True),
+        ("photos/in/c.jpg", True),
+    ]
+    (unpacked / "d.png").write_bytes(b"")
+    assert verify("out.pha", ["copy"], jobs=0).as_unpacked == 0
+
+
+def test_other_libraries_and_processors_may_write_other_bytes(unpacked):
+    """Another deflate level, pixels that differ by one, coefficients that are rounded the other way."""
+    pixels = np.asarray(Image.open(unpacked / "d.png")).astype(int)
+    pixels[::7, ::5] += np.where(pixels[::7, ::5] < 255, 1, -1)
+    Image.fromarray(pixels.astype(np.uint8)).save(unpacked / "d.png", compress_level=9)
+    path = unpacked / "in" / "c.jpg"
+    photo = image.photograph(path.read_bytes())
+    moved = photo.pixels.astype(int)
+    moved[::7, ::7] += np.where(moved[::7, ::7] < 255, 1, -1)
+    path.write_bytes(image.write(dataclasses.replace(photo, pixels=moved.astype(np.uint8))))
+    done = verify("out.pha", ["copy"], jobs=0)
+    assert (done.as_unpacked, done.changed) == (2, ())
+
+
+def test_a_damaged_member_is_no_verdict_about_the_file(unpacked):
+    with open_archive("out.pha") as archive:
+        member = next(member for member in archive if member.lossy)
+        payload = archive.payload(member)
+    data = bytearray(Path("out.pha").read_bytes())
+    data[data.find(payload) + len(payload) // 2] ^= 255
+    Path("out.pha").write_bytes(data)
+    done = verify("out.pha", ["copy"], jobs=0)
+    assert ([failed.name for failed in done.failures], done.changed) == ([member.display_name], ())
