@@ -23,6 +23,7 @@ from photoarc import bitexact, codecs, groups, pipeline, workers
 from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, Item, Result, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UnreadableSource, UsageError
+from photoarc.expectation import of_packing
 from photoarc.large import BLOCK_BYTES, Block, CodedBlock, check_again, cut, is_sparse, store_block
 from photoarc.names import display
 from photoarc.pictures import NO_PHOTOGRAPH
@@ -82,14 +83,15 @@ def pack(
     options = options or PackOptions()
     archive = Path(archive_path)
     files, errors = find(sources, archive, options)
-    tally = Tally(files, progress)
+    items, crew = plan(files), _crew_size(files, options.workers, options.coding.slowness)
+    tally = Tally(files, progress, () if progress is silent else of_packing(items, options.coding), crew)
     tally.failures.extend(failure(error) for error in errors)
     repeats = Repeats(files)
     given_up: set[bytes] = set()
     outcomes = workers.run(
         functools.partial(code, options.coding),
-        _in_pieces(plan(files), repeats, given_up),
-        workers=_crew_size(files, options.workers, options.coding.slowness),
+        _in_pieces(items, repeats, given_up),
+        workers=crew,
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
         patience=options.coding.slowness,
         heard=tally.hear,

@@ -1,18 +1,27 @@
-"""What long jobs tell their caller: how far they are, and which members failed."""
+"""What long jobs tell their caller: how far they are, how long it will take, and which members failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from photoarc.errors import MemberError
 from photoarc.names import display
 from photoarc.records import Kind, PhotoInfo
 
+# Predicted seconds of a kind after which what it has really taken weighs more than the prediction.
+TRUST_S = 2.0
+# Of an item that tells nothing of itself, at most this share is taken for done.
+MOST_GUESSED = 0.9
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is; `name` is the printable name of the member that was finished last, or of one that takes long."""
+    """How far a job is; `name` is the printable name of the member that was finished last, or of one that takes long.
+
+    `share` 0..1 is of the predicted work, which bytes are no measure of; `left_s` how long the rest will take, None if nobody knows.
+    """
 
     files_done: int
     files_total: int
@@ -20,6 +29,8 @@ class Progress:
     bytes_total: int
     pixels_done: int = 0
     name: str = ""
+    share: float = 0.0
+    left_s: float | None = None
 
 
 Callback = Callable[[Progress], None]
@@ -29,31 +40,124 @@ def silent(_: Progress) -> None:
     """The callback of callers who do not want to know."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Work of one member as it was predicted: seconds of a core. What is of one kind is wrong by the same factor, more or less."""
+
+    name: bytes
+    kind: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Predicted seconds that are left, and, of what was done, those predicted and those taken."""
+
+    left_s: float = 0.0
+    predicted_s: float = 0.0
+    taken_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A member that is being worked on: since when, how much of it is done (as far as it told), and its bytes."""
+
+    expected: Expected
+    since: float
+    share: float
+    size_bytes: int
+
+
 class Meter:
-    """Counts what is done of a job, files that are begun in part, and tells its caller."""
+    """Counts what is done of a job, members that are begun in part, and tells its caller.
 
-    def __init__(self, callback: Callback, files_total: int, bytes_total: int) -> None:
-        self.files_total, self.bytes_total = files_total, bytes_total
+    The remaining seconds of each kind are scaled by what that kind has really taken in this job; of a kind that has not been seen, by
+    what the others have. `workers` do it side by side.
+    """
+
+    def __init__(
+        self,
+        callback: Callback,
+        files_total: int,
+        bytes_total: int,
+        expected: Iterable[Expected] = (),
+        workers: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.files_total, self.bytes_total, self.workers = files_total, bytes_total, max(workers, 1)
         self.files_done = self.bytes_done = self.pixels_done = 0
-        self._callback = callback
-        self._begun_bytes: dict[bytes, int] = {}  # of files that are not done, what is
+        self._callback, self._clock = callback, clock
+        self._waiting = {item.name: item for item in expected}
+        self._begun: dict[bytes, _Begun] = {}
+        self._kinds: dict[str, _Kind] = {}
+        for item in self._waiting.values():
+            self._kinds.setdefault(item.kind, _Kind()).left_s += item.seconds
+        self._all_s = sum(kind.left_s for kind in self._kinds.values())
+        self._longest = sorted(self._waiting.values(), key=lambda item: item.seconds)
 
-    def begin(self, name: bytes, size_bytes: int) -> None:
-        """So much of a file is done; less than it was told before, where it is tried once more, counts as that."""
-        self._begun_bytes[name] = max(size_bytes, self._begun_bytes.get(name, 0))
+    def begin(self, name: bytes, share: float, size_bytes: int) -> None:
+        """A share of a member is done; less than it told before, where it is tried once more, counts as that."""
+        begun = self._begun.get(name)
+        if begun is None:
+            expected = self._waiting.pop(name, Expected(name, "", 0.0))
+            begun = self._begun[name] = _Begun(expected, self._clock(), 0.0, size_bytes)
+        if share >= 1 > begun.share:
+            self._learn(begun)
+        begun.share = max(begun.share, share)
         self._tell(name)
 
     def finish(self, name: bytes, kind: Kind, size_bytes: int, photo: PhotoInfo | None = None) -> None:
         """A member is done, or given up."""
-        self._begun_bytes.pop(name, None)
+        begun, waiting = self._begun.pop(name, None), self._waiting.pop(name, None)
+        if begun is not None and begun.share < 1:
+            self._learn(begun)
+        if waiting is not None:  # nothing was to be done: contents that are known from another file
+            self._kinds[waiting.kind].left_s -= waiting.seconds
+            self._all_s -= waiting.seconds
         self.files_done += kind is Kind.FILE
         self.bytes_done += size_bytes
         self.pixels_done += photo.width_px * photo.height_px if photo else 0
         self._tell(name)
 
+    def _learn(self, begun: _Begun) -> None:
+        kind = self._kinds.setdefault(begun.expected.kind, _Kind())
+        kind.left_s -= begun.expected.seconds
+        kind.predicted_s += begun.expected.seconds
+        kind.taken_s += self._clock() - begun.since
+
+    def _factors(self) -> dict[str, float]:
+        """By kind, how many times as long as predicted it takes."""
+        kinds = self._kinds.values()
+        general = (sum(kind.taken_s for kind in kinds) + TRUST_S) / (sum(kind.predicted_s for kind in kinds) + TRUST_S)
+        return {name: (kind.taken_s + TRUST_S * general) / (kind.predicted_s + TRUST_S) for name, kind in self._kinds.items()}
+
+    def _work(self) -> tuple[float, float]:
+        """(share of the work that is done, seconds that are left)."""
+        factors, now = self._factors(), self._clock()
+        left_s = sum(factors[name] * max(kind.left_s, 0.0) for name, kind in self._kinds.items())
+        done_s = sum(factors[name] * kind.predicted_s for name, kind in self._kinds.items())
+        longest_s = 0.0
+        for begun in self._begun.values():
+            if begun.share < 1:
+                whole_s = factors.get(begun.expected.kind, 1.0) * begun.expected.seconds
+                guessed = min((now - begun.since) / whole_s, MOST_GUESSED) if whole_s else 1.0
+                share = begun.share or guessed
+                left_s -= share * whole_s
+                done_s += share * whole_s
+                longest_s = max(longest_s, (1 - share) * whole_s)
+        while self._longest and self._longest[-1].name not in self._waiting:
+            self._longest.pop()
+        if self._longest:
+            longest_s = max(longest_s, factors[self._longest[-1].kind] * self._longest[-1].seconds)
+        left_s = max(left_s, 0.0)
+        return done_s / (done_s + left_s) if done_s + left_s else 0.0, max(left_s / self.workers, longest_s)
+
     def _tell(self, name: bytes) -> None:
-        bytes_done = self.bytes_done + sum(self._begun_bytes.values())
-        self._callback(Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels_done, display(name)))
+        bytes_done = self.bytes_done + sum(int(begun.share * begun.size_bytes) for begun in self._begun.values())
+        share, left_s = self._work() if self._kinds else (bytes_done / self.bytes_total if self.bytes_total else 1.0, None)
+        self._callback(
+            Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels_done, display(name), share, left_s)
+        )
 
 
 @dataclass(frozen=True, slots=True)

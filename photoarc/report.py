@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from photoarc.errors import ModelError
 from photoarc.inspection import codec_name
 from photoarc.names import display
 from photoarc.pipeline import BY_CHOICE
@@ -58,6 +59,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def speed(count_bytes: int, seconds: float) -> str:
+    """`3.20 MB/s`, `640 B/s`."""
+    return f"{size(count_bytes / seconds)}/s"
 
 
 def psnr(psnr_db: float | None) -> str:
@@ -145,7 +151,7 @@ def totals_line(members: Sequence[Member]) -> str:
 
 def info_lines(found: Overview) -> list[str]:
     """The overview as text."""
-    models = [str(model) for model in found.models]
+    models = [_model(model) for model in found.models]
     naming = [own.codec for own in found.codecs if own.codec in ("dct", "composite")]  # in payloads, which nobody reads for an overview
     if naming:
         models.append(f"those that {' and '.join(naming)} payloads name" + ("" if "dct" in naming else ", if any"))
@@ -157,6 +163,17 @@ def info_lines(found: Overview) -> list[str]:
         f"  models    {', '.join(models) or 'none needed'}",
         *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),
     ]
+
+
+def _model(model_id: int) -> str:
+    """`photo-1 (model 1)`: name and permanent number."""
+    from photoarc.models import manifest
+
+    try:
+        entry = manifest.entries().get(model_id)
+    except ModelError:
+        entry = None
+    return f"{entry.name} (model {model_id})" if entry else f"model {model_id} (not of this photoarc)"
 
 
 def pack_lines(done: PackSummary) -> list[str]:
@@ -184,11 +201,11 @@ def pack_lines(done: PackSummary) -> list[str]:
         ]
     lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
     lines += [f"  {count(done.alike, 'file')} like others but for a piece, which alone was stored"] if done.alike else []
-    speed = f", {done.size_bytes / 1e6 / done.seconds:.1f} MB/s" if done.seconds > 0 else ""
-    speed += f", {photos.pixels / 1e6 / done.seconds:.1f} MP/s" if photos.pixels and done.seconds > 0 else ""
+    speeds = f", {speed(done.size_bytes, done.seconds)}" if done.seconds > 0 else ""
+    speeds += f", {photos.pixels / 1e6 / done.seconds:.2g} MP/s" if photos.pixels and done.seconds > 0 else ""
     lines.append(
         f"  {size(done.size_bytes)} -> {size(done.archive_bytes)} ({ratio(done.archive_bytes, done.size_bytes)}) "
-        f"in {duration(done.seconds)}{speed}"
+        f"in {duration(done.seconds)}{speeds}"
     )
     return lines
 

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from photoarc import attributes
-from photoarc.coding import Item
+from photoarc.coding import Batch, Item
 from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
 from photoarc.pipeline import BY_CHOICE, LARGE_FILE_BYTES, Encoded
-from photoarc.progress import Callback, Failure, Meter, failure
+from photoarc.progress import Callback, Expected, Failure, Meter, failure
 from photoarc.records import Attributes, Kind, Member
 from photoarc.report import count
 from photoarc.scan import SourceFile
@@ -113,8 +113,9 @@ def first_names(names: Sequence[str]) -> str:
 class Tally:
     """Counts what was packed and tells the caller how far the job is."""
 
-    def __init__(self, files: Sequence[SourceFile], progress: Callback) -> None:
-        self.meter = Meter(progress, sum(file.kind is Kind.FILE for file in files), sum(file.size_bytes for file in files))
+    def __init__(self, files: Sequence[SourceFile], progress: Callback, expected: Iterable[Expected] = (), workers: int = 1) -> None:
+        files_total, bytes_total = sum(file.kind is Kind.FILE for file in files), sum(file.size_bytes for file in files)
+        self.meter = Meter(progress, files_total, bytes_total, expected, workers)
         self.size_bytes = self.duplicates = self.alike = 0
         self.kinds: Counter[Kind] = Counter()
         self.codecs: dict[int, CodecTotal] = {}
@@ -157,21 +158,23 @@ class Tally:
         self.meter.finish(source.name, source.kind, source.size_bytes)
 
     def hear(self, item: Item, share: float) -> None:
-        """A share of an item is done. Batches take no time worth telling, blocks are counted when they are written."""
-        if isinstance(item, SourceFile):
-            self.meter.begin(item.name, int(share * item.size_bytes))
+        """A share of an item is done; a batch bears the name of its first file, blocks are counted when they are written."""
+        files = (item,) if isinstance(item, SourceFile) else item.files[:1] if isinstance(item, Batch) else ()
+        for file in files:
+            self.meter.begin(file.name, share, file.size_bytes)
 
     def block(self, source: SourceFile, done_bytes: int) -> None:
         """So many bytes of a large file are in the archive."""
-        self.meter.begin(source.name, done_bytes)
+        self.meter.begin(source.name, done_bytes / max(source.size_bytes, 1), source.size_bytes)
 
     def watch(self, parts: Iterable[bytes], source: SourceFile) -> Iterable[bytes]:
         """Passes parts on and reports each: a film of 10 GB must not look like a stopped job."""
         begun_bytes = 0
+        self.meter.begin(source.name, 0.0, source.size_bytes)
         for part in parts:
             yield part
             begun_bytes += len(part)
-            self.meter.begin(source.name, begun_bytes)
+            self.meter.begin(source.name, begun_bytes / max(source.size_bytes, 1), source.size_bytes)
 
     def summary(self, archive: str, archive_bytes: int, seconds: float) -> PackSummary:
         """All of it."""

@@ -147,12 +147,13 @@ def unpack(
         raise UsageError(f"{folder}: is a file; name a folder to unpack into")
     with open_archive(archive_path) as archive:
         members = select(archive.members, options.only)
-        tally = Tally(members, progress, damaged(archive, options.only))
+        crew_size = _crew_size(members, options.workers)
+        tally = Tally(members, progress, damaged(archive, options.only), crew_size)
         names = targets(members, options.as_format)
         written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.force, keep=Path(archive_path)) as extractor:
             jobs = _jobs(archive, members, names, options.as_format, extractor)
-            crew = workers.run(decode, jobs, workers=_crew_size(members, options.workers), cost=_cost, heard=tally.hear)
+            crew = workers.run(decode, jobs, workers=crew_size, cost=_cost, heard=tally.hear)
             with closing(crew) as outcomes:
                 for outcome in outcomes:
                     try:
@@ -177,9 +178,10 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
     started = time.monotonic()
     with open_archive(archive_path) as archive:
         members = list(archive.members)
-        tally = Tally(members, progress, damaged(archive))
+        crew_size = _crew_size(members, jobs)
+        tally = Tally(members, progress, damaged(archive), crew_size)
         todo = _jobs(archive, members, targets(members, None), None, None)
-        crew = workers.run(check, todo, workers=_crew_size(members, jobs), cost=_cost, heard=tally.hear)
+        crew = workers.run(check, todo, workers=crew_size, cost=_cost, heard=tally.hear)
         with closing(crew) as outcomes:
             for outcome in outcomes:
                 member = outcome.item.member

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photoarc.errors import MemberError, NoRoom
+from photoarc.expectation import of_unpacking
 from photoarc.names import display
-from photoarc.progress import Callback, Failure, Meter, failure
+from photoarc.progress import Callback, Failure, Meter, failure, silent
 from photoarc.records import Kind, Member
 from photoarc.targets import target
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 class Tally:
     """Counts what was done and tells the caller how far the job is."""
 
-    def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure]) -> None:
-        self.meter = Meter(progress, sum(member.kind is Kind.FILE for member in members), sum(member.size_bytes for member in members))
+    def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure], workers: int) -> None:
+        files_total, bytes_total = sum(member.kind is Kind.FILE for member in members), sum(member.size_bytes for member in members)
+        self.meter = Meter(progress, files_total, bytes_total, () if progress is silent else of_unpacking(members), workers)
         self.done = dict.fromkeys(Kind, 0)
         self.photographs = self.size_bytes = 0
         self.failures = list(damaged)
@@ -43,7 +45,7 @@ class Tally:
 
     def hear(self, job: Job, share: float) -> None:
         """A share of a member is decoded."""
-        self.meter.begin(job.member.name, int(share * job.member.size_bytes))
+        self.meter.begin(job.member.name, share, job.member.size_bytes)
 
     def take_back(self, errors: Sequence[MemberError], members: Sequence[Member]) -> None:
         """Links and folders that turned out at the very end to be impossible."""

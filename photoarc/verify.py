@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from photoarc import attributes, unpack, workers
 from photoarc.comparing import Suspect, is_as_unpacked, written_names
 from photoarc.errors import MemberError, SpecialFile, UsageError
+from photoarc.expectation import of_verifying
 from photoarc.inspection import damaged, open_archive
 from photoarc.names import display
 from photoarc.progress import Callback, Failure, Meter, failure, silent
@@ -73,7 +74,7 @@ def verify(
         raise UsageError("nothing to compare with: name what was packed with --against")
     with open_archive(archive_path) as archive:
         found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=(Path(archive_path),))
-        comparison = _Comparison(archive, found, progress)
+        comparison = _Comparison(archive, found, progress, jobs)
         comparison.failures += damaged(archive)
         for error in errors:
             comparison.leave_out(error)
@@ -85,11 +86,13 @@ def verify(
 class _Comparison:
     """Counts what is found and tells the caller how far the job is."""
 
-    def __init__(self, archive: Archive, found: Sequence[SourceFile], progress: Callback) -> None:
+    def __init__(self, archive: Archive, found: Sequence[SourceFile], progress: Callback, jobs: int | None) -> None:
         self.archive = archive
-        self.meter = Meter(progress, sum(file.kind is Kind.FILE for file in found), sum(file.size_bytes for file in found))
         self.members = {member.name: member for member in archive.members}
         self.written = written_names(archive.members)
+        files_total, bytes_total = sum(file.kind is Kind.FILE for file in found), sum(file.size_bytes for file in found)
+        most = workers.usable_cores() if jobs is None else jobs
+        self.meter = Meter(progress, files_total, bytes_total, of_verifying(found, self.written | self.members), most)
         self.unseen = dict(self.members)
         self.same = self.lossy = self.as_unpacked = 0
         self.extra: list[str] = []
@@ -133,7 +136,7 @@ class _Comparison:
             self._suspects(found),
             workers=workers.crew_size(jobs, len(found), worth),
             cost=lambda suspect: len(suspect.payload) + 2 * suspect.file.size_bytes,
-            heard=lambda suspect, share: self.meter.begin(suspect.file.name, int(share * suspect.file.size_bytes)),
+            heard=lambda suspect, share: self.meter.begin(suspect.file.name, share, suspect.file.size_bytes),
         )
         with closing(crew) as outcomes:
             for outcome in outcomes:

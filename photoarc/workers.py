@@ -114,7 +114,7 @@ def run(
     One item dearer than the window passes alone. With no workers (0) everything runs in this process.
     An item whose worker dies, or takes longer than `time_limit_s` with this `patience`, is tried once more with nothing beside it
     (the memory may have been taken by a neighbour, the time by a stopped job).
-    `heard` is called, in this process, with an item and the share of it that is done, as far as `function` tells (photoarc.partway).
+    `heard` is called, in this process, with an item and the share that is done: 0 and 1 too, and what `function` tells (photoarc.partway).
     Close the generator (contextlib.closing) to end the workers at once.
     Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
     """
@@ -125,8 +125,10 @@ def run(
         if cost(item) is None:
             yield Outcome(item)
         else:
+            heard(item, 0.0)
             with heard_by(functools.partial(heard, item)):
                 value, error, crash = _call(function, item)
+            heard(item, 1.0)
             yield Outcome(item, value, error, crash)
 
 
@@ -234,9 +236,7 @@ class _Crew(Generic[Item, Value]):
         self.waiting: deque[_Slot[Item, Value]] = deque()
         self.suspects: deque[_Slot[Item, Value]] = deque()
         self.failed_starts = 0
-        self.workers: list[_Worker[Item, Value]] = []
-        for _ in range(workers):
-            self.workers.append(_Worker(function))
+        self.workers: list[_Worker[Item, Value]] = [_Worker(function) for _ in range(workers)]
 
     def dispatch(self) -> None:
         """Gives waiting slots to idle workers; a suspect goes alone, before everything else."""
@@ -269,8 +269,8 @@ class _Crew(Generic[Item, Value]):
             elif isinstance(message, float):
                 self.heard(worker.slot.item, message)
             else:
-                value, error, crash = message
-                worker.slot.outcome = Outcome(worker.slot.item, value, error, crash)
+                worker.slot.outcome = Outcome(worker.slot.item, *message)
+                self.heard(worker.slot.item, 1.0)
                 worker.slot = None
         for worker in list(self.workers):
             if worker.slot is not None and time.monotonic() >= worker.deadline and not worker.connection.poll():
@@ -286,6 +286,7 @@ class _Crew(Generic[Item, Value]):
     def _give(self, worker: _Worker[Item, Value], slot: _Slot[Item, Value]) -> None:
         worker.slot = slot
         worker.deadline = time.monotonic() + time_limit_s(slot.cost or 0, self.patience)
+        self.heard(slot.item, 0.0)
         try:
             worker.connection.send(slot.item)
         except OSError:  # died while idle
@@ -317,7 +318,7 @@ def _run_crew(
     patience: float,
     heard: Callable[[Item, float], None],
 ) -> Generator[Outcome[Item, Value], None, None]:
-    source = iter(items)
+    source = (_Slot[Item, Value](item, cost(item)) for item in items)
     upcoming: _Slot[Item, Value] | None = None
     window: deque[_Slot[Item, Value]] = deque()
     held_bytes, exhausted = 0, False
@@ -326,10 +327,8 @@ def _run_crew(
         while True:
             while not exhausted and len(window) < WINDOW_ITEMS_PER_WORKER * workers:
                 if upcoming is None:
-                    for item in source:
-                        upcoming = _Slot(item, cost(item))
-                        break
-                    else:
+                    upcoming = next(source, None)
+                    if upcoming is None:
                         exhausted = True
                         break
                 if held_bytes and held_bytes + (upcoming.cost or 0) > window_bytes:

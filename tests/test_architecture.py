@@ -30,6 +30,7 @@ LAYERS = [
         "duplicates",
         "verify",
         "deletion",
+        "expectation",
         "report",
         "inspection",
         "progress",
