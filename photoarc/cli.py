@@ -7,6 +7,7 @@ What a command needs is imported inside it: `--help` loads no codec, `list` no N
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,8 +18,10 @@ import typer
 
 import photoarc
 from photoarc import defaults
+from photoarc.arguments import number, whole
 from photoarc.console import end, exit_codes, help_written, progress, say, set_up, show, warn
 from photoarc.errors import UsageError
+from photoarc.refusals import explained
 
 if TYPE_CHECKING:
     from photoarc.deletion import DeleteSummary
@@ -36,7 +39,11 @@ app = typer.Typer(
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "-j", "--jobs", metavar="N", min=0, help="Worker processes; 0: none, and no limits of time and memory. [default: every usable core]"
+        "-j",
+        "--jobs",
+        metavar="N",
+        parser=whole(0),
+        help="Worker processes; 0: none, and no limits of time and memory. [default: every usable core]",
     ),
 ]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists.")]
@@ -47,21 +54,22 @@ ArchivePath = Annotated[str, typer.Argument(metavar="ARCHIVE", show_default=Fals
 
 @app.command()
 def pack(
-    sources: Annotated[list[str], typer.Argument(metavar="SRC", help="Files and folders to pack.")],
-    archive: Annotated[str, typer.Argument(metavar="ARCHIVE", help="The archive to write; its name comes last.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="SRC... ARCHIVE", help="Files and folders to pack; the archive to write comes last.", show_default=False),
+    ],
     mode: Annotated[
         Literal["fast", "lzma", "lossless"],
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
     ] = defaults.MODE,
-    quality: Annotated[float, typer.Option(min=0, max=100, metavar="0..100", help="Of lossy photographs.")] = defaults.QUALITY,
+    quality: Annotated[float, typer.Option(parser=number(0, 100), metavar="0..100", help="Of lossy photographs.")] = defaults.QUALITY,
     tune: Annotated[
         Literal["ssim", "psnr"], typer.Option(help="Lossy photographs: for eyes, or for the smallest squared error.")
     ] = defaults.TUNE,
     effort: Annotated[
         int,
         typer.Option(
-            min=0,
-            max=9,
+            parser=whole(0, 9),
             metavar="0..9",
             help="How hard pictures are squeezed: 0..2 fast, 7..9 smallest, and slow. Photographs of mode fast: 7..9.",
         ),
@@ -69,8 +77,7 @@ def pack(
     min_gain: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            max=99,
+            parser=number(0, 99),
             metavar="PERCENT",
             help="Code what was lossy (JPEG) lossily once more only if that is smaller than bit-exact by this much. "
             f"[default: {defaults.MIN_GAIN_PERCENT:g}]",
@@ -109,6 +116,7 @@ def pack(
         from photoarc.progress import failure
         from photoarc.tuning import Tuning
 
+        sources, archive = _sources_and_archive(paths)
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
         gain_percent = defaults.MIN_GAIN_PERCENT if min_gain is None else min_gain
         coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort, Tuning[tune.upper()])
@@ -263,6 +271,15 @@ def info(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> N
         end(failures, "read", bool(warnings) or not shown)
 
 
+def _sources_and_archive(paths: Sequence[str]) -> tuple[list[str], str]:
+    """The last one is the archive. Raises UsageError where only one is named."""
+    *sources, archive = paths
+    if not sources:
+        stem = archive.rstrip("/") if os.path.exists(archive) else "photos"
+        raise UsageError(f"only {archive} is named; the archive to write comes last: photoarc pack {stem} {os.path.basename(stem)}.pha")
+    return sources, archive
+
+
 def _check_deleting(wanted: bool, qualified: bool, yes: bool, dry_run: bool) -> None:
     """Refuses before anything is packed what could not be answered for afterwards."""
     if qualified and not wanted:
@@ -297,9 +314,10 @@ def bench(
         list[str] | None, typer.Option("--mode", metavar="fast|lzma|lossless", help="As for pack; repeatable. [default: all]")
     ] = None,
     qualities: Annotated[
-        list[float] | None, typer.Option("--quality", min=0, max=100, metavar="0..100", help=f"Repeatable. [default: {defaults.QUALITY:g}]")
+        list[float] | None,
+        typer.Option("--quality", parser=number(0, 100), metavar="0..100", help=f"Repeatable. [default: {defaults.QUALITY:g}]"),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Times are medians of so many rounds.")] = 3,
+    rounds: Annotated[int, typer.Option(parser=whole(1), metavar="N", help="Times are medians of so many rounds.")] = 3,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Also write a page with plots.")] = None,
     temporary: Annotated[str | None, typer.Option("--temp", metavar="FOLDER", help="Place for archives and unpacked folders.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
@@ -339,7 +357,7 @@ def _lines(paths: Sequence[str]) -> list[str]:
     try:
         return [line for path in paths for line in Path(path).read_text(errors="surrogateescape").splitlines()]
     except OSError as error:
-        raise UsageError(f"{error.filename}: cannot read the patterns: {error.strerror}") from error
+        raise UsageError(f"{error.filename}: cannot read the patterns: {explained(error)}") from error
 
 
 def main() -> None:

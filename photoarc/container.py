@@ -19,6 +19,7 @@ from photoarc import frames
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, Truncated, UsageError
 from photoarc.frames import CHUNK_HEADER_BYTES, FILE_HEADER_BYTES, FOOTER_BYTES, ChunkHeader, ChunkType, FileHeader, Footer
 from photoarc.records import MAX_PAYLOAD_BYTES, Member
+from photoarc.refusals import explained
 
 BLOCK_BYTES = 1 << 20
 WHAT_TO_DO = "; members can still be found by scanning: photoarc unpack does this by itself"
@@ -35,7 +36,7 @@ class ArchiveFile:
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
             self.size_bytes = os.fstat(self._file.fileno()).st_size
         except OSError as error:
-            raise UsageError(f"{self.name}: cannot open the archive: {error.strerror}; check the path and its permissions") from error
+            raise UsageError(f"{self.name}: cannot open the archive: {explained(error)}") from error
         self._lock = threading.Lock()
 
     def read_at(self, offset: int, count: int) -> bytes:
@@ -53,7 +54,7 @@ class ArchiveFile:
                     pieces.append(piece)
                     count -= len(piece)
         except OSError as error:
-            raise FormatError(f"the archive cannot be read: {error.strerror}", offset=offset) from error
+            raise FormatError(f"the archive cannot be read: {explained(error)}", offset=offset) from error
         except ValueError as error:
             raise UsageError(f"{self.name}: the archive is closed") from error
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

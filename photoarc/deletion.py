@@ -20,6 +20,7 @@ from photoarc.inspection import open_archive
 from photoarc.names import display
 from photoarc.progress import Callback, Failure, failure, silent
 from photoarc.records import Kind, Member
+from photoarc.refusals import explained
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import in_parts
 from photoarc.verify import difference
@@ -128,7 +129,7 @@ def _delete(file: SourceFile, member: Member) -> None:
                 raise UnreadableSource(name, "it was replaced while it was compared; it was not deleted")
             os.unlink(file.path)
         except OSError as error:
-            raise UnreadableSource(name, f"cannot be deleted: {error.strerror}") from error
+            raise UnreadableSource(name, f"cannot be deleted: {explained(error)}") from error
 
 
 def _forget_cached(archive_path: str | Path) -> list[str]:

@@ -17,7 +17,8 @@ from photoarc.records import Kind, Member
 from photoarc.scan import SourceFile
 
 MOST_HEADERS = 2000
-STORED_BYTES_A_SECOND = 250e6
+STORED_BYTES_A_S = 250e6
+LARGE_PX, COARSE_BITS = 2_000_000, 1.2
 _ENDINGS = (*PICTURE_ENDINGS, b".tif", b".tiff", b".ppm", b".pgm", b".pnm", b".dng")
 
 
@@ -35,10 +36,10 @@ def of_packing(items: Iterable[SourceFile | Batch], coding: CodingOptions) -> li
         elif item.kind is Kind.FILE:
             size = sizes.get(item.name)
             if size is None and item.size_bytes > LARGE_FILE_BYTES:
-                found.append(Expected(item.name, "stored", 2 * item.size_bytes / STORED_BYTES_A_SECOND))
+                found.append(Expected(item.name, "stored", 2 * item.size_bytes / STORED_BYTES_A_S))
             else:
                 cost = costs.to_pack(item.size_bytes, size, lossy=lossy, effort=coding.effort, recode=coding.recode)
-                found.append(Expected(item.name, size.kind if size else "other", cost.seconds))
+                found.append(Expected(item.name, _kind(item, size), cost.seconds))
     return found
 
 
@@ -60,7 +61,16 @@ def of_verifying(files: Iterable[SourceFile], members: dict[bytes, Member]) -> I
             if member is not None and member.lossy and member.size_bytes != file.size_bytes:
                 yield from (Expected(file.name, "unpacked", each.seconds) for each in of_unpacking([member]))
             else:
-                yield Expected(file.name, "read", 1e-4 + file.size_bytes / STORED_BYTES_A_SECOND)
+                yield Expected(file.name, "read", 1e-4 + file.size_bytes / STORED_BYTES_A_S)
+
+
+def _kind(file: SourceFile, size: PictureSize | None) -> str:
+    """What is wrong by the same factor. Of JPEG files, those of few bits a pixel are often left bit-exact after a first look."""
+    if size is None:
+        return "other"
+    large = " large" if size.pixels > LARGE_PX else ""
+    coarse = " coarse" if size.kind == "jpeg" and 8 * file.size_bytes < COARSE_BITS * size.pixels else ""
+    return size.kind + large + coarse
 
 
 def _sizes(pictures: Sequence[SourceFile]) -> dict[bytes, PictureSize]:

@@ -22,6 +22,7 @@ from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsafeName, Unsupp
 from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, temporary_name
 from photoarc.names import display, safe_parts
 from photoarc.records import Member
+from photoarc.refusals import explained
 from photoarc.replacing import SPECIAL
 from photoarc.taken import Parts, Taken
 from photoarc.targets import numbered
@@ -61,7 +62,7 @@ class Extractor:
             self._root = Folder.open(os.fsencode(os.path.abspath(dest)), use_dir_fd)
             self._keep = os.stat(keep) if keep else None
         except OSError as error:
-            raise UsageError(f"{dest}: cannot extract here: {error.strerror}; choose another folder") from error
+            raise UsageError(f"{dest}: cannot extract here: {explained(error)}") from error
         self._parent: tuple[Parts, Folder] | None = None  # the last one used: archives are sorted
         self._links: list[tuple[Member, Parts]] = []
         self._folders: list[tuple[Member, Parts]] = []
@@ -293,7 +294,7 @@ class Extractor:
             if isinstance(error, FileExistsError):
                 raise self._exists(shown) from error
             if error.errno in _FULL:
-                raise NoRoom(shown, f"cannot be written in {self.dest}: {error.strerror}") from error
+                raise NoRoom(shown, f"cannot be written in {self.dest}: {explained(error)}") from error
             raise CannotWrite(shown, self._why(error, b"".join(parts))) from error
 
     def _why(self, error: OSError, name: bytes) -> str:
@@ -302,11 +303,7 @@ class Extractor:
             return f"a folder of its path is a file or a symbolic link in {self.dest}; links are not followed, extract somewhere else"
         if error.errno in _BAD_NAME and (odd := _ODD.intersection(name)):
             return f"{self.dest} takes no names with {display(bytes(sorted(odd)))} ({said}); extract to another file system"
-        if error.errno == errno.ENAMETOOLONG:
-            return f"the name is too long for {self.dest}; extract to a shorter path or another file system"
-        if error.errno == errno.EFBIG:
-            return f"the file is too large for {self.dest} ({said}); extract to another file system"
-        return f"cannot be written in {self.dest}: {said}; extract somewhere else"
+        return f"cannot be written in {self.dest}: {explained(error)}"
 
 
 def _begin(member: Member, name: bytes | None = None) -> tuple[str, tuple[bytes, ...]]:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from photoarc.errors import UsageError
 from photoarc.names import partial_prefix
+from photoarc.refusals import explained
 from photoarc.replacing import place
 
 _JOINED_BYTES = 1 << 16  # pieces that together are smaller go out in one system call
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 # What file systems say that know no fsync (of folders, as a rule): shares, FUSE, DrvFs. Anything else is a fault of the disk.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF, errno.EROFS, errno.ENOTTY)
 
@@ -190,8 +190,7 @@ class PartialFile:
                 )
 
     def _refused(self, what: str, error: OSError) -> UsageError:
-        advice = "free some space" if error.errno in _FULL else "choose another folder"
-        return UsageError(f"{self.path}: {what} the archive: {error.strerror}; {advice}, then try again")
+        return UsageError(f"{self.path}: {what} the archive: {explained(error)}")
 
 
 def _rename_new(partial: Path, path: Path) -> None:

@@ -12,8 +12,8 @@ from photoarc.records import Kind, PhotoInfo
 
 # Predicted seconds of a kind after which what it has really taken weighs more than the prediction.
 TRUST_S = 2.0
-# Of an item that tells nothing of itself, at most this share is taken for done.
-MOST_GUESSED = 0.9
+# What takes longer than predicted is expected to take so much longer, in shares of the time that has passed.
+OVERDUE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,16 @@ class _Begun:
     since: float
     share: float
     size_bytes: int
+
+    def rest_s(self, whole_s: float, now: float) -> float:
+        """Seconds that the rest takes, if it was thought to take `whole_s`; what it tells is believed the more, the further it is.
+
+        What tells nothing and takes longer than thought takes longer still.
+        """
+        passed_s = now - self.since
+        if not self.share:
+            return max(whole_s - passed_s, OVERDUE * passed_s)
+        return (1 - self.share) * ((1 - self.share) * whole_s + passed_s)
 
 
 class Meter:
@@ -140,11 +150,10 @@ class Meter:
         for begun in self._begun.values():
             if begun.share < 1:
                 whole_s = factors.get(begun.expected.kind, 1.0) * begun.expected.seconds
-                guessed = min((now - begun.since) / whole_s, MOST_GUESSED) if whole_s else 1.0
-                share = begun.share or guessed
-                left_s -= share * whole_s
-                done_s += share * whole_s
-                longest_s = max(longest_s, (1 - share) * whole_s)
+                rest_s = begun.rest_s(whole_s, now)
+                left_s += rest_s - whole_s
+                done_s += now - begun.since
+                longest_s = max(longest_s, rest_s)
         while self._longest and self._longest[-1].name not in self._waiting:
             self._longest.pop()
         if self._longest:

@@ -17,6 +17,7 @@ from photoarc import attributes
 from photoarc.errors import MemberError, SpecialFile, UnreadableSource, UsageError
 from photoarc.names import display, partial_prefix
 from photoarc.records import MAX_NAME_BYTES, Attributes, Kind
+from photoarc.refusals import explained
 from photoarc.replacing import SPECIAL
 
 
@@ -80,7 +81,7 @@ def _add_source(path: bytes, state: _Scan) -> None:
             target = display(os.path.realpath(path))
             raise UsageError(f"{display(path)}: is a symbolic link to a folder, links are not followed; to pack the folder, name {target}")
     except OSError as error:
-        raise UsageError(f"{display(path)}: cannot be packed: {error.strerror}; check the path") from error
+        raise UsageError(f"{display(path)}: cannot be read: {explained(error)}") from error
     if not stat.S_ISDIR(info.st_mode):
         name = os.path.basename(path)
         if not state.is_excluded(name, False) and not _is_skipped(path, name, state):
@@ -109,14 +110,14 @@ def _walk(folder: bytes, prefix: bytes, below: bytes, state: _Scan) -> None:
                     found.append(entry)
         except OSError as error:
             how = "cannot be listed to its end" if found else "cannot be listed"
-            state.errors.append(UnreadableSource(display(prefix or folder), f"the folder {how}: {error.strerror}"))
+            state.errors.append(UnreadableSource(display(prefix or folder), f"the folder {how}: {explained(error)}"))
         for entry in found:
             name = prefix + b"/" + entry.name if prefix else entry.name
             inner = below + b"/" + entry.name if below else entry.name
             try:
                 info = entry.stat(follow_symlinks=False)
             except OSError as error:
-                state.errors.append(UnreadableSource(display(name), f"cannot be examined: {error.strerror}"))
+                state.errors.append(UnreadableSource(display(name), f"cannot be examined: {explained(error)}"))
                 continue
             is_folder = stat.S_ISDIR(info.st_mode)
             if state.is_excluded(inner, is_folder) or _is_skipped(entry.path, entry.name, state):
@@ -140,7 +141,7 @@ def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
         try:
             target = os.readlink(path)
         except OSError as error:
-            state.errors.append(UnreadableSource(display(name), f"the link cannot be read: {error.strerror}"))
+            state.errors.append(UnreadableSource(display(name), f"the link cannot be read: {explained(error)}"))
             return
     else:
         what = SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")

@@ -15,6 +15,7 @@ from photoarc import attributes, pipeline
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
 from photoarc.records import Attributes
+from photoarc.refusals import explained
 from photoarc.scan import SourceFile
 
 PART_BYTES = 32 << 20  # of a large stored file; what a writer has in memory at most
@@ -45,7 +46,7 @@ def readable(source: SourceFile) -> Iterator[None]:
     except FileNotFoundError:
         raise UnreadableSource(display(source.name), "it disappeared after the folder was listed") from None
     except OSError as error:
-        raise UnreadableSource(display(source.name), f"cannot be read: {error.strerror or error}") from error
+        raise UnreadableSource(display(source.name), f"cannot be read: {explained(error)}") from error
 
 
 def open_source(source: SourceFile) -> BinaryIO:

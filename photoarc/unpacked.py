@@ -63,7 +63,7 @@ class Tally:
         at = next(at for at, failed in enumerate(self.failures) if failed.kind == NoRoom.__name__)
         failed = self.failures[at]
         missing = members - sum(self.done.values())
-        why = f"{failed.reason}. Unpacking ended here, {missing:,} of {members:,} members are not in {folder}: make room, then unpack again"
+        why = f"{failed.reason}. Unpacking ended here, {missing:,} of {members:,} members are not in {folder}; mend that and unpack again"
         return (*self.failures[:at], dataclasses.replace(failed, reason=why), *self.failures[at + 1 :])
 
 

@@ -19,7 +19,7 @@ PACKAGE = Path(photoarc.__file__).parent
 # Each layer imports itself and what is below. A new module is added here by hand.
 LAYERS = [
     {"__main__"},
-    {"cli", "console"},
+    {"cli", "console", "arguments"},
     {
         "pack",
         "coding",
@@ -57,7 +57,7 @@ LAYERS = [
     {"defaults"},
     {"records", "tuning"},
     {"names", "partway", "spawning"},
-    {"foreign"},
+    {"foreign", "refusals"},
     {"errors", "safe_path"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

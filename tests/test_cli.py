@@ -135,8 +135,13 @@ def test_dry_run_writes_nothing(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pack", "photos"], "Missing argument"),
-        (["pack", "missing", "out.pha"], "missing: cannot be packed"),
+        (["pack", "photos"], "only photos is named; the archive to write comes last: photoarc pack photos photos.pha"),
+        (["pack"], "Missing argument 'SRC... ARCHIVE'"),
+        (["pack", "photos", "out.pha", "--quality", "high"], "'high' is not a number from 0 to 100"),
+        (["pack", "photos", "out.pha", "--quality", "nan"], "'nan' is not a number from 0 to 100"),
+        (["pack", "photos", "out.pha", "--effort", "2.5"], "'2.5' is not a whole number from 0 to 9"),
+        (["test", "good.pha", "-j", "all"], "'all' is not a whole number of 0 or more"),
+        (["pack", "missing", "out.pha"], "missing: cannot be read"),
         (["pack", "photos", "photos"], "comes last"),
         (["pack", "photos", "taken.pha"], "exists already"),
         (["pack", "photos", "out.pha", "--quality", "101"], "--quality"),
