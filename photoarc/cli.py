@@ -86,7 +86,7 @@ def pack(
     ] = None,
     recode: Annotated[
         bool,
-        typer.Option("--recode", help="Also HEIC (extra [heic]), AVIF, JPEG XL, lossy WebP lossily; the first three are unpacked as JPEG."),
+        typer.Option("--recode", help="Also HEIC (with pillow-heif), AVIF, JPEG XL, lossy WebP lossily; unpacked as JPEG but for WebP."),
     ] = False,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
@@ -141,7 +141,7 @@ def pack(
         value, failures = asdict(done), done.failures
         shown = as_json or show(value, report.pack_lines(done), as_json, quiet)
         doubtful = False
-        warn(done.warnings)
+        warn((*done.warnings, *(() if quiet else done.remarks)))
         if delete:
             gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs, quiet or as_json)
             value["deletion"] = asdict(gone)
@@ -195,7 +195,7 @@ def list_members(
             failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
         lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members)
-        shown = show(value, lines, as_json, quiet=False)
+        shown = show(value, lines, as_json, quiet=False, fold=False)
         warn(warnings)
         end(failures, "read", bool(warnings) or not shown)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from photoarc.progress import Callback, Failure
 
 
+_MOST_WARNINGS = 20
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -46,19 +49,40 @@ def _interrupt(number: int, _: object) -> None:
 def say(message: str) -> None:
     """One line on stderr, if anybody can hear it."""
     try:
-        print(f"photoarc: {message}", file=sys.stderr, flush=True)
+        print(_folded(f"photoarc: {message}", sys.stderr), file=sys.stderr, flush=True)
     except OSError:
         _drop(sys.stderr)
 
 
 def warn(warnings: Sequence[str]) -> None:
-    """Each warning on stderr."""
-    for warning in warnings:
+    """Each warning on stderr, as far as anybody reads them."""
+    for warning in warnings[:_MOST_WARNINGS]:
         say(f"warning: {warning}")
+    if more := warnings[_MOST_WARNINGS:]:
+        say(f"warning: and {len(more):,} more; --json lists every one")
 
 
-def show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool) -> bool:
-    """A result on stdout: JSON, or lines unless `quiet`. False if it cannot be written there, which it says."""
+def _folded(text: str, stream: TextIO) -> str:
+    """On a terminal, lines broken between words: it would break them inside."""
+    if not stream.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(piece for line in text.split("\n") for piece in _fold(line, width))
+
+
+def _fold(line: str, width: int) -> list[str]:
+    """One line in pieces that are indented like it, names in one piece."""
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    if len(line) <= width or width < 2 * len(indent):
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool, fold: bool = True) -> bool:
+    """A result on stdout: JSON, or lines unless `quiet`. False if it cannot be written there, which it says.
+
+    Tables are not to be folded.
+    """
     try:
         if as_json:
             pieces = json.JSONEncoder(indent=1).iterencode(value)
@@ -66,7 +90,7 @@ def show(value: dict[str, Any], lines: Sequence[str], as_json: bool, quiet: bool
                 print(text, end="")
             print()
         elif not quiet and lines:
-            print(*lines, sep="\n")
+            print(*(_folded(line, sys.stdout) if fold else line for line in lines), sep="\n")
         sys.stdout.flush()
     except BrokenPipeError:  # `photoarc list | head`: the reader has seen enough
         _drop(sys.stdout)

@@ -114,7 +114,7 @@ def pack(
             f"dates before 1677 or after 2262, which no archive can hold, were moved to these years: {len(lost):,} members, first {lost[0]}"
         )
     if bitexact.misses_lepton(coding.effort):
-        tally.warnings.append("Lepton is not installed: JPEG files were tried without it; pip install 'photoarc[lepton]'")
+        tally.remarks.append("Lepton is not installed: JPEG files were tried without it; pip install lepton-jpeg-python")
     tally.warnings += tally.stripping.warnings() if coding.strip_gps else []
     if lost := sorted(tally.attributes_lost + repeats.attributes_lost):
         tally.warnings.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 UNITS = ("kB", "MB", "GB", "TB", "PB", "EB", "ZB")
 MOST_REASONS = 4
 MOST_DOUBTS = 20
+MOST_ALIKE, MOST_LINES = 10, 200  # of failures: with one reason, of all
 SUFFIXES = {Kind.FILE: "", Kind.DIRECTORY: "/", Kind.SYMLINK: " (link)"}
 KIND_WORDS = {Kind.FILE: "file", Kind.DIRECTORY: "folder", Kind.SYMLINK: "link"}
 
@@ -284,10 +285,21 @@ def dry_run_lines(files: Sequence[SourceFile]) -> list[str]:
     return [*(f"{cell.rjust(width)}  {name}" for cell, name in rows), "", summary]
 
 
-def failure_lines(failures: Iterable[Failure], what: str) -> list[str]:
-    """Each failed member with its reason."""
-    lines = [f"  {failed.name}: {failed.reason}" for failed in failures]
-    return [f"{count(len(lines), 'member')} could not be {what}:", *lines] if lines else []
+def failure_lines(failures: Sequence[Failure], what: str) -> list[str]:
+    """Failed members with their reasons, of equal reasons the first ten."""
+    if not failures:
+        return []
+    by_reason: dict[str, list[Failure]] = {}
+    for failed in failures:
+        by_reason.setdefault(failed.reason, []).append(failed)
+    lines = [f"{count(len(failures), 'member')} could not be {what}:"]
+    for reason, alike in by_reason.items():
+        lines += [f"  {failed.name}: {reason}" for failed in alike[:MOST_ALIKE]]
+        more = len(alike) - MOST_ALIKE
+        lines += [f"  and {more:,} more: {reason}"] if more > 0 else []
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"  and {len(lines) - MOST_LINES:,} lines more; --json lists every one"]
+    return lines
 
 
 def _kinds(files: int, directories: int, symlinks: int) -> str:

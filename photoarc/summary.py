@@ -39,6 +39,7 @@ class Photographs:
 class PackSummary:
     """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
 
+    `remarks` say what could have been done better, and are no fault; `-q` is not told them.
     `duplicates` are stored as references to an identical file, of the `alike` only that is stored which differs from an earlier one.
     """
 
@@ -57,6 +58,7 @@ class PackSummary:
     warnings: tuple[str, ...]
     duplicates: int
     alike: int
+    remarks: tuple[str, ...] = ()
 
 
 class Stripping:
@@ -124,6 +126,7 @@ class Tally:
         self.reasons: Counter[str] = Counter()
         self.failures: list[Failure] = []
         self.warnings: list[str] = []
+        self.remarks: list[str] = []
         self.attributes_lost: list[str] = []
         self.dates_lost: list[str] = []  # printable names
         self.stripping = Stripping()
@@ -188,5 +191,5 @@ class Tally:
             ),
             self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
             tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
-            self.duplicates, self.alike,
+            self.duplicates, self.alike, remarks=tuple(self.remarks),
         )  # fmt: skip

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
-from photoarc import report
+from photoarc import console, report
+from photoarc.inspection import Overview
+from photoarc.models import manifest
+from photoarc.progress import Failure
+from photoarc.refusals import explained
 
 
 @pytest.mark.parametrize(
@@ -32,3 +39,49 @@ def test_durations() -> None:
         "59 min 59 s",
         "2 h 05 min",
     ]
+
+
+def test_equal_failures_are_counted() -> None:
+    """A disk that is full fails ten thousand files in the same words."""
+    failures = [Failure(f"{number}.jpg", "CannotWrite", "the disk is full") for number in range(10_000)]
+    lines = report.failure_lines([*failures, Failure("x", "CannotWrite", "exists already")], "unpacked")
+    assert lines[0] == "10,001 members could not be unpacked:"
+    assert lines[1:3] == ["  0.jpg: the disk is full", "  1.jpg: the disk is full"]
+    assert lines[10:] == ["  9.jpg: the disk is full", "  and 9,990 more: the disk is full", "  x: exists already"]
+    various = [Failure(f"{number}", "PayloadCorrupt", f"damaged at byte {number}") for number in range(1000)]
+    assert len(report.failure_lines(various, "read")) == report.MOST_LINES + 1
+
+
+def test_lines_are_broken_between_words() -> None:
+    line = "    lossy: close to the originals, not identical; keep the originals or use --mode lossless if every bit matters"
+    folded = console._fold(line, 50)
+    assert folded[0] == "    lossy: close to the originals, not identical;"
+    assert all(len(piece) <= 50 for piece in folded)
+    assert " ".join(piece.strip() for piece in folded) == line.strip()
+    name = "  photos/averyveryverylongnamethatcannotbebroken.jpg:"
+    assert console._fold(f"{name} it is", 20) == [name, "    it is"]
+
+
+def test_models_are_named() -> None:
+    found = Overview("x.pha", "1.0", 10, 1, 0, 0, 10, 5, 1, (2, 999), ())
+    text = "\n".join(report.info_lines(found))
+    assert f"{manifest.entries()[2].name} (model 2), model 999 (not of this photoarc)" in text
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "choose another folder"),
+        (errno.ENAMETOOLONG, "shorter name"),
+        (errno.EACCES, "permissions"),
+        (errno.ENOSYS, "cannot do this"),
+        (errno.EIO, "the disk fails"),
+    ],
+)
+def test_what_the_system_refuses_has_its_own_advice(code: int, advice: str) -> None:
+    said = explained(OSError(code, os.strerror(code)))
+    assert said.startswith(f"{os.strerror(code)}; ")
+    assert advice in said
+    assert ("free some space" in said) == (code == errno.ENOSPC)
+    assert explained(OSError("odd")) == "odd"

@@ -32,7 +32,7 @@ def _library() -> ModuleType:
     try:
         import lepton_jpeg_python
     except ImportError as missing:
-        raise PayloadError("Lepton is not installed here; pip install 'photoarc[lepton]'") from missing
+        raise PayloadError("Lepton is not installed here; pip install lepton-jpeg-python") from missing
     return cast(ModuleType, lepton_jpeg_python)
 
 

@@ -192,7 +192,7 @@ def _decode_heic(data: bytes, parts: heif.Heif) -> tuple[Pixels, metadata.Common
     try:
         import pillow_heif
     except ImportError:
-        raise PayloadError("HEIC: pillow-heif is not installed (pip install 'photoarc[heic]')") from None
+        raise PayloadError("HEIC: pillow-heif is not installed (pip install pillow-heif)") from None
     picture = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, remove_stride=True)
     turned = parts.turns % 2
     if picture.size != ((parts.height_px, parts.width_px) if turned else (parts.width_px, parts.height_px)):
