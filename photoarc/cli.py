@@ -1,7 +1,5 @@
 """The command line: arguments in, one call, text or JSON out. No logic.
 
-    0  all well        1  some members failed, the rest is done        2  nothing usable        130  interrupted
-
 What a command needs is imported inside it: `--help` loads no codec, `list` no NumPy.
 """
 
@@ -27,12 +25,14 @@ if TYPE_CHECKING:
     from photoarc.deletion import DeleteSummary
     from photoarc.progress import Failure
 
+EXIT_CODES = "Exit codes: 0 all is well; 1 something failed or differs, and is named; 2 nothing could be done; 130 interrupted."
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES,
     help="A folder archiver for photographs: learned image coding for pictures, bit-exact storage for everything else.",
 )
 
@@ -48,6 +48,7 @@ Jobs = Annotated[
 ]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
+Names = Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ArchivePath = Annotated[str, typer.Argument(metavar="ARCHIVE", show_default=False, help="The .pha file.")]
 
@@ -62,10 +63,14 @@ def pack(
         Literal["fast", "lzma", "lossless"],
         typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
     ] = defaults.MODE,
-    quality: Annotated[float, typer.Option(parser=number(0, 100), metavar="0..100", help="Of lossy photographs.")] = defaults.QUALITY,
+    quality: Annotated[
+        float | None,
+        typer.Option(parser=number(0, 100), metavar="0..100", help=f"Of lossy photographs. [default: {defaults.QUALITY:g}]"),
+    ] = None,
     tune: Annotated[
-        Literal["ssim", "psnr"], typer.Option(help="Lossy photographs: for eyes, or for the smallest squared error.")
-    ] = defaults.TUNE,
+        Literal["ssim", "psnr"] | None,
+        typer.Option(help=f"Lossy photographs: for eyes, or for the smallest squared error. [default: {defaults.TUNE}]"),
+    ] = None,
     effort: Annotated[
         int,
         typer.Option(
@@ -112,22 +117,17 @@ def pack(
     with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
         from photoarc import report
-        from photoarc.pipeline import CodingOptions, Mode
+        from photoarc.pipeline import CodingOptions
         from photoarc.progress import failure
         from photoarc.tuning import Tuning
 
         sources, archive = _sources_and_archive(paths)
         excludes = (*(exclude or ()), *_lines(exclude_from or ()))
-        gain_percent = defaults.MIN_GAIN_PERCENT if min_gain is None else min_gain
-        coding = CodingOptions(Mode(mode), quality, strip == "gps", gain_percent, recode, effort, Tuning[tune.upper()])
+        tuning = Tuning[tune.upper()] if tune else None
+        lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode, "tuning": tuning}
+        coding = CodingOptions.asked(mode, quality=quality, effort=effort, **lossy)
         options = packing.PackOptions(coding, jobs, excludes, force)
         failures: Sequence[Failure]
-        if strip and mode == "lossless":
-            raise UsageError("--strip changes files, and --mode lossless keeps every bit of them; choose one")
-        if recode and mode == "lossless":
-            raise UsageError("--recode changes files, and --mode lossless keeps every bit of them; choose one")
-        if min_gain is not None and mode == "lossless":
-            raise UsageError("--min-gain is about lossy photographs, and --mode lossless has none; choose one")
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
@@ -149,7 +149,7 @@ def pack(
             failures, doubtful = (*failures, *gone.failures), bool(gone.doubts)
         if as_json:
             shown = show(value, (), as_json, quiet)
-        end(failures, "packed or deleted" if delete else "packed", doubtful or not shown)
+        end(failures, "packed or deleted" if delete else "packed", doubtful or not shown or bool(done.coding_failed))
 
 
 @app.command()
@@ -182,7 +182,7 @@ def unpack(
 def list_members(
     archive: ArchivePath,
     globs: Annotated[list[str] | None, typer.Argument(metavar="GLOB", help="Only these members, and what is below them.")] = None,
-    names_only: Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")] = False,
+    names_only: Names = False,
     as_json: Json = False,
 ) -> None:
     """Show what an archive holds, without unpacking it."""
@@ -223,7 +223,7 @@ def verify(
     ],
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     jobs: Jobs = None,
-    quiet: Quiet = False,
+    names_only: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the names of what differs only.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compare files on the disk with an archive: what is changed, missing, extra.
@@ -234,15 +234,15 @@ def verify(
         from photoarc import report
         from photoarc import verify as verifying
 
-        with progress("verifying", quiet or as_json) as callback:
+        with progress("verifying", names_only or as_json) as callback:
             done = verifying.verify(archive, against, exclude or (), callback, jobs=jobs)
-        shown = show(asdict(done), report.verify_lines(done), as_json, quiet)
+        shown = show(asdict(done), (report.differing_names if names_only else report.verify_lines)(done), as_json, quiet=False)
         warn(done.warnings)
         end(done.failures, "compared", done.differs or not shown)
 
 
 @app.command()
-def dups(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> None:
+def dups(archive: ArchivePath, names_only: Names = False, as_json: Json = False) -> None:
     """Show which files in an archive are identical, or alike but for a piece; nothing is deleted, here or on the disk."""
     with exit_codes("interrupted", as_json):
         from photoarc import duplicates, inspection, report
@@ -251,7 +251,8 @@ def dups(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> N
             found = {"groups": duplicates.groups(opened.members), "alike": duplicates.alike(opened.members)}
             failures, warnings = inspection.damaged(opened), opened.warnings
         value = {name: [asdict(group) for group in groups] for name, groups in found.items()}
-        shown = show({"archive": archive, **value, "warnings": warnings}, report.dups_lines(**found), as_json, quiet=quiet)
+        lines = (report.dups_names if names_only else report.dups_lines)(**found)
+        shown = show({"archive": archive, **value, "warnings": warnings}, lines, as_json, quiet=False)
         warn(warnings)
         end(failures, "read", bool(warnings) or not shown)
 

@@ -16,6 +16,7 @@
     │   ├── PayloadCorrupt        a stored checksum or digest does not fit
     │   ├── UnsupportedCodec      codec ID unknown to this version
     │   ├── DecodeFailed          the codec refuses the payload
+    │   │   └── NotDecoded        nothing is known about it: a killed worker, no memory, a model or codec that is not installed
     │   └── SymbolMismatch        decoded latents differ from the ones that were coded
     ├── ModelError                a network that a payload needs
     │   ├── ModelMissing
@@ -101,6 +102,10 @@ class UnsupportedCodec(MemberError):
 
 class DecodeFailed(MemberError):
     """The codec refuses the payload."""
+
+
+class NotDecoded(DecodeFailed):
+    """The file could not be decoded here, which says nothing about the archive; another try, or another machine, may do it."""
 
 
 class SymbolMismatch(MemberError):

@@ -19,7 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photoarc import bitexact, codecs, groups, pipeline, workers
+from photoarc import bitexact, codecs, groups, pipeline, wishes, workers
 from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, Item, Result, code_source, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UnreadableSource, UsageError
@@ -48,6 +48,11 @@ class PackOptions:
     workers: int | None = None
     excludes: tuple[str, ...] = ()
     force: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        wishes.jobs(self.workers)
+        wishes.several("excludes", self.excludes)
 
 
 def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
@@ -306,6 +311,7 @@ def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Membe
 def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: Tally) -> None:
     """A file that nobody coded. Raises UnreadableSource."""
     if crash:
+        tally.coding_failed += 1
         tally.warnings.append(f"{display(source.name)}: coding it failed ({crash}); it was kept bit-exact")
     note = "coding failed" if crash else "large file"
     member = _store_in_parts(writer, source, repeats, tally)

@@ -18,13 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
 
-from photoarc import bitexact, codecs, costs, defaults
+from photoarc import bitexact, codecs, costs, defaults, wishes
 from photoarc.codecs import solid
-from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, PayloadCorrupt, PayloadError, UnsupportedCodec
+from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, NotDecoded, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.pictures import PNG_SIGNATURE, raster
 from photoarc.pictures.size import picture_size
 from photoarc.records import PhotoInfo
@@ -79,6 +79,27 @@ class CodingOptions:
     recode: bool = False
     effort: int = defaults.EFFORT
     tuning: Tuning = defaults.TUNING
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what cannot be, and for wishes that exclude each other."""
+        wishes.choice("mode", self.mode, tuple(Mode))
+        wishes.choice("tuning", self.tuning, tuple(Tuning))
+        object.__setattr__(self, "mode", Mode(self.mode))  # "lossless" means Mode.LOSSLESS, in comparisons too
+        object.__setattr__(self, "tuning", Tuning(self.tuning))
+        wishes.number("quality", self.quality, 0, 100)
+        wishes.number("min_gain_percent", self.min_gain_percent, 0, 99)
+        wishes.whole("effort", self.effort, 0, 9)
+        if self.mode is Mode.LOSSLESS:
+            usual = {field.name: field.default for field in dataclasses.fields(self)}
+            wishes.keeps_every_bit({name: getattr(self, name) != usual[name] for name in wishes.LOSSY_ONLY})
+
+    @classmethod
+    def asked(cls, mode: Mode | str = _DEFAULT_MODE, **given: Any) -> CodingOptions:
+        """Options of which some were not asked for (None). It refuses a conflicting one even if it is the default."""
+        found = {name: value for name, value in given.items() if value is not None}
+        if mode == Mode.LOSSLESS:
+            wishes.keeps_every_bit({name: found.get(name, False) is not False for name in wishes.LOSSY_ONLY})
+        return cls(mode, **found)  # type: ignore[arg-type]  # see __post_init__
 
     @property
     def searches(self) -> bool:
@@ -231,17 +252,19 @@ def _bit_exact(data: bytes, digest: bytes, effort: int, note: str) -> Encoded:
 def decode_payload(name: str, codec_id: int, payload: bytes, size_bytes: int, digest: bytes, as_format: str | None = None) -> bytes:
     """File bytes of a payload, checked against the digest if the codec is bit-exact; `as_format` concerns lossy photographs only.
 
-    Raises PayloadCorrupt, UnsupportedCodec, DecodeFailed, SymbolMismatch.
+    Raises PayloadCorrupt, UnsupportedCodec, DecodeFailed (NotDecoded), SymbolMismatch.
     """
     codec = _codec(name, codec_id)
     try:
         data = codec.decode(payload, size_bytes, as_format)
     except PayloadError as error:
         raise error.kind(name, str(error)) from error
-    except (ModelError, LimitExceeded) as error:
+    except ModelError as error:
+        raise NotDecoded(name, str(error)) from error
+    except LimitExceeded as error:
         raise DecodeFailed(name, str(error)) from error
     except MemoryError as error:
-        raise DecodeFailed(name, "not enough memory to decode it; try -j 1") from error
+        raise NotDecoded(name, "not enough memory to decode it; try -j 1") from error
     if not codecs.CODECS[codec_id].lossy and blake3(data).digest() != digest:
         raise PayloadCorrupt(name, "the decoded bytes differ from the packed file's BLAKE3 digest; the archive is damaged here")
     return data
@@ -267,7 +290,9 @@ def decode_image(name: str, codec_id: int, payload: bytes, size_bytes: int, dige
         return open_pil(decode_payload(name, codec_id, payload, size_bytes, digest))
     except PayloadError as error:
         raise error.kind(name, str(error)) from error
-    except (ModelError, LimitExceeded) as error:
+    except ModelError as error:
+        raise NotDecoded(name, str(error)) from error
+    except LimitExceeded as error:
         raise DecodeFailed(name, str(error)) from error
 
 

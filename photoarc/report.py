@@ -220,11 +220,21 @@ def unpack_lines(done: UnpackSummary) -> list[str]:
 
 def check_lines(done: CheckSummary) -> list[str]:
     """Whether the archive is sound."""
-    verdict = "is sound" if not done.failures and not done.warnings else "is DAMAGED"
+    verdict = "is DAMAGED" if done.damaged else "could not be checked completely" if done.failures else "is sound"
     return [
         f"{done.archive} {verdict}: {done.sound:,} of {count(done.members, 'member')} decoded and compared, "
         f"{size(done.size_bytes)} in {duration(done.seconds)}"
     ]
+
+
+def differing_names(done: VerifySummary) -> list[str]:
+    """Names only, of everything that differs or could not be compared."""
+    return sorted({*done.missing, *done.extra, *(failed.name for failed in (*done.changed, *done.failures))})
+
+
+def dups_names(groups: Sequence[Group], alike: Sequence[Group]) -> list[str]:
+    """Names only, an empty line between groups."""
+    return "\n\n".join("\n".join(group.names) for group in (*alike, *groups)).splitlines()
 
 
 def verify_lines(done: VerifySummary) -> list[str]:

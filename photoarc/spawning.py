@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -58,7 +59,8 @@ def safe_start() -> Iterator[None]:
             _set("PYTHONSAFEPATH", "1")
             _set("PYTHONPATH", os.pathsep.join(entries) or None)
             sys.path[:] = with_home([entry for entry in path if not is_current(entry)])
-            yield
+            with _interrupts_blocked():
+                yield
         finally:
             sys.path[:] = path
             for name, value in before.items():
@@ -70,3 +72,19 @@ def _set(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Blocks Ctrl-C while a worker starts: it inherits the mask, so a Ctrl-C in the terminal reaches only the parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which unblocks Ctrl-C when it starts its own process
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)

@@ -40,6 +40,7 @@ class PackSummary:
     """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
 
     `remarks` say what could have been done better, and are no fault; `-q` is not told them.
+    `coding_failed` files were asked to be coded, and are kept bit-exact because that failed.
     `duplicates` are stored as references to an identical file, of the `alike` only that is stored which differs from an earlier one.
     """
 
@@ -59,6 +60,7 @@ class PackSummary:
     duplicates: int
     alike: int
     remarks: tuple[str, ...] = ()
+    coding_failed: int = 0
 
 
 class Stripping:
@@ -130,6 +132,7 @@ class Tally:
         self.attributes_lost: list[str] = []
         self.dates_lost: list[str] = []  # printable names
         self.stripping = Stripping()
+        self.coding_failed = 0
 
     def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
         """Those of a record; notes the name if there are some that cannot be kept."""
@@ -191,5 +194,5 @@ class Tally:
             ),
             self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
             tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
-            self.duplicates, self.alike, remarks=tuple(self.remarks),
+            self.duplicates, self.alike, remarks=tuple(self.remarks), coding_failed=self.coding_failed,
         )  # fmt: skip

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from photoarc import codecs, workers
-from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, UsageError
+from photoarc import codecs, wishes, workers
+from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, NotDecoded, UnsupportedCodec, UsageError
 from photoarc.inspection import damaged, open_archive
 from photoarc.partway import heard_by
 from photoarc.progress import Callback, Failure, silent
 from photoarc.records import Kind, Member
 from photoarc.selection import select
-from photoarc.targets import targets
+from photoarc.targets import FORMATS, targets
 from photoarc.unpacked import Tally, remarks, renamed_by_format
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from photoarc.extract import Extractor
 
 ARCHIVE_ENDING = ".pha"
+# Failures of `test` that say nothing against the archive.
+_NO_DAMAGE = {error.__name__ for error in (NotDecoded, UnsupportedCodec, CannotWrite)}
 # What a core decodes in the 0.5 s that a worker takes to start.
 WORTH_A_WORKER_PX = 1_500_000
 WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, codecs.PNG: 100_000, codecs.LZMA: 25_000_000}
@@ -48,6 +50,12 @@ class UnpackOptions:
     as_format: str | None = None
     workers: int | None = None
     force: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        wishes.several("only", self.only)
+        wishes.choice("as_format", self.as_format, (None, *FORMATS))
+        wishes.jobs(self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,11 @@ class CheckSummary:
     seconds: float
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything is wrong with the archive itself, as far as it could be looked at."""
+        return bool(self.warnings) or any(failed.kind not in _NO_DAMAGE for failed in self.failures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +263,9 @@ def _raise_failure(outcome: workers.Outcome[Job, bytes] | workers.Outcome[Job, i
     if isinstance(outcome.error, MemberError):
         raise outcome.error
     if outcome.error is not None:  # a model that is missing, a limit: the file cannot be had, the others can
-        raise DecodeFailed(name, str(outcome.error)) from outcome.error
+        raise NotDecoded(name, str(outcome.error)) from outcome.error
     if outcome.crash:
-        raise DecodeFailed(name, f"decoding it failed ({outcome.crash})")
+        raise (NotDecoded if outcome.blameless else DecodeFailed)(name, f"decoding it failed ({outcome.crash})")
 
 
 def _extract(

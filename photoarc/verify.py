@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photoarc import attributes, unpack, workers
+from photoarc import attributes, unpack, wishes, workers
 from photoarc.comparing import Suspect, is_as_unpacked, written_names
 from photoarc.errors import MemberError, SpecialFile, UsageError
 from photoarc.expectation import of_verifying
@@ -70,6 +70,8 @@ def verify(
     of links count, and extended attributes where this system has them; times and modes do not.
     Raises FormatError (no archive), UsageError (a folder that does not exist), PhotoarcError (no workers).
     """
+    wishes.several("against", against)
+    wishes.several("excludes", excludes)
     if not against:
         raise UsageError("nothing to compare with: name what was packed with --against")
     with open_archive(archive_path) as archive:

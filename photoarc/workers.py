@@ -21,11 +21,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from photoarc import wishes
 from photoarc.errors import PhotoarcError
 from photoarc.partway import heard_by, now_and_then
 from photoarc.spawning import safe_start
@@ -40,17 +41,23 @@ WINDOW_BYTES = 256 << 20
 WINDOW_ITEMS_PER_WORKER = 64
 # To end hangs, never honest work: 24 megapixels in a JPEG of 1.7 MB took 61 s to code on a busy core and get 1,320.
 LEAST_SECONDS, SECONDS_PER_MB = 300.0, 600.0
+# Signals that no decoder causes by itself: the system sends them where memory is short, or a person.
+_BY_OTHERS, _WHO = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"), "by the system if memory is short; try -j 1"
 LEAST_ADDRESS_BYTES = 4 << 30  # ONNX Runtime alone maps about one
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Item, Value]):
-    """What became of one item: a value, an error raised on purpose, a crash (in words), or none of them if the caller does the item."""
+    """What became of one item: a value, an error raised on purpose, a crash (in words), or none of them if the caller does the item.
+
+    `blameless`: the crash is not the item's own; its worker was killed by somebody else, or memory was short.
+    """
 
     item: Item
     value: Value | None = None
     error: PhotoarcError | None = None
     crash: str = ""
+    blameless: bool = False
 
 
 def nobody(item: object, share: float) -> None:
@@ -67,7 +74,11 @@ def usable_cores() -> int:
 
 
 def crew_size(most: int | None, items: int, worth: float) -> int:
-    """Workers for so many items that are worth so many: at least one if there is an item, `most` at most (None: every usable core)."""
+    """Workers for so many items that are worth so many: at least one if there is an item, `most` at most (None: every usable core).
+
+    Raises UsageError for a `most` that is no number of processes.
+    """
+    wishes.jobs(most)
     return min(usable_cores() if most is None else most, items, max(1, int(worth)))
 
 
@@ -129,7 +140,7 @@ def run(
             with heard_by(functools.partial(heard, item)):
                 value, error, crash = _call(function, item)
             heard(item, 1.0)
-            yield Outcome(item, value, error, crash)
+            yield Outcome(item, value, error, crash, crash.startswith(MemoryError.__name__))
 
 
 def _call(function: Callable[[Item], Value], item: Item) -> tuple[Value | None, PhotoarcError | None, str]:
@@ -165,22 +176,6 @@ def _serve(connection: Connection, function: Callable[[Item], Value], limit_byte
         return
 
 
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Blocks Ctrl-C while a worker starts: it inherits the mask, so a Ctrl-C in the terminal reaches only the parent."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # which unblocks Ctrl-C when it starts its own process
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, old)
-
-
 class _Slot(Generic[Item, Value]):
     """An item in the window, in its place in the order."""
 
@@ -203,7 +198,7 @@ class _Worker(Generic[Item, Value]):
         self.slot: _Slot[Item, Value] | None = None
         self.deadline = 0.0  # of the slot's item, on the monotonic clock
         try:
-            with safe_start(), _interrupts_blocked():
+            with safe_start():
                 self.process.start()
         except OSError as error:
             raise PhotoarcError(f"a worker process cannot be started: {error.strerror}; try -j 0") from error
@@ -269,7 +264,8 @@ class _Crew(Generic[Item, Value]):
             elif isinstance(message, float):
                 self.heard(worker.slot.item, message)
             else:
-                worker.slot.outcome = Outcome(worker.slot.item, *message)
+                value, error, crash = message
+                worker.slot.outcome = Outcome(worker.slot.item, value, error, crash, crash.startswith(MemoryError.__name__))
                 self.heard(worker.slot.item, 1.0)
                 worker.slot = None
         for worker in list(self.workers):
@@ -305,7 +301,9 @@ class _Crew(Generic[Item, Value]):
             if slot.deaths < 2:
                 self.suspects.append(slot)
             else:
-                slot.outcome = Outcome(slot.item, crash=f"its worker process died twice ({why or end})")
+                killed = not why and end in _BY_OTHERS
+                crash = f"its worker process {f'was killed twice ({end}; {_WHO})' if killed else f'died twice ({why or end})'}"
+                slot.outcome = Outcome(slot.item, crash=crash, blameless=killed)
         self.workers.append(_Worker(self.function))
 
 

@@ -56,7 +56,7 @@ LAYERS = [
     {"frames"},
     {"defaults"},
     {"records", "tuning"},
-    {"names", "partway", "spawning"},
+    {"names", "partway", "spawning", "wishes"},
     {"foreign", "refusals"},
     {"errors", "safe_path"},
 ]
@@ -76,6 +76,7 @@ ONLY_IN = {
 NO_NUMPY = {
     "safe_path.py",
     "spawning.py",
+    "wishes.py",
     "defaults.py",
     "targets.py",
     "tuning.py",

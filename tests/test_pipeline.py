@@ -17,7 +17,7 @@ from photoarc.tuning import Tuning
 
 
 def code(data, mode=Mode.FAST, quality=70.0):
-    encoded = encode_file("name", data, CodingOptions(mode, quality))
+    encoded = encode_file("name", data, CodingOptions(mode) if mode == Mode.LOSSLESS else CodingOptions(mode, quality))
     assert encoded.digest == blake3(data).digest()
     assert encoded.size_bytes == len(data)
     return encoded
@@ -195,4 +195,4 @@ def test_time_is_allowed_where_it_is_needed():
     assert slow.slowness > CodingOptions(tuning=Tuning.PSNR, effort=7).slowness > 1
     assert CodingOptions(effort=9).slowness == slow.slowness
     assert CodingOptions(tuning=Tuning.PSNR).slowness == 1
-    assert CodingOptions(Mode.LOSSLESS, tuning=Tuning.PSNR, effort=9).slowness == 1
+    assert CodingOptions(Mode.LOSSLESS, effort=9).slowness == 1

@@ -259,14 +259,14 @@ def test_odd_names(tmp_path: Path) -> None:
             assert file.read() == data
 
 
-@pytest.mark.parametrize("mode", [Mode.LOSSLESS, Mode.FAST])
-def test_twins_of_pictures_in_a_batch(tmp_path: Path, mode: Mode) -> None:
+@pytest.mark.parametrize(("mode", "quality"), [(Mode.LOSSLESS, None), (Mode.FAST, 60)])
+def test_twins_of_pictures_in_a_batch(tmp_path: Path, mode: Mode, quality: float | None) -> None:
     """Thumbnails with an ending of their own: the first is coded alone, its twin stands in the group and leads to it."""
     (tmp_path / "in").mkdir()
     picture = pictures.jpeg(pictures.photo(200, 150), quality=97)
     for name, data in {"a.thm": picture, "b.thm": picture, "c.txt": b"text " * 99, "d.txt": b"more " * 99}.items():
         (tmp_path / "in" / name).write_bytes(data)
-    done = pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(mode, 60), workers=0))
+    done = pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions.asked(mode, quality=quality), workers=0))
     assert (done.duplicates, done.photographs.files) == (1, 2 if mode is Mode.FAST else 0)
     for scanned in (False, True):
         with photoarc.open(tmp_path / "out.pha", scan=scanned) as archive:

@@ -11,7 +11,7 @@ from struct import Struct, error
 from types import ModuleType
 from typing import cast
 
-from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.errors import NotDecoded, PayloadCorrupt, PayloadError
 from photoarc.pictures import jpeg
 
 _LEAST_SAVING = 0.01
@@ -32,7 +32,7 @@ def _library() -> ModuleType:
     try:
         import lepton_jpeg_python
     except ImportError as missing:
-        raise PayloadError("Lepton is not installed here; pip install lepton-jpeg-python") from missing
+        raise PayloadError("Lepton is not installed here; pip install lepton-jpeg-python", NotDecoded) from missing
     return cast(ModuleType, lepton_jpeg_python)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoarc import defaults
+from photoarc import defaults, wishes
 from photoarc.errors import UsageError
 from photoarc.folderbench import metrics, tools
 from photoarc.folderbench.childprocess import Finished
@@ -40,6 +40,16 @@ class BenchOptions:
     qualities: tuple[float, ...] = (defaults.QUALITY,)
     rounds: int = 3
     temporary: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what cannot be measured, and for a quality of modes that have none."""
+        for mode in self.modes:
+            wishes.choice("mode", mode, MODES)
+        for quality in self.qualities:
+            wishes.number("quality", quality, 0, 100)
+        wishes.whole("rounds", self.rounds, 1)
+        if set(self.modes) == {Mode.LOSSLESS}:
+            wishes.keeps_every_bit({"quality": self.qualities != (defaults.QUALITY,)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +108,13 @@ class Bench:
 def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
     """Measure. `say` hears a line of progress before each process.
 
-    Raises UsageError for something that is no folder or holds no file, for an unknown mode and for a place that cannot hold archives.
+    Raises UsageError for something that is no folder or holds no file, and for a place that cannot hold archives.
     """
     source = Path(folder).resolve()
     if not source.is_dir():
         raise UsageError(f"{folder}: not a folder; bench packs and unpacks a whole folder")
     if source.parent == source:
         raise UsageError(f"{folder}: the whole file system is too much for a bench; name a folder in it")
-    if unknown := set(options.modes) - set(MODES):
-        raise UsageError(f"{', '.join(sorted(unknown))}: unknown mode; choose {', '.join(MODES)}")
     if source.name.startswith(("-", "@")):  # 7-Zip reads names from a file @name
         raise UsageError(f"{folder}: the archivers would take this name for an option; rename the folder or name its parent")
     say(f"reading {source}")
