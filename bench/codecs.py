@@ -141,7 +141,7 @@ def _save(pixels: Pixels, file_format: str, **options: Any) -> bytes:
 
 
 def _open(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data)) as picture:
+    with Image.open(io.BytesIO(data), formats=("JPEG", "JPEG2000", "WEBP", "AVIF", "HEIF", "PNG")) as picture:
         return np.asarray(picture.convert("RGB"))
 
 

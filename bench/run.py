@@ -49,7 +49,7 @@ def pictures(folder: Path) -> list[Path]:
 
 def load(path: Path) -> Pixels:
     """RGB pixels (H, W, 3)."""
-    with Image.open(path) as picture:
+    with Image.open(path, formats=("PNG", "WEBP", "JPEG", "BMP", "PPM")) as picture:
         return np.array(picture.convert("RGB"))
 
 

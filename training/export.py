@@ -41,7 +41,7 @@ def pictures(folder: str, n: int, skip: int) -> list[Tensor]:
     """N photographs (1, 3, H, W) in [0, 1] spread evenly over a folder, sides cut to multiples of 64; `skip` shifts the choice."""
     files = sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
     chosen = files[skip :: max(1, len(files) // n)][:n]
-    arrays = [np.asarray(Image.open(f).convert("RGB")) for f in chosen]
+    arrays = [np.asarray(Image.open(f, formats=("WEBP", "PNG", "JPEG")).convert("RGB")) for f in chosen]
     return [
         torch.from_numpy(a[: a.shape[0] // 64 * 64, : a.shape[1] // 64 * 64].copy()).permute(2, 0, 1)[None].float() / 255 for a in arrays
     ]

@@ -29,6 +29,7 @@ from photoarc.pictures import graphics
 
 HASH_SIDE, NEAR = 12, 20
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 AT_ONCE = 64  # photographs in flight: what bounds the memory
 BLOCK = tarfile.BLOCKSIZE
 
@@ -63,7 +64,7 @@ def patches(path: Path, side: int, shrink: float, each: int) -> Found:
     """Patches of one photograph; the same for the same bytes, whatever else is prepared with it."""
     try:
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.mode not in {"RGB", "L"}:
                 return Found(path, f"mode {opened.mode}")
             picture = ImageOps.exif_transpose(opened).convert("RGB")
@@ -98,7 +99,7 @@ def prepare(out: Path, photos: list[Path], apart: list[Path], side: int, shrink:
     out.mkdir(parents=True, exist_ok=True)
     kept = []
     for f in files(apart):
-        with Image.open(f) as picture:
+        with Image.open(f, formats=FORMATS) as picture:
             kept.append(difference_hash(ImageOps.exif_transpose(picture)))
     tally: dict[str, int] = {}
     with ThreadPoolExecutor() as pool, (out / "SOURCES.tsv").open("w") as sources:

@@ -73,7 +73,7 @@ def tiles(folder: Path, side: int, device: str) -> Tensor:
     """(N, 3, side, side) uint8 on the device: all whole tiles of all pictures of a folder."""
 
     def cut(path: Path) -> np.ndarray:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=("WEBP", "PNG", "JPEG")) as picture:
             a = np.array(picture.convert("RGB"))
         h, w = a.shape[0] // side, a.shape[1] // side
         return a[: h * side, : w * side].reshape(h, side, w, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)

@@ -57,7 +57,7 @@ def tiles(model: Hyperprior, folder: Path, count: int) -> list[Tile]:
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in {".webp", ".png", ".jpg", ".jpeg"})
     found = []
     for file in files[:: max(1, len(files) // count)][:count]:
-        pixels = np.asarray(Image.open(file).convert("RGB"))
+        pixels = np.asarray(Image.open(file, formats=("WEBP", "PNG", "JPEG")).convert("RGB"))
         top, left = ((side - TILE_PX) // 2 for side in pixels.shape[:2])
         pixels = np.ascontiguousarray(pixels[top : top + TILE_PX, left : left + TILE_PX])
         latents = whole(model, pixels)

@@ -104,8 +104,9 @@ def _refuse_others(primary: int, items: dict[int, bytes], references: list[tuple
     tiles = {tile for name, origin, to in references if name == b"dimg" and origin in wanted for tile in to}
     if items.get(primary) not in _PICTURES:
         raise PayloadError("a derived picture")
+    wanted |= tiles
     for number, name in items.items():
-        if name in _PICTURES and number not in wanted | tiles:
+        if name in _PICTURES and number not in wanted:
             raise PayloadError("several pictures in one file (gain map, depth, alpha)")
         if name not in (*_PICTURES, b"Exif", b"mime"):
             raise PayloadError(f"an item of kind {name.decode('ascii', 'replace')}")

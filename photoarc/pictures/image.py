@@ -38,6 +38,7 @@ _SOURCES = {
     SourceFormat.JXL: "jxl",
 }
 _TARGETS = ("jpeg", "png", "webp", "bmp")
+READABLE = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")  # Pillow has forty more decoders, each of them a door
 
 Pixels = NDArray[np.uint8]
 
@@ -269,10 +270,10 @@ def as_pil(photo: Photograph) -> Image.Image:
     return Image.fromarray(np.concatenate((photo.pixels, photo.alpha[:, :, None]), axis=2))
 
 
-def open_pil(data: bytes) -> Image.Image:
-    """Any picture file as a loaded Pillow image. Raises PayloadError if Pillow cannot read it, LimitExceeded above MAX_PIXELS."""
+def open_pil(data: bytes, formats: tuple[str, ...] = READABLE) -> Image.Image:
+    """A picture file as a loaded Pillow image. Raises PayloadError if Pillow cannot read it, LimitExceeded above MAX_PIXELS."""
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=formats) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise LimitExceeded(f"{picture.width} x {picture.height} pixels, above the limit of {MAX_PIXELS:,}")
             picture.load()

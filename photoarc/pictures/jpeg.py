@@ -20,8 +20,9 @@ COM, APP0, APP1, APP2, APP11, APP13, APP14 = 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xED,
 MAX_BODY_BYTES = 65533  # a segment's 16-bit length counts itself
 MAX_SCANS = 200  # encoders write 1 to 12; each scan of a progressive bomb costs a pass over the whole picture
 _MARKER = re.compile(rb"\xff+([^\xff])")
-# What ends a scan's entropy-coded data: a marker that is neither a stuffed zero, nor RSTn, nor fill bytes.
-_AFTER_SCAN = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
+# What ends a scan's entropy-coded data: a marker that is neither a stuffed zero, nor RSTn, nor fill bytes. A run of fill bytes is looked at
+# once, from its start: a plain \xff+ took 10 s for 40,000 of them, and four times as long for twice as many.
+_AFTER_SCAN = re.compile(rb"\xff(?<!\xff\xff)\xff*+[\x01-\xcf\xd8-\xfe]")
 _SOI, _EOI, _SOS, _DQT, _DNL = 0xD8, 0xD9, 0xDA, 0xDB, 0xDC
 _PROGRESSIVE = {0xC0: False, 0xC1: False, 0xC2: True}  # Huffman-coded DCT: baseline, extended sequential, progressive
 _REFUSED_FRAMES = {

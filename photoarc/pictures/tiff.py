@@ -18,7 +18,10 @@ ORIENTATION, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUN
 LZW, DEFLATE = 5, 8
 _METHODS = {5: LZW, 8: DEFLATE, 32946: DEFLATE}
 _TYPE_BYTES = {1: 1, 3: 2, 4: 4}  # BYTE, SHORT, LONG
-_MAX_VALUES = 1 << 20
+_LISTS = frozenset((OFFSETS, COUNTS, TILE_OFFSETS, TILE_COUNTS))
+_VALUES = frozenset((WIDTH, HEIGHT, BITS, COMPRESSION, FILL_ORDER, CHANNELS, STRIP_ROWS))
+_VALUES |= {ORIENTATION, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, FORMAT}
+_MOST = dict.fromkeys(_LISTS, 1 << 20) | dict.fromkeys(_VALUES, 16)  # of a tag: 65,535 hostile ones of a million values take hours
 LEAST_SHARE = 0.5  # of the file: the first picture of a camera's raw file is a thumbnail
 
 Order = Literal["little", "big"]
@@ -119,12 +122,13 @@ def number(data: bytes, at: int, size: int, order: Order) -> int:
 
 
 def first_directory(data: bytes, order: Order) -> Tags:
-    """Values of the tags of whole numbers."""
+    """Values of the tags that are known here; of one that comes twice, the first."""
     at = number(data, 4, 4, order)
     tags: Tags = {}
     for entry in range(at + 2, at + 2 + 12 * number(data, at, 2, order), 12):
-        size, count = _TYPE_BYTES.get(number(data, entry + 2, 2, order), 0), number(data, entry + 4, 4, order)
-        if size and 0 < count <= _MAX_VALUES:
+        tag, count = number(data, entry, 2, order), number(data, entry + 4, 4, order)
+        size = _TYPE_BYTES.get(number(data, entry + 2, 2, order), 0)
+        if size and tag not in tags and 0 < count <= min(_MOST.get(tag, 0), len(data) // size):
             values = entry + 8 if size * count <= 4 else number(data, entry + 8, 4, order)
-            tags[number(data, entry, 2, order)] = [number(data, values + k * size, size, order) for k in range(count)]
+            tags[tag] = [number(data, values + k * size, size, order) for k in range(count)]
     return tags
