@@ -19,6 +19,7 @@ from photoarc.errors import FormatError, LimitExceeded, NotAnArchive, PayloadCor
 from photoarc.frames import ChunkType, FileHeader, Footer, PartRecord
 from photoarc.groups import OpenGroups, open_group
 from photoarc.names import display, safe_parts
+from photoarc.origin import mark_of
 from photoarc.records import Kind, Member, parse_member
 from photoarc.salvage import salvage
 from photoarc.targets import target
@@ -40,6 +41,7 @@ class Archive:
 
     def __init__(self, path: str | os.PathLike[str], *, scan: bool = False) -> None:
         self._source = ArchiveFile(path)
+        self._mark = mark_of(os.fspath(path))
         self.warnings: list[str] = []
         self.damaged: list[PayloadCorrupt] = []
         try:
@@ -273,7 +275,7 @@ class Archive:
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
         called = target(member, as_format)
-        with Extractor(Path(destination), force, keep=Path(self._source.name)) as extractor:
+        with Extractor(Path(destination), force, keep=Path(self._source.name), mark=self._mark) as extractor:
             if member.kind == Kind.DIRECTORY:
                 extractor.directory(member)
             elif member.kind == Kind.SYMLINK:

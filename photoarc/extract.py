@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from photoarc import attributes
+from photoarc import attributes, origin
 from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsafeName, UnsupportedCodec, UsageError
 from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, temporary_name
 from photoarc.names import display, safe_parts
-from photoarc.records import Member
+from photoarc.records import Kind, Member
 from photoarc.refusals import explained
 from photoarc.replacing import SPECIAL
 from photoarc.taken import Parts, Taken
@@ -29,6 +29,7 @@ from photoarc.targets import numbered
 
 _MODE = 0o777  # the others are not restored: an archive must not plant them
 _SET_BITS = "set-user-id, set-group-id and sticky bits"
+_MARKS = "the archive's marks of the web"
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS)
 _BAD_NAME = (errno.EINVAL, errno.EILSEQ, errno.ENOENT)
 _ODD = frozenset(b'<>:"|?*\\') | frozenset(range(32))  # in names: what exFAT and Windows refuse
@@ -53,10 +54,11 @@ class Extractor:
     A member that cannot be written raises MemberError (UnsafeName, CannotWrite), and the others go on; NoRoom: they would fare no better.
     `force` replaces files and links, never anything else and never the file `keep`. Where the destination takes two names of the archive
     for one (case, accents), the second file gets another; `renamed` has the printable pairs.
+    `mark`: photoarc.origin's.
     """
 
-    def __init__(self, dest: Path, force: bool, *, keep: Path | None = None, use_dir_fd: bool = USE_DIR_FD) -> None:
-        self.dest, self._force = dest, force
+    def __init__(self, dest: Path, force: bool, *, keep: Path | None = None, use_dir_fd: bool = USE_DIR_FD, mark: bytes = b"") -> None:
+        self.dest, self._force, self._mark = dest, force, mark
         try:
             os.makedirs(dest, exist_ok=True)
             self._root = Folder.open(os.fsencode(os.path.abspath(dest)), use_dir_fd)
@@ -226,6 +228,8 @@ class Extractor:
 
     def _dress(self, member: Member, what: int | bytes) -> dict[str, str]:
         withheld = {_SET_BITS: "an archive must not plant them"} if member.mode & ~_MODE else {}
+        if self._mark and isinstance(what, bytes) and member.kind is Kind.FILE and not origin.set_mark(what, self._mark):
+            withheld[_MARKS] = "this file system has no place for them"  # tried before a mode forbids it, and a time is set
         return withheld | attributes.restore(what, member.mode & _MODE, member.mtime_ns, member.birth_ns, member.attributes)
 
     def _lose(self, member: Member, lost: dict[str, str]) -> None:

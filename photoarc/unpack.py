@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from photoarc import codecs, wishes, workers
 from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, NotDecoded, UnsupportedCodec, UsageError
 from photoarc.inspection import damaged, open_archive
+from photoarc.origin import mark_of
 from photoarc.partway import heard_by
 from photoarc.progress import Callback, Failure, silent
 from photoarc.records import Kind, Member
@@ -164,7 +165,7 @@ def unpack(
         tally = Tally(members, progress, damaged(archive, options.only), crew_size)
         names = targets(members, options.as_format)
         written: dict[bytes, tuple[bytes, bytes]] = {}
-        with Extractor(folder, options.force, keep=Path(archive_path)) as extractor:
+        with Extractor(folder, options.force, keep=Path(archive_path), mark=mark_of(archive_path)) as extractor:
             jobs = _jobs(archive, members, names, options.as_format, extractor)
             crew = workers.run(decode, jobs, workers=crew_size, cost=_cost, heard=tally.hear)
             with closing(crew) as outcomes:

@@ -56,7 +56,7 @@ LAYERS = [
     {"frames"},
     {"defaults"},
     {"records", "tuning"},
-    {"names", "partway", "spawning", "wishes"},
+    {"names", "origin", "partway", "spawning", "wishes"},
     {"foreign", "refusals"},
     {"errors", "safe_path"},
 ]
@@ -97,6 +97,7 @@ NO_NUMPY = {
     "writer.py",
     "scan.py",
     "extract.py",
+    "origin.py",
     "attributes.py",
     "costs.py",
     "pictures/size.py",

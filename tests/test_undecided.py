@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-import photoarc
 from photoarc import cli, errors, report, unpack, workers
 from photoarc.pack import PackOptions, pack
 from photoarc.pipeline import CodingOptions, Mode
+from photoarc.progress import failure
 from photoarc.unpack import Job
 
 
@@ -88,19 +88,14 @@ def test_workers_that_cannot_be_started_are_no_damage(archive: str, monkeypatch:
     assert "DAMAGED" not in done.output
 
 
-def test_a_name_that_is_taken_is_no_damage_and_hides_none(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    clash = errors.CannotWrite("long.txt", "it would be called b, the name of another file; see --as")
-    monkeypatch.setattr(unpack, "targets", lambda *_: {b"long.txt": clash})
-    done = run("test", archive, "-j", "0")
-    assert done.exit_code == 1
-    assert "x.pha could not be checked completely" in done.stdout
-    assert "it would be called b" in done.stderr
-    data = bytearray(Path(archive).read_bytes())
-    with photoarc.open(archive) as opened:
-        payload = opened.payload(opened.members[0])
-    data[data.index(payload) + len(payload) // 2] ^= 1
-    Path(archive).write_bytes(data)
-    assert "x.pha is DAMAGED" in run("test", archive, "-j", "0").stdout
+@pytest.mark.parametrize(
+    ("error", "damaged"), [(errors.CannotWrite, False), (errors.UnsupportedCodec, False), (errors.PayloadCorrupt, True)]
+)
+def test_a_name_that_is_taken_is_no_damage(error: type[errors.MemberError], damaged: bool) -> None:
+    failures = (failure(errors.NotDecoded("a", "no memory")), failure(error("b", "why")))
+    done = unpack.CheckSummary("x.pha", 3, 1, 0, 10, 1.0, failures, ())
+    assert done.damaged == damaged
+    assert ("DAMAGED" in report.check_lines(done)[0]) == damaged
 
 
 def test_coding_that_failed_ends_with_exit_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
