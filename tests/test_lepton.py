@@ -1,6 +1,7 @@
 """Codec lepton: JPEG files byte for byte, or refused; and the efforts at which it is asked."""
 
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -19,6 +20,14 @@ from photoarc.pipeline import CodingOptions, Mode
 needs_lepton = pytest.mark.skipif(not lepton.available(), reason="no wheel of Lepton for this machine")
 PHOTO = pictures.jpeg(pictures.photo(200, 150), segments=[(0xE1, b"Exif\0\0" + pictures.exif(6))])
 PROGRESSIVE = pictures.jpeg(pictures.photo(120, 90, seed=3), progressive=True)
+AGAIN = """
+import sys
+from pathlib import Path
+from photoarc.codecs import lepton
+for path in Path(sys.argv[1]).glob("*.lep"):
+    data = path.with_suffix(".jpg").read_bytes()
+    assert lepton.decode(path.read_bytes(), len(data)) == data
+"""
 FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
 
 
@@ -32,6 +41,25 @@ def test_the_file_comes_back(data):
     payload = lepton.encode(data)
     assert len(payload) < len(data)
     assert lepton.decode(payload, len(data)) == data
+
+
+@needs_lepton
+def test_a_process_that_has_coded_nothing_decodes_it(tmp_path):
+    """A check in the process that wrote may share its state; so do the golden archives, which an earlier process wrote."""
+    for number, data in enumerate((PROGRESSIVE, PHOTO[:-900], PHOTO)):
+        (tmp_path / f"{number}.lep").write_bytes(lepton.encode(data))
+        (tmp_path / f"{number}.jpg").write_bytes(data)
+    subprocess.run([sys.executable, "-c", AGAIN, tmp_path], check=True)
+
+
+@needs_lepton
+def test_a_version_that_is_known_to_fail_writes_nothing(monkeypatch):
+    payload = lepton.encode(PHOTO)
+    monkeypatch.setattr(lepton, "_version", lambda: (0, 5, 5))
+    with pytest.raises(PayloadError, match=r"older than 0\.5\.8, which is not trusted to write"):
+        lepton.encode(PHOTO)
+    assert lepton.decode(payload, len(PHOTO)) == PHOTO
+    assert exact(PHOTO[:-900], 7).codec_id != codecs.LEPTON
 
 
 @needs_lepton

@@ -6,7 +6,10 @@ only, and needs the extra `lepton` to pack and to unpack. It takes some files th
 
 from __future__ import annotations
 
+import re
 import zlib
+from functools import cache
+from importlib import metadata
 from struct import Struct, error
 from types import ModuleType
 from typing import cast
@@ -15,6 +18,7 @@ from photoarc.errors import NotDecoded, PayloadCorrupt, PayloadError
 from photoarc.pictures import jpeg
 
 _LEAST_SAVING = 0.01
+_OLDEST = (0, 5, 8)  # 0.5.5 wrote files that no other version reads, and decoding them back by itself did not show it
 _HEAD = Struct("<2sBB16sII")  # signature, version, mode, threads and writer, bytes of the JPEG, bytes of the packed JPEG header
 _SIGNATURE = b"\xcf\x84"
 
@@ -36,6 +40,12 @@ def _library() -> ModuleType:
     return cast(ModuleType, lepton_jpeg_python)
 
 
+@cache
+def _version() -> tuple[int, ...]:
+    """Of the package, whatever the file of dependencies asked for when it was installed."""
+    return tuple(int(number) for number in re.findall(r"\d+", metadata.version("lepton-jpeg-python"))[:3])
+
+
 def encode(data: bytes) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
     payload = transcode(data)
@@ -47,6 +57,8 @@ def encode(data: bytes) -> bytes:
 def transcode(data: bytes) -> bytes:
     """The same for callers who compare by themselves."""
     library = _library()
+    if _version() < _OLDEST:
+        raise PayloadError(f"this Lepton is older than {'.'.join(map(str, _OLDEST))}, which is not trusted to write")
     jpeg.check_claims(data)
     try:
         payload = bytes(library.compress_bytes(data))
