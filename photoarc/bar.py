@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -41,11 +42,13 @@ class Bar:
         self.task = self.rich.add_task(verb, total=None)
 
     def __enter__(self) -> Bar:
-        self.rich.start()
+        with suppress(OSError):  # the terminal is gone: work goes on
+            self.rich.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.rich.stop()
+        with suppress(OSError):
+            self.rich.stop()
 
     def update(self, now: Progress) -> None:
         """Shows how far the job is; cheap, as the screen is refreshed by rich's own clock."""

@@ -129,6 +129,8 @@ def pack(
         options = packing.PackOptions(coding, jobs, excludes, force)
         failures: Sequence[Failure]
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)
+        if delete_lossy and mode == "lossless":
+            raise UsageError("--delete-lossy is about lossy photographs, and --mode lossless has none; choose one")
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
             failures = [failure(error) for error in errors]

@@ -111,3 +111,17 @@ def test_errors_are_json_too(place: Path) -> None:
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]
     assert shell(place, "unpack", "2>&-").returncode == 2  # an argument is missing
+
+
+def test_a_terminal_that_is_gone_does_not_end_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from photoarc.bar import Bar
+    from photoarc.progress import Progress
+
+    def gone(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    bar = Bar("packing")
+    monkeypatch.setattr(bar.rich, "start", gone)
+    monkeypatch.setattr(bar.rich, "stop", gone)
+    with bar:
+        bar.update(Progress(1, 2, 3, 4))

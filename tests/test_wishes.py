@@ -104,6 +104,11 @@ def test_one_pattern_is_not_taken_for_its_letters(tmp_path: Path) -> None:
             make()
 
 
+def test_lossless_archives_hold_nothing_lossy_to_delete() -> None:
+    done = CliRunner().invoke(cli.app, ["pack", ".", "out.pha", "--mode", "lossless", "--delete-after-verify", "--delete-lossy", "--yes"])
+    assert (done.exit_code, "--delete-lossy is about lossy photographs" in done.stderr) == (2, True)
+
+
 def test_what_is_a_number_is_taken() -> None:
     wishes.number("quality", np.float32(75), 0, 100)
     wishes.whole("effort", np.int64(3), 0, 9)
