@@ -275,7 +275,7 @@ class Archive:
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
         called = target(member, as_format)
-        with Extractor(Path(destination), force, keep=Path(self._source.name), mark=self._mark) as extractor:
+        with Extractor(Path(destination), force, keep=self._source.name, mark=self._mark) as extractor:
             if member.kind == Kind.DIRECTORY:
                 extractor.directory(member)
             elif member.kind == Kind.SYMLINK:

@@ -57,14 +57,22 @@ class Extractor:
     `mark`: photoarc.origin's.
     """
 
-    def __init__(self, dest: Path, force: bool, *, keep: Path | None = None, use_dir_fd: bool = USE_DIR_FD, mark: bytes = b"") -> None:
+    def __init__(
+        self,
+        dest: Path,
+        force: bool,
+        *,
+        keep: str | os.PathLike[str] | None = None,
+        use_dir_fd: bool = USE_DIR_FD,
+        mark: bytes = b"",
+    ) -> None:
         self.dest, self._force, self._mark = dest, force, mark
         try:
             os.makedirs(dest, exist_ok=True)
             self._root = Folder.open(os.fsencode(os.path.abspath(dest)), use_dir_fd)
-            self._keep = os.stat(keep) if keep else None
         except OSError as error:
             raise UsageError(f"{dest}: cannot extract here: {explained(error)}") from error
+        self._keep = os.stat(keep) if keep and os.path.exists(keep) else None
         self._parent: tuple[Parts, Folder] | None = None  # the last one used: archives are sorted
         self._links: list[tuple[Member, Parts]] = []
         self._folders: list[tuple[Member, Parts]] = []
@@ -81,9 +89,9 @@ class Extractor:
 
     def refuse_early(self, target: bytes) -> None:
         """Before a file is decoded: raises UnsafeName or CannotWrite if it could not be written under this name."""
-        parts = safe_parts(target)
-        if not self._force and not self._taken.may_have(target) and os.path.lexists(os.path.join(self._root.path, *parts)):
-            raise self._exists(display(target))
+        path = os.path.join(self._root.path, *safe_parts(target))
+        if os.path.lexists(path) and not self._taken.may_have(target):
+            self._refuse(display(target), os.lstat(path))
 
     def file(self, member: Member, write_into: Callable[[BinaryIO], None], name: bytes | None = None) -> bytes:
         """Write one file; `write_into` gets it open for binary writing and may raise: then nothing is left behind.
@@ -179,7 +187,15 @@ class Extractor:
             folder = self._open_parent(parts[:-1])
             parts = self._free(member.display_name, folder, parts)
             temporary = temporary_name()
-            os.symlink(member.link_target, folder.at(temporary), dir_fd=folder.fd)
+            try:
+                os.symlink(member.link_target, folder.at(temporary), dir_fd=folder.fd)
+            except OSError as error:
+                if error.errno not in REFUSED:
+                    raise
+                raise CannotWrite(
+                    member.display_name,
+                    f"is a symbolic link, none can be made in {self.dest}: {error.strerror}; extract somewhere else",
+                ) from error
             try:
                 self._date_link(member, folder, temporary)
                 folder.rename(temporary, parts[-1], self._force)
@@ -254,7 +270,9 @@ class Extractor:
             if self._parent is not None:
                 self._parent[1].close()
             self._parent = (parts, folder)
-        self._visited.add(b"/".join(parts))
+        if (name := b"/".join(parts)) not in self._visited:
+            self._visited.add(name)
+            self._taken.add(parts, None)
         return folder
 
     def _free(self, shown: str, folder: Folder, parts: Parts) -> Parts:

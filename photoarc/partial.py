@@ -43,7 +43,10 @@ class PartialFile:
         self._target = place(self.path, self._force)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         prefix = os.fsdecode(partial_prefix(os.fsencode(self._target.name)))
-        mode = 0o600 if self._target.exists() else 0o666  # that of the replaced archive comes at the end
+        try:
+            mode = stat.S_IMODE(os.stat(self._target).st_mode) & 0o666 | 0o600  # of what is replaced; exactly that comes at the end
+        except OSError:
+            mode = 0o666
         for _ in range(100):
             partial = self._target.with_name(prefix + os.urandom(4).hex())
             try:

@@ -7,6 +7,7 @@ same differs from system to system and from folder to folder, so the file system
 from __future__ import annotations
 
 import os
+import stat
 
 from photoarc.names import folded
 
@@ -38,7 +39,9 @@ class Taken:
         mine = self._names.get(hash(folded(name)))
         if mine is None:
             return info.st_dev << 64 | info.st_ino in self._inodes  # short names, dropped characters
-        return mine == name or not self._are_two(tuple(mine.split(b"/")), parts)
+        if mine == name:
+            return not stat.S_ISDIR(info.st_mode)  # one archive with `a` and `a/b`: such a file is refused
+        return not self._are_two(tuple(mine.split(b"/")), parts)
 
     def _are_two(self, mine: Parts, other: Parts) -> bool:
         at = next((at for at, (one, two) in enumerate(zip(mine, other, strict=False)) if one != two), None)

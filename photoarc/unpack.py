@@ -165,7 +165,7 @@ def unpack(
         tally = Tally(members, progress, damaged(archive, options.only), crew_size)
         names = targets(members, options.as_format)
         written: dict[bytes, tuple[bytes, bytes]] = {}
-        with Extractor(folder, options.force, keep=Path(archive_path), mark=mark_of(archive_path)) as extractor:
+        with Extractor(folder, options.force, keep=archive_path, mark=mark_of(archive_path)) as extractor:
             jobs = _jobs(archive, members, names, options.as_format, extractor)
             crew = workers.run(decode, jobs, workers=crew_size, cost=_cost, heard=tally.hear)
             with closing(crew) as outcomes:

@@ -63,7 +63,7 @@ class Tally:
         at = next(at for at, failed in enumerate(self.failures) if failed.kind == NoRoom.__name__)
         failed = self.failures[at]
         missing = members - sum(self.done.values())
-        why = f"{failed.reason}. Unpacking ended here, {missing:,} of {members:,} members are not in {folder}; mend that and unpack again"
+        why = f"{failed.reason}. Unpacking ended here, {missing:,} of {members:,} members are not in {folder}; then unpack again, with -f"
         return (*self.failures[:at], dataclasses.replace(failed, reason=why), *self.failures[at + 1 :])
 
 
@@ -86,7 +86,7 @@ def remarks(extractor: Extractor, renamed: Sequence[tuple[str, str]]) -> tuple[s
         )
     if left := extractor.unfinished():
         found.append(
-            f"{len(left):,} unfinished files of earlier runs lie in {extractor.dest}, first {left[0]}: "
-            "remove them if no other photoarc is writing there"
+            f"{len(left):,} temporary files lie in {extractor.dest}, first {left[0]}: a run was killed or could not remove them; "
+            "do that if no other photoarc is writing there"
         )
     return tuple(found)

@@ -152,6 +152,21 @@ def test_links_and_hard_links_that_differ_in_case_only(tmp_path: Path) -> None:
     assert (tmp_path / "to" / "A.jpg").stat().st_nlink == 2
 
 
+def test_a_file_that_would_stand_where_a_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.stat
+    path = write(tmp_path / "out.pha", [(folder(b"q"), b""), (stored(b"q/x", b"1"), b"1"), (stored(b"Q", b"2"), b"2")])
+
+    def no_case(self: Folder, part: bytes) -> os.stat_result | None:
+        return real(os.path.join(self.path, b"q")) if part == b"Q" else lstat(self, part)
+
+    lstat = Folder.lstat
+    monkeypatch.setattr(Folder, "lstat", no_case)
+    for options in (HERE, FORCED):
+        done = unpack.unpack(path, tmp_path / str(options.force), options)
+        assert (done.failures, done.renamed) == ((), (("Q", "Q (2)"),))
+        assert contents(tmp_path / str(options.force)) == {"q/x": b"1", "Q (2)": b"2"}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that tells cases apart")
 def test_where_case_counts_every_name_is_kept(tmp_path: Path) -> None:
     names = (b"IMG_1.JPG", b"img_1.jpg", "\u00e9".encode(), "e\u0301".encode(), b"dot.", b"dot", b"P/a", b"p/a")
@@ -183,6 +198,15 @@ def test_the_archive_is_never_replaced_by_what_it_holds(tmp_path: Path) -> None:
     done = unpack.unpack(path, tmp_path, FORCED)
     assert [failed.reason.partition(";")[0] for failed in done.failures] == ["it would replace the archive that it comes from"]
     assert (path.read_bytes(), (tmp_path / "x").read_bytes()) == (before, b"x")
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOSYS, errno.ENOTSUP])
+def test_where_no_links_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    path = write(tmp_path / "out.pha", [(stored(b"a", b"data"), b"data"), (link(b"l", b"a"), b"")])
+    monkeypatch.setattr(os, "symlink", refusing(code))
+    (failed,) = unpack.unpack(path, tmp_path / "to", HERE).failures
+    assert (failed.name, failed.reason.partition(" in ")[0]) == ("l", "is a symbolic link, none can be made")
+    assert contents(tmp_path / "to") == {"a": b"data"}
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
@@ -226,8 +250,8 @@ def test_what_a_killed_run_left_blocks_nothing_and_is_mentioned(tmp_path: Path) 
     assert done.failures == ()
     assert (tmp_path / "to" / "in" / "a").read_bytes() == b"in/a"
     assert done.remarks == (
-        f"1 unfinished files of earlier runs lie in {tmp_path / 'to'}, first in/{left.name}: "
-        "remove them if no other photoarc is writing there",
+        f"1 temporary files lie in {tmp_path / 'to'}, first in/{left.name}: a run was killed or could not remove them; "
+        "do that if no other photoarc is writing there",
     )
     assert left.read_bytes() == b"half"
 

@@ -113,6 +113,20 @@ def test_mode_and_owner_stay(photos: Path, tmp_path: Path) -> None:
     assert (stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid) == (0o600, *owner)
 
 
+def test_a_mode_that_cannot_be_set_stays_close(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.pha"
+    pack([photos], path, ASKED)
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    for mode in (0o600, 0o640):
+        path.chmod(mode)
+        pack([photos], path, FORCED)
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 def test_a_link_stays_and_its_target_is_replaced(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     real = tmp_path / "disk" / "real.pha"
