@@ -77,6 +77,19 @@ def birth_ns(info: os.stat_result) -> int | None:
     return exact if exact is None or EARLIEST_NS <= exact <= LATEST_NS else None
 
 
+class Lost:
+    """What could not be restored of some members: how many, the first of them (printable), and why."""
+
+    def __init__(self) -> None:
+        self.count, self.first, self.why = 0, "", ""
+
+    def add(self, name: str, why: str) -> None:
+        """One more."""
+        if not self.count:
+            self.first, self.why = name, why
+        self.count += 1
+
+
 def restore(what: int | bytes, mode: int, mtime_ns: int, born_ns: int | None, extended: Attributes) -> dict[str, str]:
     """Sets everything, as far as the file system lets us, and looks whether it is there. Returns what is not, and why; raises nothing.
 

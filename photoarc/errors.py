@@ -12,7 +12,7 @@
     │   ├── UnreadableSource      the source file cannot be read, or changed while it was read
     │   │   └── SpecialFile       a FIFO, a socket, a device: nothing to pack
     │   ├── CannotWrite           the destination refuses the file (exists, no permission)
-    │   │   └── NoRoom            and every further one: full, or read-only
+    │   │   └── NoRoom            and every further one: full, read-only, gone
     │   ├── PayloadCorrupt        a stored checksum or digest does not fit
     │   ├── UnsupportedCodec      codec ID unknown to this version
     │   ├── DecodeFailed          the codec refuses the payload
@@ -89,7 +89,7 @@ class CannotWrite(MemberError):
 
 
 class NoRoom(CannotWrite):
-    """The destination is full or read-only: it will refuse every further file."""
+    """The destination is full, read-only or gone: it will refuse every further file."""
 
 
 class PayloadCorrupt(MemberError):

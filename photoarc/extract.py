@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from photoarc import attributes, origin
+from photoarc.attributes import Lost
 from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsafeName, UnsupportedCodec, UsageError
 from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, temporary_name
 from photoarc.names import display, safe_parts
@@ -30,22 +31,9 @@ from photoarc.targets import numbered
 _MODE = 0o777  # the others are not restored: an archive must not plant them
 _SET_BITS = "set-user-id, set-group-id and sticky bits"
 _MARKS = "the archive's marks of the web"
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS)
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.ENODEV, errno.ENOTCONN)  # full, read-only, gone
 _BAD_NAME = (errno.EINVAL, errno.EILSEQ, errno.ENOENT)
 _ODD = frozenset(b'<>:"|?*\\') | frozenset(range(32))  # in names: what exFAT and Windows refuse
-
-
-class Lost:
-    """What could not be restored of some members: how many, the first of them (printable), and why."""
-
-    def __init__(self) -> None:
-        self.count, self.first, self.why = 0, "", ""
-
-    def add(self, name: str, why: str) -> None:
-        """One more."""
-        if not self.count:
-            self.first, self.why = name, why
-        self.count += 1
 
 
 class Extractor:
@@ -102,7 +90,7 @@ class Extractor:
         shown, parts = _begin(member, name)
         with self._wrapped(shown, parts):
             folder = self._open_parent(parts[:-1])
-            parts = self._free(shown, folder, parts)
+            wanted, parts = parts, self._free(shown, folder, parts)
             fd, temporary = folder.create(member.mode & _MODE | 0o600)
             try:
                 lost = self._fill(member, folder, fd, temporary, write_into)
@@ -111,7 +99,7 @@ class Extractor:
                 folder.remove(temporary)
                 raise
             self._lose(member, lost)
-            self._taken.add(parts, folder.lstat(parts[-1]))
+            self._remember(folder, wanted, parts)
         return b"/".join(parts)
 
     def hard_link(self, member: Member, name: bytes, first: bytes) -> bytes:
@@ -125,7 +113,7 @@ class Extractor:
             fd = None if written.fd is None else os.dup(written.fd)  # opening the other folder closes this one
             try:
                 folder = self._open_parent(parts[:-1])
-                parts = self._free(shown, folder, parts)
+                wanted, parts = parts, self._free(shown, folder, parts)
                 temporary = temporary_name()
                 source = written.at(safe_parts(first)[-1])
                 follow = os.link not in os.supports_follow_symlinks  # Windows cannot be told
@@ -137,7 +125,7 @@ class Extractor:
             finally:
                 if fd is not None:
                     os.close(fd)
-            self._taken.add(parts, folder.lstat(parts[-1]))
+            self._remember(folder, wanted, parts)
         return b"/".join(parts)
 
     def directory(self, member: Member) -> None:
@@ -185,7 +173,7 @@ class Extractor:
     def _make_link(self, member: Member, parts: Parts) -> None:
         with self._wrapped(member.display_name, parts):
             folder = self._open_parent(parts[:-1])
-            parts = self._free(member.display_name, folder, parts)
+            wanted, parts = parts, self._free(member.display_name, folder, parts)
             temporary = temporary_name()
             try:
                 os.symlink(member.link_target, folder.at(temporary), dir_fd=folder.fd)
@@ -202,7 +190,7 @@ class Extractor:
             except BaseException:
                 folder.remove(temporary)
                 raise
-            self._taken.add(parts, folder.lstat(parts[-1]))
+            self._remember(folder, wanted, parts)
 
     def _fill(self, member: Member, folder: Folder, fd: int, name: bytes, write_into: Callable[[BinaryIO], None]) -> dict[str, str]:
         """Contents, then everything else, of a file that is open for writing; closes it. Returns what could not be restored."""
@@ -275,6 +263,11 @@ class Extractor:
             self._taken.add(parts, None)
         return folder
 
+    def _remember(self, folder: Folder, wanted: Parts, parts: Parts) -> None:
+        self._taken.add(parts, folder.lstat(parts[-1]))
+        if wanted != parts:
+            self.renamed.append((display(b"/".join(wanted)), display(b"/".join(parts))))
+
     def _free(self, shown: str, folder: Folder, parts: Parts) -> Parts:
         """The name, or another one if this run has written a file that the file system gives for it. Raises CannotWrite."""
         info = folder.lstat(parts[-1])
@@ -288,7 +281,6 @@ class Extractor:
             other = tuple(name.split(b"/"))
             info = folder.lstat(other[-1])
             if info is None or (self._force and stat.S_ISREG(info.st_mode) and not self._taken.has(other, info)):
-                self.renamed.append((shown, display(name)))
                 return other
         raise self._exists(shown)
 
@@ -315,7 +307,7 @@ class Extractor:
         except OSError as error:
             if isinstance(error, FileExistsError):
                 raise self._exists(shown) from error
-            if error.errno in _FULL:
+            if error.errno in _NO_ROOM:
                 raise NoRoom(shown, f"cannot be written in {self.dest}: {explained(error)}") from error
             raise CannotWrite(shown, self._why(error, b"".join(parts))) from error
 

@@ -63,10 +63,10 @@ def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions
     if not sources:
         raise UsageError("nothing to pack: name at least one file or folder before the archive")
     for source in sources:
-        if Path(source).is_file() and archive_path.is_file() and os.path.samefile(source, archive_path):
+        if os.path.isfile(source) and os.path.isfile(archive_path) and os.path.samefile(source, archive_path):
             raise UsageError(f"{source}: is to be packed and replaced at once; the archive's name comes last: photoarc pack SRC... ARCHIVE")
     folder = place(archive_path, options.force).parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"{archive_path}: the folder {folder} does not exist")
     return scan(sources, excludes=options.excludes, skip=(archive_path,))
 

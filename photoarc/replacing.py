@@ -44,7 +44,7 @@ def place(path: Path, force: bool) -> Path:
         what = SPECIAL.get(stat.S_IFMT(info.st_mode), "special file")
         raise UsageError(f"{path}: is a {what}, no file to write an archive to; {_LAST}")
     if (other := _what_else(target)) is not None:
-        raise UsageError(f"{path}: exists already and is no photoarc archive{other}, and nothing else is replaced; {_LAST}")
+        raise UsageError(f"{path}: exists already and is no photoarc archive{other}; only archives are replaced, and {_LAST}")
     if not force:
         raise UsageError(f"{path}: exists already; choose another name, or replace it with -f")
     return target

@@ -81,8 +81,7 @@ def remarks(extractor: Extractor, renamed: Sequence[tuple[str, str]]) -> tuple[s
     if renamed:
         name, on_disk = renamed[0]
         found.append(
-            f"names that the destination takes for those of other members were changed: {len(renamed):,}, first "
-            f"{name} as {on_disk}" + (", ..." if len(renamed) > 1 else "")
+            f"{len(renamed):,} members could not keep their names beside those of others, first {name}: it was written as {on_disk}"
         )
     if left := extractor.unfinished():
         found.append(

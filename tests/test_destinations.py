@@ -134,7 +134,7 @@ def test_names_that_differ_in_case_only(tmp_path: Path, options: UnpackOptions) 
     }  # fmt: skip
     assert done.renamed == (("Img_1.jpg", "Img_1 (2).jpg"), ("img_1.jpg", "img_1 (3).jpg"))
     assert done.remarks == (
-        "names that the destination takes for those of other members were changed: 2, first Img_1.jpg as Img_1 (2).jpg, ...",
+        "2 members could not keep their names beside those of others, first Img_1.jpg: it was written as Img_1 (2).jpg",
     )
     before = contents(tmp_path / "to")
     assert unpack.unpack(path, tmp_path / "to", FORCED).failures == ()
