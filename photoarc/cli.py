@@ -46,7 +46,9 @@ Jobs = Annotated[
         help="Worker processes; 0: none, and no limits of time and memory. [default: every usable core]",
     ),
 ]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists.")]
+Force = Annotated[
+    bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
 Names = Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -157,7 +159,9 @@ def pack(
 @app.command()
 def unpack(
     archive: ArchivePath,
-    dest: Annotated[str | None, typer.Argument(metavar="DEST", help="Folder to write into. [default: ./ARCHIVE without .pha]")] = None,
+    dest: Annotated[
+        str | None, typer.Argument(metavar="DEST", help="Folder to write into. [default: a new one, called as ARCHIVE]")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="Only these members, and what is below them; repeatable.")] = None,
     as_format: Annotated[
         Literal["png", "jpeg", "webp"] | None, typer.Option("--as", help="Write photographs that were coded lossily in this format.")

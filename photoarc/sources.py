@@ -52,7 +52,11 @@ def readable(source: SourceFile) -> Iterator[None]:
 def open_source(source: SourceFile) -> BinaryIO:
     """The open file, surely a regular one: it may have been replaced since the scan."""
     with readable(source):
-        file = open(os.open(source.path, _FLAGS), "rb", buffering=0)  # noqa: SIM115 (the callers close it)
+        try:
+            fd = os.open(source.path, _FLAGS)
+        except BlockingIOError:  # somebody has a lease on it (Samba), which he gives up if one waits; a FIFO never says this
+            fd = os.open(source.path, _FLAGS & ~os.O_NONBLOCK)
+        file = open(fd, "rb", buffering=0)  # noqa: SIM115 (the callers close it)
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return file
         file.close()

@@ -89,3 +89,16 @@ def test_a_fifo_is_no_difference(photos: Path, tmp_path: Path) -> None:
     assert said.exit_code == 0
     assert "skipped  photos/pipe" in said.stdout
     assert "agrees: 3 of 3 members" in said.stdout
+
+
+def test_a_file_under_a_lease(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def leased(path: str | bytes, flags: int, mode: int = 0o777, **rest: int | None) -> int:
+        if os.fspath(path) == os.fsencode(photos / "a.txt") and flags & os.O_NONBLOCK:
+            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+        return real(path, flags, mode, **rest)
+
+    monkeypatch.setattr(os, "open", leased)
+    done = pack([photos], tmp_path / "out.pha", LOSSLESS)
+    assert (done.failures, done.files) == ((), 2)
