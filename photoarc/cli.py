@@ -46,9 +46,7 @@ Jobs = Annotated[
         help="Worker processes; 0: none, and no limits of time and memory. [default: every usable core]",
     ),
 ]
-Force = Annotated[
-    bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")
-]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
 Names = Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

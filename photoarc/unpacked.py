@@ -85,7 +85,7 @@ def remarks(extractor: Extractor, renamed: Sequence[tuple[str, str]]) -> tuple[s
         )
     if left := extractor.unfinished():
         found.append(
-            f"{len(left):,} temporary files lie in {extractor.dest}, first {left[0]}: a run was killed or could not remove them; "
-            "do that if no other photoarc is writing there"
+            f"{len(left):,} temporary files lie in {extractor.dest}, first {left[0]}: left by a run that was killed: "
+            "remove them if no other photoarc is writing there"
         )
     return tuple(found)
