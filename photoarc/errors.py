@@ -144,5 +144,9 @@ class PayloadError(PhotoarcError):
         self.kind = kind
 
 
+class TooFar(PayloadError):
+    """Raised by a lossy codec that would give back another picture."""
+
+
 class GivenUp(PayloadError):
     """Raised by a codec that the caller has told, on its question, that the payload is too large already."""

@@ -24,7 +24,17 @@ from blake3 import blake3
 
 from photoarc import bitexact, codecs, costs, defaults, wishes
 from photoarc.codecs import solid
-from photoarc.errors import DecodeFailed, GivenUp, LimitExceeded, ModelError, NotDecoded, PayloadCorrupt, PayloadError, UnsupportedCodec
+from photoarc.errors import (
+    DecodeFailed,
+    GivenUp,
+    LimitExceeded,
+    ModelError,
+    NotDecoded,
+    PayloadCorrupt,
+    PayloadError,
+    TooFar,
+    UnsupportedCodec,
+)
 from photoarc.pictures import PNG_SIGNATURE, raster
 from photoarc.pictures.size import picture_size
 from photoarc.records import PhotoInfo
@@ -238,6 +248,8 @@ def _encode_file(data: bytes, options: CodingOptions) -> Encoded:
         payload, info = lossy.encode(photo, quality, options.tuning, too_large, options.effort)
     except GivenUp:
         return exact()
+    except TooFar as error:
+        return _bit_exact(data, digest, options.effort, str(error))
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, options.effort, f"could not be coded as a photograph: {error}")
     info = dataclasses.replace(info, quality=options.quality)  # what was asked for

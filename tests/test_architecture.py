@@ -157,7 +157,7 @@ def test_public_surface() -> None:
     errors = {
         name for name, value in vars(photoarc.errors).items() if isinstance(value, type) and issubclass(value, photoarc.PhotoarcError)
     }
-    assert errors - set(photoarc.__all__) == {"PayloadError", "GivenUp"}  # between codecs and pipeline only
+    assert errors - set(photoarc.__all__) == {"PayloadError", "GivenUp", "TooFar"}  # between codecs and pipeline only
 
 
 def test_the_version_is_that_of_the_package() -> None:

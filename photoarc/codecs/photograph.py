@@ -10,7 +10,6 @@ Two band coders share it: `learned` (scale tables and ANS) and `latents` (intege
 from __future__ import annotations
 
 import functools
-import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from photoarc import models, partway
 from photoarc.codecs import descent, raw_lzma
 from photoarc.codecs.descent import Descent, Window
+from photoarc.codecs.fidelity import Fidelity
 from photoarc.codecs.forecast import WINDOW_PX, Forecast, forecast
 from photoarc.codecs.photo_header import HEADER_BYTES, Header, parse_header
 from photoarc.errors import GivenUp, ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
@@ -106,7 +106,7 @@ def encode(
     `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with what the payload
     takes at least: before the first band, and before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
     `effort` 7 to 9 looks for cheaper latents (photoarc.codecs.descent), if the model has what that takes.
-    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers.
+    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers, TooFar for what is no photograph.
     """
     model = models.load_for(tuning)
     height, width, channels = photo.pixels.shape
@@ -175,12 +175,14 @@ def encode(
             yield decoded
             above = decoded[:, :, -model.halo :]
 
-    squared = sum(_squared_error(photo.pixels[top : top + len(x)], x) for top, x in _synthesize(header, model, code()))
+    fidelity = Fidelity(photo.pixels)
+    for top, x in _synthesize(header, model, code()):
+        fidelity.add(top, x)
+    fidelity.check(quality)
     header = replace(header, checksum=checksum)
     body = [_LENGTH.pack(len(s)) + s for s in streams]
     payload = b"".join([header.pack(), photo.metadata, photo.writer, alpha, cells_data, *body])
-    psnr_db = 10 * math.log10(255**2 * photo.pixels.size / squared) if squared else math.inf
-    return payload, PhotoInfo(width, height, psnr_db, quality_c / 100, model.entry.id, photo.source_format)
+    return payload, PhotoInfo(width, height, fidelity.psnr_db, quality_c / 100, model.entry.id, photo.source_format)
 
 
 def decode(payload: bytes, coder: BandCoder) -> Photograph:
@@ -329,12 +331,3 @@ def _crc(integers: Sequence[npt.NDArray[Any]], start: int) -> int:
     for a in integers:
         start = zlib.crc32(np.ascontiguousarray(a, dtype="<i2").data, start)
     return start
-
-
-def _squared_error(a: Pixels, b: Pixels) -> float:
-    """Sum of squared differences, in slabs that stay small."""
-    total = 0.0
-    for i in range(0, len(a), 256):
-        d = a[i : i + 256].astype(np.int16) - b[i : i + 256]
-        total += float(np.einsum("ijk,ijk->", d, d, dtype=np.int64, casting="unsafe"))
-    return total
