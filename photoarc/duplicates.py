@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
-from photoarc.records import Kind, Member
+from photoarc.records import AS_JPEG, Kind, Member
 from photoarc.scan import SourceFile
 from photoarc.sources import Stamp, in_parts
 
@@ -79,6 +79,8 @@ class Repeats:
         if stamp is None or digest not in self._stored:
             return None
         first, note = self._stored[digest]
+        if source.no_jpeg and first.photo is not None and first.photo.source_format in AS_JPEG:
+            return None
         return dataclasses.replace(
             first,
             name=source.name,

@@ -313,7 +313,7 @@ def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repea
     if crash:
         tally.coding_failed += 1
         tally.warnings.append(f"{display(source.name)}: coding it failed ({crash}); it was kept bit-exact")
-    note = "coding failed" if crash else "large file"
+    note = "coding failed" if crash else "large file" if source.size_bytes > pipeline.LARGE_FILE_BYTES else source.no_jpeg or "large file"
     member = _store_in_parts(writer, source, repeats, tally)
     repeats.remember(member, note)
     tally.add(member, note)

@@ -37,7 +37,7 @@ from photoarc.errors import (
 )
 from photoarc.pictures import PNG_SIGNATURE, raster
 from photoarc.pictures.size import picture_size
-from photoarc.records import PhotoInfo
+from photoarc.records import AS_JPEG, PhotoInfo
 from photoarc.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -141,11 +141,12 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Small:
-    """A small file; `name` is for messages, `may_share` whether its record has room beside others."""
+    """A small file; `name` is for messages, `may_share` whether its record has room beside others, `no_jpeg` as in SourceFile."""
 
     name: str
     data: bytes
     may_share: bool = True
+    no_jpeg: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
     """Code small files in one stream if that is smaller than each alone; what a codec for pictures takes stays alone."""
     encoded, shared = [], []
     for number, file in enumerate(files):
-        one = encode_file(file.name, file.data, options)
+        one = encode_file(file.name, file.data, options, file.no_jpeg)
         encoded.append(one)
         tiny = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
         if file.may_share and (one.codec_id == codecs.LZMA or tiny):
@@ -181,12 +182,12 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
     return EncodedTogether(tuple(encoded), payload, blake3(b"".join(contents)).digest())
 
 
-def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
-    """Code one file; odd input is stored, never refused.
+def encode_file(name: str, data: bytes, options: CodingOptions, no_jpeg: str = "") -> Encoded:
+    """Code one file; odd input is stored, never refused. `no_jpeg`: why it could not be unpacked as JPEG, see photoarc.scan.
 
     Raises ModelError if the learned codec itself is not usable (broken installation).
     """
-    encoded = _encode_file(data, options)
+    encoded = _encode_file(data, options, no_jpeg)
     if options.strip_gps and encoded.photo is None:
         from photoarc.pictures import place_search
 
@@ -194,7 +195,7 @@ def encode_file(name: str, data: bytes, options: CodingOptions) -> Encoded:
     return encoded
 
 
-def _encode_file(data: bytes, options: CodingOptions) -> Encoded:
+def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, options.effort, BY_CHOICE)
@@ -208,6 +209,8 @@ def _encode_file(data: bytes, options: CodingOptions) -> Encoded:
     if isinstance(photo, str):
         return _bit_exact(data, digest, options.effort, photo)
     dropped: tuple[str, ...] = ()
+    if no_jpeg and photo.source_format in AS_JPEG:
+        return _bit_exact(data, digest, options.effort, no_jpeg)
     if options.strip_gps:
         stripped = gps.strip(metadata.unpack(photo.metadata))
         photo, dropped = dataclasses.replace(photo, metadata=metadata.pack(stripped.items)), stripped.dropped

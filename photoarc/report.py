@@ -218,9 +218,18 @@ def unpack_lines(done: UnpackSummary) -> list[str]:
     return [*lines, *([lossy] if lossy else []), f"  in {duration(done.seconds)}"]
 
 
+_NAME_FAILURES = ("UnsafeName", "CannotWrite")  # the contents are sound
+
+
 def check_lines(done: CheckSummary) -> list[str]:
     """Whether the archive is sound."""
-    verdict = "is DAMAGED" if done.damaged else "could not be checked completely" if done.failures else "is sound"
+    unnamed = [failed for failed in done.failures if failed.kind in _NAME_FAILURES]
+    if done.damaged:
+        verdict = "is DAMAGED"
+    elif unnamed:
+        verdict = f"has {count(len(unnamed), 'member')} that cannot be written"
+    else:
+        verdict = "could not be checked completely" if done.failures else "is sound"
     return [
         f"{done.archive} {verdict}: {done.sound:,} of {count(done.members, 'member')} decoded and compared, "
         f"{size(done.size_bytes)} in {duration(done.seconds)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from photoarc import attributes
@@ -19,6 +19,7 @@ from photoarc.names import display, partial_prefix
 from photoarc.records import MAX_NAME_BYTES, Attributes, Kind
 from photoarc.refusals import explained
 from photoarc.replacing import SPECIAL
+from photoarc.targets import no_room_as_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class SourceFile:
     """One thing to pack. `path` opens it from here, `name` is its name in the archive; both are bytes, exact.
 
     `inode` is (device, number) of a file that has several names. Extended attributes are those of folders (None: they cannot be kept);
-    those of files are read with the file.
+    those of files are read with the file. `no_jpeg` says why a photograph in it must not be one that is unpacked as JPEG under a name
+    with that ending (photoarc.targets); "": it may.
     """
 
     path: bytes
@@ -39,6 +41,7 @@ class SourceFile:
     inode: tuple[int, int] | None = None
     birth_ns: int | None = None
     attributes: Attributes | None = ()
+    no_jpeg: str = ""
 
 
 @dataclass(slots=True)
@@ -71,7 +74,13 @@ def scan(
                 f"{display(file.path)} and {display(following.path)} would both be called {display(file.name)} in the archive; "
                 "pack a common parent folder instead"
             )
-    return state.files, state.errors
+    return _with_room(state.files), state.errors
+
+
+def _with_room(files: list[SourceFile]) -> list[SourceFile]:
+    """The files, each with what their names say about the ending that some photographs get."""
+    why = no_room_as_jpeg([file.name for file in files], [file.name for file in files if file.kind is Kind.FILE])
+    return [replace(file, no_jpeg=why[file.name]) if file.name in why else file for file in files] if why else files
 
 
 def _add_source(path: bytes, state: _Scan) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from photoarc.errors import UsageError
-from photoarc.names import shortened
+from photoarc.names import MAX_PART_BYTES, shortened
 from photoarc.records import AS_JPEG, Member
 
 FORMATS = ("png", "jpeg", "webp")  # that every photograph can be written in
@@ -37,6 +38,26 @@ def _free(name: bytes, taken: set[bytes]) -> bytes:
     while found in taken:
         number += 1
         found = numbered(name, number)
+    return found
+
+
+def no_room_as_jpeg(names: Collection[bytes], files: Collection[bytes]) -> dict[bytes, str]:
+    """Files of a job that could not be unpacked as JPEG beside the others, by name, with the reason in a few words.
+
+    `names` are all of the job, `files` those of files. What a file holds is not known yet: every other file is thought to become a JPEG,
+    too, so that no order in which they are coded can leave two with one name.
+    """
+    everything = frozenset(names)
+    wanted = {name: _with_ending(name, "jpeg") for name in files}
+    asked = Counter(wanted.values())
+    found = {}
+    for name, called in wanted.items():
+        if called == name:
+            continue
+        if len(called) - called.rfind(b"/") - 1 > MAX_PART_BYTES:
+            found[name] = f"unpacked as JPEG, its name would be longer than {MAX_PART_BYTES} bytes"
+        elif called in everything or asked[called] > 1:
+            found[name] = "unpacked as JPEG, it would have the name of another file"
     return found
 
 

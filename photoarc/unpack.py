@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from photoarc import codecs, wishes, workers
-from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, NotDecoded, UnsupportedCodec, UsageError
+from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, NotDecoded, UnsafeName, UnsupportedCodec, UsageError
 from photoarc.inspection import damaged, open_archive
+from photoarc.names import safe_parts
 from photoarc.origin import mark_of
 from photoarc.partway import heard_by
 from photoarc.progress import Callback, Failure, silent
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 ARCHIVE_ENDING = ".pha"
 # Failures of `test` that say nothing against the archive.
-_NO_DAMAGE = {error.__name__ for error in (NotDecoded, UnsupportedCodec, CannotWrite)}
+_NO_DAMAGE = {error.__name__ for error in (NotDecoded, UnsupportedCodec, CannotWrite, UnsafeName)}
 # What a core decodes in the 0.5 s that a worker takes to start.
 WORTH_A_WORKER_PX = 1_500_000
 WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, codecs.PNG: 100_000, codecs.LZMA: 25_000_000}
@@ -220,7 +221,9 @@ def _jobs(
     for member in members:
         target = names[member.name]
         try:
-            if extractor is not None and member.kind is Kind.FILE:
+            if extractor is None:
+                safe_parts(target, windows=False)  # could be written, at least somewhere
+            elif member.kind is Kind.FILE:
                 extractor.refuse_early(target)
             if _for_crew(member):
                 yield Job(member, target, archive.payload(member), as_format if member.lossy else None)

@@ -13,7 +13,7 @@ from PIL import AvifImagePlugin, Image, ImageCms
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, codecs, pipeline
+from photoarc import cli, codecs, pipeline, scan
 from photoarc.errors import PayloadError
 from photoarc.pack import PackOptions, pack
 from photoarc.pictures import heif, image, jxl, metadata, tiff, webp
@@ -137,7 +137,9 @@ def test_only_for_a_gain():
     assert kept.codec_id in (codecs.STORE, codecs.LZMA)
 
 
-def test_names_that_are_taken(tmp_path):
+def test_names_that_are_taken(tmp_path, monkeypatch):
+    """Archives of earlier versions have such names; today's keep one of the two bit-exact (test_written_back.py)."""
+    monkeypatch.setattr(scan, "no_room_as_jpeg", lambda *_: {})
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.avif").write_bytes(avif())
     (tmp_path / "in" / "a.avif.jpg").write_bytes(b"not a picture")
