@@ -200,7 +200,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, options.effort, BY_CHOICE)
     from photoarc.pictures import gps, metadata
-    from photoarc.pictures.image import photograph
+    from photoarc.pictures.image import photograph, write
 
     cost = costs.to_pack(len(data), picture_size(io.BytesIO(data)), lossy=True, effort=defaults.EFFORT)
     if not costs.worth(cost.seconds, len(data)):
@@ -255,6 +255,10 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
         return _bit_exact(data, digest, options.effort, str(error))
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, options.effort, f"could not be coded as a photograph: {error}")
+    try:
+        write(photo, quick=True)  # whatever is accepted can be written back: see there why this is proof
+    except (PayloadError, MemoryError) as error:
+        return _bit_exact(data, digest, options.effort, f"could not be written back: {str(error) or 'not enough memory'}")
     info = dataclasses.replace(info, quality=options.quality)  # what was asked for
     return Encoded(codec_id, payload, len(data), digest, info, dropped=dropped)
 
@@ -286,29 +290,31 @@ def decode_payload(name: str, codec_id: int, payload: bytes, size_bytes: int, di
 
 
 def decode_image(name: str, codec_id: int, payload: bytes, size_bytes: int, digest: bytes) -> Image:
-    """The picture of a payload as Pillow image, without a detour over a file format.
+    """The picture of a payload as Pillow image, without a detour over a file format; see photoarc.pictures.pillow.
 
     Raises what decode_payload raises; DecodeFailed for a member that is no picture.
     """
-    from photoarc.pictures.image import as_pil, open_pil
+    from photoarc.pictures.pillow import of_photograph, open_picture
 
     _codec(name, codec_id)
     try:
         if codec_id == codecs.LEARNED:
             from photoarc.codecs import learned
 
-            return as_pil(learned.decode_photo(payload))
+            return of_photograph(learned.decode_photo(payload))
         if codec_id == codecs.LATENTS:
             from photoarc.codecs import latents
 
-            return as_pil(latents.decode_photo(payload))
-        return open_pil(decode_payload(name, codec_id, payload, size_bytes, digest))
+            return of_photograph(latents.decode_photo(payload))
+        return open_picture(decode_payload(name, codec_id, payload, size_bytes, digest))
     except PayloadError as error:
         raise error.kind(name, str(error)) from error
     except ModelError as error:
         raise NotDecoded(name, str(error)) from error
     except LimitExceeded as error:
         raise DecodeFailed(name, str(error)) from error
+    except MemoryError as error:
+        raise DecodeFailed(name, "not enough memory to open it") from error
 
 
 def _codec(name: str, codec_id: int) -> codecs.Codec:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import image, jpeg, metadata, png, webp
+from photoarc.pictures import image, jpeg, metadata, pillow, png, webp
 from photoarc.records import SourceFormat
 
 WIDTH, HEIGHT = 200, 150
@@ -97,6 +97,24 @@ def test_webp_comes_back_exactly(with_alpha):
     assert again.metadata == photo.metadata
     assert {i.key: i.body for i in webp.split(written).metadata} == {b"EXIF": EXIF, b"XMP ": XMP, b"ICCP": ICC}
     assert not with_alpha or (again.alpha == np.maximum(ALPHA, 1)).all()
+
+
+def test_webp_keeps_colours_under_full_transparency():
+    photo = taken(pictures.webp(np.dstack((PHOTO, np.where(ALPHA > 128, ALPHA, 0))), exact=True))
+    assert (photo.alpha == 0).any()
+    for quick in (False, True):
+        again = taken(image.write(photo, quick=quick))
+        assert (again.pixels == photo.pixels).all()
+        assert (again.alpha == photo.alpha).all()
+
+
+@pytest.mark.parametrize("make", [pictures.png, pictures.jpeg, pictures.webp, pictures.progressive_jpeg, pictures.bmp])
+def test_the_quick_file_shows_the_same_picture_and_is_no_smaller(make):
+    photo = taken(make(PHOTO))
+    slow, quick = image.write(photo), image.write(photo, quick=True)
+    assert len(slow) <= len(quick)
+    assert (taken(slow).pixels == taken(quick).pixels).all()
+    assert taken(slow).metadata == taken(quick).metadata
 
 
 @pytest.mark.parametrize("width", [WIDTH, WIDTH - 1, WIDTH - 2])
@@ -254,13 +272,13 @@ def test_write_refuses_what_a_format_cannot_hold():
 
 def test_pil_views():
     photo = taken(pictures.png(np.dstack((PHOTO, ALPHA))))
-    assert image.as_pil(photo).mode == "RGBA"
-    assert image.open_pil(pictures.jpeg(PHOTO)).size == (WIDTH, HEIGHT)
+    assert pillow.of_photograph(photo).mode == "RGBA"
+    assert pillow.open_picture(pictures.jpeg(PHOTO)).size == (WIDTH, HEIGHT)
     with pytest.raises(PayloadError):
-        image.open_pil(b"nothing")
+        pillow.open_picture(b"nothing")
 
 
-def test_open_pil_limit(monkeypatch):
-    monkeypatch.setattr(image, "MAX_PIXELS", 1000)
+def test_limit_of_pictures_that_are_opened(monkeypatch):
+    monkeypatch.setattr(pillow, "MAX_PIXELS", 1000)
     with pytest.raises(LimitExceeded):
-        image.open_pil(png.encode(PHOTO, None))
+        pillow.open_picture(png.encode(PHOTO, None))

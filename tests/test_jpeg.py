@@ -114,11 +114,12 @@ def test_annex_k_tables_are_libjpegs(quality):
     assert made == jpeg.quality_settings(quality, grey=False)
 
 
-def test_unwritable_sampling_becomes_444():
-    data = pictures.jpeg(PHOTO, subsampling=1)  # 2x1: turn it into 1x2, which Pillow does not write
+@pytest.mark.parametrize(("factors", "sampling"), [(0x11, 0), (0x12, 1), (0x41, 1), (0x14, 1), (0x42, 2), (0x44, 2), (0x22, 2), (0x21, 1)])
+def test_sampling_becomes_the_nearest_that_pillow_writes(factors, sampling):
+    data = pictures.jpeg(PHOTO, subsampling=1)
     at = data.index(b"\xff\xc0") + 11
     assert data[at] == 0x21
-    assert jpeg.settings(jpeg.split(data[:at] + b"\x12" + data[at + 1 :])).sampling == 0
+    assert jpeg.settings(jpeg.split(data[:at] + bytes([factors]) + data[at + 1 :])).sampling == sampling
 
 
 def test_picture_without_metadata_decodes_alike():

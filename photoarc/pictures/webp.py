@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from photoarc.errors import PayloadError
 from photoarc.pictures.metadata import Item
 
+MAX_SIDE_PX = 16_383
 _METADATA = (b"ICCP", b"EXIF", b"XMP ")
 # Bits of the extended header (RFC 9649 section 2.7).
 _FLAGS = {b"ICCP": 0x20, b"EXIF": 0x08, b"XMP ": 0x04}
