@@ -250,7 +250,12 @@ class Archive:
                     raise error.kind(member.display_name, str(error)) from error
 
     def image(self, name: str | bytes | Member) -> Image:
-        """A picture as PIL.Image.Image; raises MemberError, ModelError or UsageError."""
+        """A picture as PIL.Image.Image, loaded; raises MemberError, ModelError or UsageError.
+
+        `info` has exif, icc_profile, dpi and xmp as a file that is unpacked has them, so `getexif()` works. Pixels are not turned as EXIF
+        says: ImageOps.exif_transpose does that (HEIC and JPEG XL are turned already, and their EXIF says so). HEIC needs the package
+        pillow-heif. Up to 500 megapixels are opened, Pillow's own limit does not count here; they take 4 to 10 bytes a pixel meanwhile.
+        """
         from photoarc import pipeline
 
         member = self._file(name)
