@@ -199,6 +199,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, options.effort, BY_CHOICE)
+    from photoarc.codecs.fidelity import Fidelity
     from photoarc.pictures import gps, metadata
     from photoarc.pictures.image import photograph, write
 
@@ -248,7 +249,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
 
         quality = descent.as_good(quality, options.effort, options.tuning)
     try:
-        payload, info = lossy.encode(photo, quality, options.tuning, too_large, options.effort)
+        payload, info = lossy.encode(photo, quality, options.tuning, too_large, options.effort, Fidelity.check)
     except GivenUp:
         return exact()
     except TooFar as error:

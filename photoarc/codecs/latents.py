@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from photoarc import defaults
 from photoarc.codecs import photograph, raw_lzma
-from photoarc.codecs.photograph import Improve, Integers, Mask, TooLarge, never
+from photoarc.codecs.photograph import Improve, Integers, Mask, Nearness, TooLarge, anything, never
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
@@ -109,13 +109,18 @@ def _sections(stream: bytes) -> list[bytes]:
 
 
 def encode(
-    photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never, effort: int = defaults.EFFORT
+    photo: Photograph,
+    quality: float,
+    tuning: Tuning = defaults.TUNING,
+    too_large: TooLarge = never,
+    effort: int = defaults.EFFORT,
+    near: Nearness = anything,
 ) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`: see photograph.encode.
+    """Photograph -> payload; quality 0..100 moves between the trained levels. The others: see photograph.encode.
 
     No effort makes it smaller: what LZMA will make of a latent has no slope.
     """
-    return photograph.encode(photo, quality, tuning, _Coder(), too_large)
+    return photograph.encode(photo, quality, tuning, _Coder(), too_large, near=near)
 
 
 def decode_photo(payload: bytes) -> Photograph:

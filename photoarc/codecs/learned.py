@@ -9,7 +9,7 @@ import numpy as np
 
 from photoarc import defaults
 from photoarc.codecs import photograph
-from photoarc.codecs.photograph import Improve, Integers, Mask, TooLarge, never
+from photoarc.codecs.photograph import Improve, Integers, Mask, Nearness, TooLarge, anything, never
 from photoarc.entropy.ans import Decoder, Encoder, Runs
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
@@ -63,10 +63,15 @@ class _Coder:
 
 
 def encode(
-    photo: Photograph, quality: float, tuning: Tuning = defaults.TUNING, too_large: TooLarge = never, effort: int = defaults.EFFORT
+    photo: Photograph,
+    quality: float,
+    tuning: Tuning = defaults.TUNING,
+    too_large: TooLarge = never,
+    effort: int = defaults.EFFORT,
+    near: Nearness = anything,
 ) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. `tuning`, `too_large`, `effort`: see photograph.encode."""
-    return photograph.encode(photo, quality, tuning, _Coder(), too_large, effort)
+    """Photograph -> payload; quality 0..100 moves between the trained levels. The others: see photograph.encode."""
+    return photograph.encode(photo, quality, tuning, _Coder(), too_large, effort, near)
 
 
 def decode_photo(payload: bytes) -> Photograph:

@@ -98,15 +98,29 @@ def never(size_bytes: int) -> bool:
     return False
 
 
+Nearness = Callable[[Fidelity, float], None]
+
+
+def anything(fidelity: Fidelity, quality: float) -> None:
+    """However far a picture is from its original."""
+
+
 def encode(
-    photo: Photograph, quality: float, tuning: Tuning, coder: BandCoder, too_large: TooLarge = never, effort: int = 0
+    photo: Photograph,
+    quality: float,
+    tuning: Tuning,
+    coder: BandCoder,
+    too_large: TooLarge = never,
+    effort: int = 0,
+    near: Nearness = anything,
 ) -> tuple[bytes, PhotoInfo]:
     """Code a photograph, decode the payload again, and say how good it is.
 
     `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with what the payload
     takes at least: before the first band, and before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
+    `near` is asked with what was measured and the quality, and may raise TooFar (photoarc.codecs.fidelity).
     `effort` 7 to 9 looks for cheaper latents (photoarc.codecs.descent), if the model has what that takes.
-    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers, TooFar for what is no photograph.
+    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers, what `near` raises.
     """
     model = models.load_for(tuning)
     height, width, channels = photo.pixels.shape
@@ -178,7 +192,7 @@ def encode(
     fidelity = Fidelity(photo.pixels)
     for top, x in _synthesize(header, model, code()):
         fidelity.add(top, x)
-    fidelity.check(quality)
+    near(fidelity, quality)
     header = replace(header, checksum=checksum)
     body = [_LENGTH.pack(len(s)) + s for s in streams]
     payload = b"".join([header.pack(), photo.metadata, photo.writer, alpha, cells_data, *body])
