@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import image, jpeg, metadata, pillow, png, webp
+from photoarc.pictures import image, jpeg, metadata, pillow, png, webp, writers
 from photoarc.records import SourceFormat
 
 WIDTH, HEIGHT = 200, 150
@@ -97,6 +97,14 @@ def test_webp_comes_back_exactly(with_alpha):
     assert again.metadata == photo.metadata
     assert {i.key: i.body for i in webp.split(written).metadata} == {b"EXIF": EXIF, b"XMP ": XMP, b"ICCP": ICC}
     assert not with_alpha or (again.alpha == np.maximum(ALPHA, 1)).all()
+
+
+def test_large_jpegs_are_written_without_all_their_coefficients_in_memory(monkeypatch):
+    photo = taken(pictures.jpeg(PHOTO))
+    small = image.write(photo)
+    monkeypatch.setattr(writers, "OPTIMISED_PX", PHOTO.shape[0] * PHOTO.shape[1] - 1)
+    assert len(small) < len(image.write(photo))
+    assert (taken(small).pixels == taken(image.write(photo)).pixels).all()
 
 
 def test_webp_keeps_colours_under_full_transparency():

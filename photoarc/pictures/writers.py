@@ -12,6 +12,8 @@ from photoarc.errors import PayloadError
 from photoarc.pictures import jpeg
 from photoarc.pictures.metadata import Common, Item
 
+OPTIMISED_PX = 32_000_000  # above, no Huffman tables of a JPEG's own: libjpeg would hold all its coefficients, 3 to 6 bytes a pixel
+
 Pixels = NDArray[np.uint8]
 
 
@@ -34,7 +36,7 @@ def jpeg_file(pixels: Pixels, items: list[Item], settings: jpeg.Settings, *, qui
     sampling = 0 if settings.rgb else settings.sampling
     # Pillow gives progressive and optimised pictures a buffer of two bytes a pixel and fails if that is too small: near-lossless noise.
     # Such a picture is written baseline.
-    first = {"progressive": settings.progressive, "optimize": not quick}
+    first = {"progressive": settings.progressive, "optimize": not quick and picture.width * picture.height <= OPTIMISED_PX}
     for how in (first, {}) if any(first.values()) else ({},):
         coded = io.BytesIO()
         try:
