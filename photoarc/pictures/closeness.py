@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import bmp, image, jpeg, png, webp
+from photoarc.pictures import bmp, jpeg, pillow, png, webp
 
 # Networks on another processor give other floats; rounded to 8 bits, they differ by one. A JPEG encoder may then round a coefficient that
 # lies between two steps the other way: of 20 drawn photographs at four qualities, one sample in fifty moved by one, the JPEGs written
@@ -48,7 +48,7 @@ def _beside(data: bytes, name: str) -> tuple[object, bool]:
 
 
 def _pixels_are_close(one: bytes, other: bytes, is_lossy: bool) -> bool:
-    first, second = (np.asarray(image.open_pil(data)) for data in (one, other))
+    first, second = (np.asarray(pillow.open_picture(data)) for data in (one, other))
     if first.shape != second.shape:
         return False
     rows = max(1, (1 << 20) // max(first[0].size, 1))
