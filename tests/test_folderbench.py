@@ -96,7 +96,10 @@ def test_a_tool_that_fails_is_left_out_with_its_reason(folder: Path, monkeypatch
         (("no such folder",), "no such folder: not a folder; bench packs and unpacks a whole folder"),
         (("empty",), "empty: holds no file that can be read"),
         (("my photos", "--mode", "best"), "mode best: unknown; choose fast, lzma, lossless"),
-        (("my photos", "--mode", "lossless", "--quality", "50"), "--quality is about lossy photographs"),
+        (
+            ("my photos", "--mode", "lossless", "--quality", "50"),
+            "--quality is about lossy photographs, and --mode lossless keeps every bit of them; choose one",
+        ),
         (("my photos", "--quality", "nan"), "quality nan: is not a number from 0 to 100"),
         (("my photos", "--html", "gone/report.html"), "gone/report.html: cannot write the report there"),
         (("my photos", "--temp", "gone"), "gone: cannot hold the archives: No such file or directory; name another place with --temp"),
