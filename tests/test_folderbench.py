@@ -100,7 +100,7 @@ def test_a_tool_that_fails_is_left_out_with_its_reason(folder: Path, monkeypatch
             ("my photos", "--mode", "lossless", "--quality", "50"),
             "--quality is about lossy photographs, and --mode lossless keeps every bit of them; choose one",
         ),
-        (("my photos", "--quality", "nan"), "quality nan: is not a number from 0 to 100"),
+        (("my photos", "--quality", "nan"), "'nan' is not a number from 0 to 100"),
         (("my photos", "--html", "gone/report.html"), "gone/report.html: cannot write the report there"),
         (("my photos", "--temp", "gone"), "gone: cannot hold the archives: No such file or directory; name another place with --temp"),
         (("my photos", "--temp", "my photos/album"), "album: lies in the folder that is measured; name another place with --temp"),
