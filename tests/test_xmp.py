@@ -11,8 +11,9 @@ from photoarc.pictures import xmp
 from photoarc.pictures.places import is_place, names_coordinates
 
 NAMES = """GPSLatitude GpsLatitude GpsLongtitude Latitude Longitude AbsoluteAltitude lat long City State Country CountryCode Location
-    LocationCreated LocationShown CountryName ProvinceState Sublocation WorldRegion CiAdrCity CiAdrPcode LicensorCity EarthPosLatitude
-    LRFTargetLat LRFTargetLon LRFTargetAbsAlt decimalLatitude GPSMapDatum geolocation shotLocation gpslatitude coverage Geotag"""
+    LocationCreated LocationShown CountryName ProvinceState Sublocation WorldRegion CiAdrCity CiAdrPcode LicensorCity
+    EarthPosLatitude mcc cellid CiAdrExtadr LRFTargetLat LRFTargetLon LRFTargetAbsAlt decimalLatitude GPSMapDatum geolocation
+    shotLocation gpslatitude coverage Geotag"""
 OTHERS = """Rating subject Velocity Capacity LongName LongExposureNoiseReductionUsed SubjectLocation ISOSpeedLatitudeyyy Regions Area
     RegionInfo RelativeAltitude AltTextAccessibility GimbalYawDegree Platform Latent Statement WebStatement Geometry CroppedAreaLeftPixels
     PlacedXResolution History State_of_mind Townsend PersonInImage hierarchicalSubject HasExtendedXMP"""

@@ -67,6 +67,8 @@ class Directories:
         """Takes an entry out of its directory: those behind it move up, and the offset of the next directory with them."""
         self.blank(entry.value_at, entry.size_bytes)
         count, end = self.number(directory, 2), self.end(directory)
+        if entry.at + 12 > end:  # its value lay on the directory, which is gone now
+            raise IndexError(entry.at)
         if end + 4 <= len(self.data):
             end += 4
         self.data[entry.at : end] = self.data[entry.at + 12 : end] + bytes(12)

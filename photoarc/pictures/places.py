@@ -14,9 +14,9 @@ _PLACE_WORD = re.compile(
     r"|(sub)?location|locations|place|locality|municipality|landmark|town|hometown|village|continent|venue"
     r"|neighbou?rhood|address|geo(|dat.*|detic|tag.*|loc|location.*|hash|coord.*|point|position|ref.*|graph.*)"
 )
-# Whole names that their words do not tell; the creator's and licensor's address among them.
+# Whole names that their words do not tell; the address of creator and licensor, and cells of mobile networks, among them.
 _PLACE_NAMES = re.compile(
-    r"\w*(World|Rating)Region|(post|postal|zip)code|state|long|alt|coverage|coordinates|CiAdr(Pcode|Region)|Licensor(Region|PostalCode)|\w*(Abs|Target)Alt"
+    r"\w*(World|Rating)Region|(post|postal|zip)code|state|long|alt|coverage|coordinates|mcc|mnc|lac|cgi|cellid|CiAdr(Extadr|Pcode|Region)|Licensor(Region|PostalCode)|\w*(Abs|Target)Alt"
     r"|verbatim(Coordinates|Elevation|Depth)|footprintWKT|higherGeography\w*|island(Group)?|waterBody",
     re.IGNORECASE,
 )
