@@ -120,7 +120,7 @@ def pack(
         )
     if bitexact.misses_lepton(coding.effort):
         tally.remarks.append("Lepton is not installed: JPEG files were tried without it; pip install lepton-jpeg-python")
-    tally.warnings += tally.stripping.warnings() if coding.strip_gps else []
+    tally.warnings += tally.file_remarks.warnings() if coding.strip_gps else []
     if lost := sorted(tally.attributes_lost + repeats.attributes_lost):
         tally.warnings.append(
             f"extended attributes that cannot be read or are above 256 KiB were left out of {len(lost):,} members, first {lost[0]}"
@@ -300,7 +300,7 @@ def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeat
 
 def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Member:
     encoded, stamp = coded.encoded, coded.stamp
-    tally.stripping.note(encoded)
+    tally.file_remarks.note(encoded)
     return Member(
         source.name, Kind.FILE, stamp.mode, stamp.mtime_ns, encoded.size_bytes, encoded.digest,
         encoded.codec_id, len(encoded.payload), parts, photo=encoded.photo, birth_ns=stamp.birth_ns,

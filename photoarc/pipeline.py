@@ -126,6 +126,7 @@ class CodingOptions:
 class Encoded:
     """One coded file; `digest` is the BLAKE3-256 of the original, `note` says why a file is kept bit-exact ("": a lossy photograph).
 
+    `left_out` says in words what of a photograph's file does not come back, metadata and pixels apart.
     With `strip_gps`, `dropped` says in words what of its metadata is gone as a whole, `holds_place` that it is kept with a place in it.
     """
 
@@ -135,6 +136,7 @@ class Encoded:
     digest: bytes
     photo: PhotoInfo | None = None
     note: str = ""
+    left_out: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     holds_place: bool = False
 
@@ -261,7 +263,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, options.effort, f"could not be written back: {str(error) or 'not enough memory'}")
     info = dataclasses.replace(info, quality=options.quality)  # what was asked for
-    return Encoded(codec_id, payload, len(data), digest, info, dropped=dropped)
+    return Encoded(codec_id, payload, len(data), digest, info, dropped=dropped, left_out=photo.left_out)
 
 
 def _bit_exact(data: bytes, digest: bytes, effort: int, note: str) -> Encoded:

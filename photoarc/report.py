@@ -188,6 +188,8 @@ def pack_lines(done: PackSummary) -> list[str]:
             f"{size(photos.size_bytes)} -> {size(photos.payload_bytes)} ({ratio(photos.payload_bytes, photos.size_bytes)})",
             "    lossy: close to the originals, not identical; keep the originals or use --mode lossless if every bit matters",
         ]
+        left_out = ", ".join(f"{number:,} {what}" for what, number in done.left_out)
+        lines += [f"    will not come back: {left_out}"] if left_out else []
     if done.kept:
         reasons = [f"{number:,} {reason}" for reason, number in done.kept_reasons[:MOST_REASONS]]
         more = sum(number for _, number in done.kept_reasons[MOST_REASONS:])

@@ -42,6 +42,7 @@ class PackSummary:
     `remarks` say what could have been done better, and are no fault; `-q` is not told them.
     `coding_failed` files were asked to be coded, and are kept bit-exact because that failed.
     `duplicates` are stored as references to an identical file, of the `alike` only that is stored which differs from an earlier one.
+    `left_out`: what of lossy photographs does not come back, metadata and pixels apart, and of how many.
     """
 
     archive: str
@@ -61,25 +62,31 @@ class PackSummary:
     alike: int
     remarks: tuple[str, ...] = ()
     coding_failed: int = 0
+    left_out: tuple[tuple[str, int], ...] = ()
 
 
-class Stripping:
-    """What `--strip gps` could not do as asked: metadata that it dropped whole, places in files that are kept bit-exact."""
+class FileRemarks:
+    """What is to be said of some files: what of lossy ones does not come back, and what `--strip gps` could not do as asked.
+
+    That is metadata that it dropped whole, and places in files that are kept bit-exact.
+    """
 
     def __init__(self) -> None:
         self._found: dict[bytes, Encoded] = {}  # by digest: identical files are coded once
+        self.left_out: Counter[str] = Counter()
         self._dropped: dict[str, list[str]] = {}  # printable names
         self._with_place: list[str] = []
         self._kept = self._large = 0
 
     def note(self, encoded: Encoded) -> None:
         """A file that was coded; to be told before `count`."""
-        if encoded.dropped or encoded.holds_place:
+        if encoded.left_out or encoded.dropped or encoded.holds_place:
             self._found[encoded.digest] = dataclasses.replace(encoded, payload=b"")
 
     def count(self, member: Member) -> None:
         """A file that is in the archive."""
         found = self._found.get(member.digest)
+        self.left_out.update(found.left_out if found else ())
         self._kept += member.photo is None
         self._large += member.photo is None and member.size_bytes > LARGE_FILE_BYTES
         for what in found.dropped if found else ():
@@ -88,7 +95,7 @@ class Stripping:
             self._with_place.append(member.display_name)
 
     def warnings(self) -> list[str]:
-        """A sentence each."""
+        """Sentences about `--strip gps`."""
         said = []
         for what, names in sorted(self._dropped.items()):
             of = f"{count(len(names), 'photograph')}: {first_names(names)}"
@@ -131,7 +138,7 @@ class Tally:
         self.remarks: list[str] = []
         self.attributes_lost: list[str] = []
         self.dates_lost: list[str] = []  # printable names
-        self.stripping = Stripping()
+        self.file_remarks = FileRemarks()
         self.coding_failed = 0
 
     def kept_attributes(self, source: SourceFile, found: Attributes | None) -> Attributes:
@@ -149,7 +156,7 @@ class Tally:
         if member.kind is Kind.FILE:
             empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
             self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
-            self.stripping.count(member)
+            self.file_remarks.count(member)
             if member.photo is None:
                 self.reasons[note or BY_CHOICE] += 1
         if member.photo is not None:
@@ -195,4 +202,5 @@ class Tally:
             self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
             tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
             self.duplicates, self.alike, remarks=tuple(self.remarks), coding_failed=self.coding_failed,
+            left_out=tuple(self.file_remarks.left_out.most_common()),
         )  # fmt: skip

@@ -18,13 +18,14 @@ _NO_PROFILE = (b"BGRs", b" niW")  # colour space tags of V4/V5 headers, as store
 
 @dataclass(frozen=True, slots=True)
 class Bmp:
-    """A BMP file's header; `resolution` is its two 32-bit fields (pixels a metre) as stored."""
+    """A BMP file's header; `resolution` is its two 32-bit fields (pixels a metre) as stored, `long_header` one of V4 or V5."""
 
     width_px: int
     height_px: int
     top_down: bool
     offset: int
     resolution: bytes
+    long_header: bool
 
 
 def split(data: bytes) -> Bmp:
@@ -43,7 +44,7 @@ def split(data: bytes) -> Bmp:
     end = offset + _stride(width) * abs(height)
     if offset < 14 + header or end != len(data):
         raise PayloadError("truncated BMP" if end > len(data) else "data after the end of the picture")
-    return Bmp(width, abs(height), height < 0, offset, data[38:46])
+    return Bmp(width, abs(height), height < 0, offset, data[38:46], header > 40)
 
 
 def decode(data: bytes, bmp: Bmp) -> NDArray[np.uint8]:

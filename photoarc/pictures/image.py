@@ -50,7 +50,7 @@ class Photograph:
 
     `pixels`: (H, W, 3) RGB or (H, W, 1) grey, uint8, orientation not applied. `alpha`: (H, W) uint8 or None. `metadata` (see
     photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; the quality of a lossy WebP; else empty) are opaque to everyone but
-    `write`.
+    `write`. `left_out`: in words what of the file will not come back, for the summary only.
     """
 
     pixels: Pixels
@@ -58,6 +58,7 @@ class Photograph:
     source_format: SourceFormat
     metadata: bytes
     writer: bytes
+    left_out: tuple[str, ...] = ()
 
     @property
     def was_lossy(self) -> bool:
@@ -123,7 +124,7 @@ def _from_jpeg(data: bytes) -> Photograph:
     except RuntimeError as error:
         raise PayloadError(f"broken JPEG: {str(error).rpartition('TurboJPEG error: ')[2][:80]}") from error
     writer = jpeg.pack_settings(jpeg.settings(parts))
-    kept = [_jpeg_item(s) for s in parts.metadata if not jpeg.is_jfif(s) and not jpeg.is_adobe(s)]
+    kept = [_jpeg_item(s) for s in parts.metadata if jpeg.is_kept(s, parts)]
     return Photograph(pixels, None, SourceFormat.JPEG, metadata.pack(kept), writer)
 
 
@@ -133,7 +134,7 @@ def _from_png(data: bytes) -> Photograph:
     with PngImagePlugin.PngImageFile(io.BytesIO(parts.picture)) as picture:
         pixels, alpha = _planes(picture)
     _check_photographic(pixels)
-    return Photograph(pixels, alpha, SourceFormat.PNG, metadata.pack(parts.metadata), b"")
+    return Photograph(pixels, alpha, SourceFormat.PNG, metadata.pack(parts.metadata), b"", parts.left_out)
 
 
 def _from_webp(data: bytes, lossy_too: bool) -> Photograph:
@@ -216,7 +217,7 @@ def _from_bmp(data: bytes) -> Photograph:
     pixels = bmp.decode(data, parts)
     _check_photographic(pixels)
     kept = [Item(b"BMP ", parts.resolution)] if any(parts.resolution) else []
-    return Photograph(pixels, None, SourceFormat.BMP, metadata.pack(kept), b"")
+    return Photograph(pixels, None, SourceFormat.BMP, metadata.pack(kept), b"", ("long headers of BMP",) if parts.long_header else ())
 
 
 def _planes(picture: Image.Image) -> tuple[Pixels, Pixels | None]:

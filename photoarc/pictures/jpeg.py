@@ -127,6 +127,16 @@ def is_adobe(segment: Segment) -> bool:
     return segment.marker == APP14 and segment.body[:5] == b"Adobe" and len(segment.body) >= 12
 
 
+def is_kept(segment: Segment, jpeg: Jpeg) -> bool:
+    """Whether a segment is metadata of the file; the others are written anew with the picture, out of `Settings`.
+
+    Of Adobe's segments those are kept that stay true whoever writes the picture: of grey ones, and of those in YCbCr that it calls so.
+    """
+    if is_adobe(segment):
+        return len(jpeg.frame.components) == 1 or (segment.body[11] == 1 and not _is_rgb(jpeg))
+    return not is_jfif(segment)
+
+
 def split(data: bytes) -> Jpeg:
     """Take a JPEG file apart. Raises PayloadError with the reason if it is broken or of a kind that is kept bit-exact."""
     if data[:2] != b"\xff\xd8":

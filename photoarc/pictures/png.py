@@ -41,18 +41,19 @@ _STRIP_BYTES = 1 << 18  # what the filters look at together: it stays in a core'
 
 @dataclass(frozen=True, slots=True)
 class Png:
-    """A PNG file taken apart; `picture` is a PNG file of nothing but header and picture data."""
+    """A PNG file taken apart; `picture` is a PNG file of nothing but header and picture data. `left_out`: in words what is in neither."""
 
     width_px: int
     height_px: int
     channels: int
     metadata: tuple[Item, ...]
     picture: bytes
+    left_out: tuple[str, ...] = ()
 
 
 def split(data: bytes) -> Png:
     """Take a PNG file apart. Raises PayloadError with the reason if it is broken or of a kind that is kept bit-exact."""
-    header, pieces, metadata, place = b"", [SIGNATURE], [], BEFORE
+    header, pieces, metadata, place, left_out = b"", [SIGNATURE], [], BEFORE, list[str]()
     pieces_of_data: list[memoryview] = []
     for kind, body, whole in _chunks(data):
         if kind == b"IHDR":
@@ -69,7 +70,9 @@ def split(data: bytes) -> Png:
             raise PayloadError("a transparent colour, which re-coding would blur")
         elif kind == b"IEND":
             pieces_of_data.append(whole)
-        elif kind not in _DROPPED:
+        elif kind in _DROPPED:
+            left_out += ["suggested palettes of PNG"] if kind != b"iDOT" else []
+        else:
             if not kind[0] & 32:
                 raise PayloadError(f"PNG with an unknown critical chunk {kind!r}")
             if not kind[3] & 32 and kind not in _STILL_TRUE:
@@ -78,7 +81,9 @@ def split(data: bytes) -> Png:
     if place == BEFORE:
         raise PayloadError("broken PNG: no picture data")
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
-    return Png(width, height, CHANNELS[header[9]], tuple(metadata), b"".join((*pieces, *pieces_of_data)))
+    left_out += ["interlacing of PNG"] if header[12] else []
+    picture = b"".join((*pieces, *pieces_of_data))
+    return Png(width, height, CHANNELS[header[9]], tuple(metadata), picture, tuple(dict.fromkeys(left_out)))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
