@@ -8,11 +8,11 @@ PLACE = (52.0, 31.0, 12.25)
 SECONDS = (49, 4)  # as Pillow writes them
 
 
-def exif(endian="<", note=b"", make=""):
+def exif(endian="<", note=b"", make="", orientation=6):
     """EXIF as TIFF bytes: orientation, a description, a date, a place."""
     made = Image.Exif()
     made.endian = endian
-    made[0x0112] = 6
+    made[0x0112] = orientation
     made[0x010E] = "a picture with a place"
     if make:
         made[0x010F] = make

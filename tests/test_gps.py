@@ -12,12 +12,13 @@ import numpy as np
 import pictures
 import places
 import pytest
+import test_recode
 from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli
-from photoarc.pictures import exif, gps, place_search
+from photoarc import cli, pipeline
+from photoarc.pictures import exif, gps, place_search, xmp
 from photoarc.pictures.metadata import Item
 
 PHOTO = pictures.photo(200, 150)
@@ -156,6 +157,21 @@ def test_no_place_comes_out_of_an_archive(tmp_path, monkeypatch, mode):
         seen = subprocess.run(["exiftool", "-a", "-G1", "-s", "-u", "-ee", *written], capture_output=True, text=True, check=True).stdout
         assert not [line for line in seen.splitlines() if any(word in line for word in ("GPS", "City", "Country", "Latitude", "ongitude"))]
     assert b"A. Author" in Path("out/b.png").read_bytes()
+
+
+@pytest.mark.parametrize("kind", test_recode.MAKERS)
+def test_no_place_comes_out_of_what_was_recoded(kind):
+    held = {"exif": places.exif(orientation=1), "xmp": PACKET}
+    data = test_recode.MAKERS[kind](**held)
+    coded = pipeline.encode_file("a", data, pipeline.CodingOptions(strip_gps=True, recode=True, quality=50))
+    assert (coded.photo is not None, coded.dropped, coded.holds_place) == (True, (), False)
+    written = pipeline.decode_payload("a", coded.codec_id, coded.payload, coded.size_bytes, coded.digest)
+    assert xmp.strip(PACKET) in written
+    assert not [trace for trace in TRACES if trace in written]
+    with Image.open(io.BytesIO(written)) as picture:
+        assert picture.getexif()[0x010E] == "a picture with a place"
+    kept = pipeline.encode_file("a", data, pipeline.CodingOptions(strip_gps=True))
+    assert (kept.photo, kept.holds_place) == (None, True)
 
 
 def test_files_that_are_kept_with_a_place_are_named(tmp_path, monkeypatch):

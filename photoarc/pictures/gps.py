@@ -19,6 +19,7 @@ from photoarc.pictures.places import names_coordinates
 _EXIF = re.compile(rb"(.{0,4}exif\0.)?(?=II\*\0|MM\0\*)", re.DOTALL | re.IGNORECASE)
 _EXIF_SEGMENT = re.compile(rb".{0,4}exif\0", re.DOTALL | re.IGNORECASE)
 _XMP = re.compile(rb".{0,4}http://ns\.adobe\.com/xap/1\.0/\0", re.DOTALL)
+_RDF = b"<rdf:RDF"
 # Segments of JPEG files that hold no place, by their first bytes.
 _HARMLESS = {
     b"APP0": (b"JFIF\0", b"JFXX\0", b"AVI1"),
@@ -69,7 +70,9 @@ def _strip(item: Item) -> tuple[bytes | None, list[str]]:
     if item.key in _TEXT_CHUNKS:
         return png_texts.strip(item.key, item.body, strip_exif)
     if item.key == b"COM ":
-        named = names_coordinates(item.body.replace(b"\0", b"").decode("latin-1"))
+        named = names_coordinates(item.body.replace(b"\0", b"").decode("latin-1")) or (
+            _RDF in item.body and xmp.strip(item.body) != item.body
+        )
         return (None, [COORDINATES]) if named else (item.body, [])
     if item.key.startswith(b"APP"):
         known = item.body.startswith(_HARMLESS.get(item.key, ())) or (item.key == b"APPF" and item.body[:2] == b"Q ")
