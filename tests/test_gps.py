@@ -64,7 +64,7 @@ def test_what_cannot_be_judged_is_dropped_and_said():
     assert kept == []
     assert set(dropped) == {
         "a segment APP1 of a maker", exif.BROKEN, "a segment APP6 of a maker", "a segment APP0 of a maker",
-        "a chunk aaAa of unknown contents", gps.COORDINATES, gps.NO_XML, "Photoshop resources that cannot be followed",
+        "a chunk aaAa of unknown contents", gps.COORDINATES, xmp.NO_XML, "Photoshop resources that cannot be followed",
         "a text of a PNG that cannot be read", "extended XMP that cannot be followed",
     }  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_no_place_comes_out_of_what_was_recoded(kind):
     coded = pipeline.encode_file("a", data, pipeline.CodingOptions(strip_gps=True, recode=True, quality=50))
     assert (coded.photo is not None, coded.dropped, coded.holds_place) == (True, (), False)
     written = pipeline.decode_payload("a", coded.codec_id, coded.payload, coded.size_bytes, coded.digest)
-    assert xmp.strip(PACKET) in written
+    assert xmp.strip(PACKET)[0] in written
     assert not [trace for trace in TRACES if trace in written]
     with Image.open(io.BytesIO(written)) as picture:
         assert picture.getexif()[0x010E] == "a picture with a place"

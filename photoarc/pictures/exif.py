@@ -146,7 +146,8 @@ class _Cleaner:
     def _embedded(self, at: int, entry: Entry) -> None:
         """XMP, or IPTC-IIM, as the value of a tag."""
         value = self.tiff.value(entry)
-        kept = xmp.strip(value) if entry.tag == _XMP else iptc.strip(value)
+        kept, lost = xmp.strip(value) if entry.tag == _XMP else (iptc.strip(value), [])
+        self.dropped += lost if kept is not None else []
         if kept is None or len(kept) > len(value):
             self.dropped.append("XMP or IPTC in EXIF that cannot be followed")
             self.tiff.remove(at, entry)

@@ -29,10 +29,10 @@ def strip(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
     dropped, renamed = list[str](), dict[bytes, bytes]()
     for guid, numbers in parts.items():
         whole = _whole([items[number].body for number in numbers])
-        stripped = None if whole is None else xmp.strip(whole)
+        stripped, lost = (None, []) if whole is None else xmp.strip(whole)
         if stripped is not None and stripped == whole:
             continue
-        dropped += [BROKEN] if stripped is None else []
+        dropped += [BROKEN] if stripped is None else lost
         bodies = iter(_parts(stripped or b"", renamed, guid))
         for number in numbers:
             body = next(bodies, None)

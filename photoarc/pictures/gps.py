@@ -33,7 +33,6 @@ _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _HARMLESS_CHUNKS = frozenset(
     b"cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI mDCv cLLi bKGD tIME sTER oFFs pHYs pCAL sCAL vpAg caNv orNT ICCP".split()
 ) | {b"BMP "}
-NO_XML = "XMP that is no sound XML"
 COORDINATES = "a comment with coordinates"
 
 
@@ -71,7 +70,7 @@ def _strip(item: Item) -> tuple[bytes | None, list[str]]:
         return png_texts.strip(item.key, item.body, strip_exif)
     if item.key == b"COM ":
         named = names_coordinates(item.body.replace(b"\0", b"").decode("latin-1")) or (
-            _RDF in item.body and xmp.strip(item.body) != item.body
+            _RDF in item.body and xmp.strip(item.body)[0] != item.body
         )
         return (None, [COORDINATES]) if named else (item.body, [])
     if item.key.startswith(b"APP"):
@@ -93,8 +92,8 @@ def _strip_app1(body: bytes) -> tuple[bytes | None, list[str]]:
 
 
 def _strip_xmp(prefix: bytes, packet: bytes) -> tuple[bytes | None, list[str]]:
-    stripped = xmp.strip(packet)
-    return (None, [NO_XML]) if stripped is None else (prefix + stripped, [])
+    stripped, lost = xmp.strip(packet)
+    return (None if stripped is None else prefix + stripped), lost
 
 
 def strip_exif(body: bytes) -> tuple[bytes | None, list[str]]:

@@ -68,8 +68,8 @@ def strip(data: bytes) -> tuple[bytes | None, list[str]]:
             body, lost = exif.strip(found.body)
             dropped += lost
         elif found.number == _XMP:
-            body = xmp.strip(found.body)
-            dropped += ["XMP that is no sound XML"] * (body is None)
+            body, lost = xmp.strip(found.body)
+            dropped += lost
         elif found.number in _PLUG_INS and len(body or b"") > _NO_PLACE_BYTES:
             body, dropped = None, [*dropped, "Photoshop resources of plug-ins"]
         elif b"\xff\xd8\xff" in found.body:

@@ -38,7 +38,7 @@ def _few(pattern: re.Pattern[bytes], data: bytes) -> list[re.Match[bytes]]:
 
 
 def _in_packet(packet: bytes) -> bool:
-    stripped = xmp.strip(packet)
+    stripped, _ = xmp.strip(packet)
     return _NAMES_PLACE.search(packet) is not None if stripped is None else stripped != packet
 
 

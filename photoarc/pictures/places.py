@@ -23,13 +23,15 @@ _PLACE_NAMES = re.compile(
 # Places in the picture, not on Earth; a film's speed; a height over the start.
 _NO_PLACES = re.compile(r"(Subject|Focus|Border)Location|ISOSpeedLatitude\w*|RelativeAltitude|Alt", re.ASCII)
 _COORDINATES = re.compile(
-    r"(?i:\b(?:gps[a-z_]*|lat(?:itude)?|long?(?:t?itude)?)\b[\s:=\"'>]*[nsew+-]?\s*\d)"
+    r"""(?i:(?:latitude|longt?itude)[\s:="'>]*[nsew+-]?\s*\d)"""
+    r"""|(?i:\b(?:lat|long?)["'\s]*[:=]["'\s]*[nsew+-]?\d{1,3}\.\d)"""
+    r"""|(?i:\bgps[a-z_]*[\s:="'>]*[nsew+-]?\d{1,3}[.,]\d)"""
     r"|\d{1,3}(?:\.\d+)?\s*(?:\u00b0|\u00ba|deg)[\s\d.'\u2032\u2033\",]*[NSEWO]\b"
     r"|(?<![\d.])[+-]\d{2,6}\.\d+[+-]\d{3,7}\.\d+"  # ISO 6709
     r"|(?<![\d.])-?\d{1,2}\.\d{4,}\s*[,;/ ]\s*-?\d{1,3}\.\d{4,}(?![\d.])"
     r"|(?i:\bgeo:)-?\d+(?:\.\d+)?,-?\d"
 )
-_MOST_TEXT = 1 << 20  # of a text, characters that are looked at
+_MOST_TEXT = 1 << 16  # of a text, characters that are looked at
 
 
 def is_place(name: str) -> bool:

@@ -36,8 +36,7 @@ def strip(kind: bytes, body: bytes, strip_exif: Strip) -> tuple[bytes | None, li
     head, packed, text = split
     kept: bytes | None
     if name == _XMP_KEYWORD:
-        kept = xmp.strip(text)
-        lost = ["XMP that is no sound XML"] * (kept is None)
+        kept, lost = xmp.strip(text)
     elif name.startswith(_RAW):
         kept, lost = _strip_profile(name.removeprefix(_RAW).strip().lower(), text, strip_exif)
     else:
@@ -85,8 +84,8 @@ def _strip_profile(what: str, text: bytes, strip_exif: Strip) -> tuple[bytes | N
         kept, lost = strip_exif(data)
     elif what in ("xmp", "app1"):
         prefix = _APP1_XMP if data.startswith(_APP1_XMP) else b""
-        inner = xmp.strip(data[len(prefix) :])
-        kept, lost = (None if inner is None else prefix + inner), ["XMP that is no sound XML"] * (inner is None)
+        inner, lost = xmp.strip(data[len(prefix) :])
+        kept = None if inner is None else prefix + inner
     elif what in ("iptc", "8bim"):
         if data.startswith(b"\x1c"):
             kept = iptc.strip(data)

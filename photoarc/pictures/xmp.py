@@ -26,7 +26,10 @@ _MARKS = (
 )
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*("[^"]*"|'[^']*')""")
 _TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
-_PARTS_OF_RDF = ("rdf:", "xmlns", "xml:", "x:")
+_NO_PROPERTIES = ("xmlns", "xml:")
+_NAMES = re.compile(r"[<\s][\w.-]+:([\w.-]+)\s*[=>/\s]")  # of elements and attributes in a text that is XML itself
+_LONGEST_TEXT = 4096  # that is looked at: longer ones are pictures in letters
+NO_XML = "XMP that is no sound XML"
 
 
 class _Refused(Exception):
@@ -38,13 +41,20 @@ class _Cutter:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.spans = data, list[tuple[int, int]]()
-        self._depth, self._outermost = 0, 0  # of the element that is left out as a whole, 0 outside of any
-        self._start = 0
+        self.texts = 0  # that were left out for what they say
+        self._open_at = list[int]()  # where the open elements start
+        self._texts = list[list[str]]()
+        self._outermost = 0  # depth of the element that is left out as a whole, 0 outside of any
+        self._cdata_at = 0
         self._parser = expat.ParserCreate("UTF-8")
-        self._parser.ordered_attributes = True
+        self._parser.ordered_attributes = self._parser.buffer_text = True
         self._parser.StartElementHandler = self._open
         self._parser.EndElementHandler = self._close
+        self._parser.CharacterDataHandler = self._text
+        self._parser.StartCdataSectionHandler = self._open_cdata
+        self._parser.EndCdataSectionHandler = self._close_cdata
         self._parser.CommentHandler = self._comment
+        self._parser.ProcessingInstructionHandler = self._instruction
         self._parser.StartDoctypeDeclHandler = self._refuse
 
     def run(self) -> None:
@@ -52,29 +62,64 @@ class _Cutter:
         self._parser.Parse(self.data, True)
 
     def _open(self, name: str, attributes: list[str]) -> None:
-        self._depth += 1
+        at = self._parser.CurrentByteIndex
+        self._open_at.append(at)
+        self._texts.append([])
         if self._outermost:
             return
-        at = self._parser.CurrentByteIndex
         if _names_place(name):
-            self._outermost, self._start = self._depth, at
-        elif any(map(_names_place, attributes[::2])):
+            self._outermost = len(self._open_at)
+            return
+        places = [_names_place(key) or _says_place(value) for key, value in zip(attributes[::2], attributes[1::2], strict=True)]
+        if any(places):
             begin = at + 1 + len(name.encode())
-            for number in range(len(attributes) // 2):
+            for key, is_one in zip(attributes[::2], places, strict=True):
                 match = _ATTRIBUTE.match(self.data, begin)
-                if match is None or match[1].decode() != attributes[2 * number]:
+                if match is None or match[1].decode() != key:
                     raise _Refused
-                self.spans += [match.span()] if _names_place(attributes[2 * number]) else []
+                self.spans += [match.span()] if is_one else []
+                self.texts += is_one and not _names_place(key)
                 begin = match.end()
 
     def _close(self, _name: str) -> None:
-        if self._depth == self._outermost:
-            end = self._end_of_tag(self._start)
+        start, text = self._open_at.pop(), "".join(self._texts.pop())
+        depth = len(self._open_at) + 1
+        if self._outermost and depth > self._outermost:
+            return
+        if depth == self._outermost or _says_place(text):
+            self.texts += depth != self._outermost
+            end = self._end_of_tag(start)
             if self.data[end - 2 : end] != b"/>":  # of an empty element the parser does not say where it ends
                 end = self.data.index(b">", self._parser.CurrentByteIndex) + 1
-            self.spans.append((self._start, end))
+            while self.spans and self.spans[-1][0] >= start:  # what was found in it
+                self.spans.pop()
+            self.spans.append((start, end))
             self._outermost = 0
-        self._depth -= 1
+
+    def _text(self, text: str) -> None:
+        if self._texts and not self._outermost:
+            self._texts[-1].append(text)
+
+    def _open_cdata(self) -> None:
+        self._cdata_at = self._parser.CurrentByteIndex
+
+    def _close_cdata(self) -> None:
+        end = self.data.index(b"]]>", self._cdata_at) + 3
+        if not self._outermost and _holds_markup(self.data[self._cdata_at : end].decode()):
+            self.spans.append((self._cdata_at, end))
+            self._texts[-1].clear()
+
+    def _comment(self, text: str) -> None:
+        self._aside(text, b"-->")
+
+    def _instruction(self, _target: str, text: str) -> None:
+        self._aside(text, b"?>")
+
+    def _aside(self, text: str, end: bytes) -> None:
+        """What is no part of the document goes if it has properties in it, or coordinates."""
+        if not self._outermost and ("<" in text or names_coordinates(text)):
+            at = self._parser.CurrentByteIndex
+            self.spans.append((at, self.data.index(end, at) + len(end)))
 
     def _end_of_tag(self, at: int) -> int:
         """Behind a tag; `>` may stand in the value of an attribute."""
@@ -83,21 +128,25 @@ class _Cutter:
             raise _Refused
         return match.end()
 
-    def _comment(self, text: str) -> None:
-        if not self._outermost and names_coordinates(text):
-            at = self._parser.CurrentByteIndex
-            self.spans.append((at, self.data.index(b"-->", at) + 3))
-
     def _refuse(self, *_: object) -> None:
         raise _Refused
 
 
 def _names_place(name: str) -> bool:
-    return not name.startswith(_PARTS_OF_RDF) and is_place(name.rpartition(":")[2])
+    return not name.startswith(_NO_PROPERTIES) and is_place(name.rpartition(":")[2])
 
 
-def strip(packet: bytes) -> bytes | None:
-    """A packet without places, NULs and padding behind it as they were; None if it is no sound XML."""
+def _says_place(text: str) -> bool:
+    """Whether a value says coordinates, or has properties of places in it as XML of its own."""
+    return len(text) <= _LONGEST_TEXT and (names_coordinates(text) or _holds_markup(text))
+
+
+def _holds_markup(text: str) -> bool:
+    return "<" in text and any(is_place(name) for name in _NAMES.findall(text))
+
+
+def strip(packet: bytes) -> tuple[bytes | None, list[str]]:
+    """A packet without places, NULs and padding behind it as they were, and in words what was dropped; None if it is no sound XML."""
     for encoding in _encodings(packet):
         try:
             text = packet.decode(encoding)
@@ -107,11 +156,11 @@ def strip(packet: bytes) -> bytes | None:
         rest = text[len(head) :]
         mark = "\ufeff" if head.startswith("\ufeff") else ""
         try:
-            cut = _cut(head.removeprefix(mark).encode())
+            cut, dropped = _cut(head.removeprefix(mark).encode())
         except (expat.ExpatError, _Refused, ValueError, UnicodeEncodeError):
-            return None
-        return packet if cut is None else (mark + cut.decode() + rest).encode(encoding)
-    return None
+            break
+        return (packet if cut is None else (mark + cut.decode() + rest).encode(encoding)), dropped
+    return None, [NO_XML]
 
 
 def _encodings(packet: bytes) -> tuple[str, ...]:
@@ -122,16 +171,16 @@ def _encodings(packet: bytes) -> tuple[str, ...]:
     return ("utf-8", "latin-1")
 
 
-def _cut(data: bytes) -> bytes | None:
-    """None if there is nothing to cut out."""
+def _cut(data: bytes) -> tuple[bytes | None, list[str]]:
+    """What is left, None if there is nothing to cut out, and in words what was dropped."""
     cutter = _Cutter(data)
     cutter.run()
     if not cutter.spans:
-        return None
+        return None, []
     kept, at = [], 0
     for start, end in sorted(cutter.spans):
         kept.append(data[at:start])
         at = end
     cut = b"".join((*kept, data[at:]))
     _Cutter(cut).run()  # what was cut must be XML still
-    return cut
+    return cut, ["a text with coordinates"] * bool(cutter.texts)
