@@ -28,7 +28,8 @@ _COORDINATES = re.compile(
     r"""|(?i:\bgps[a-z_]*[\s:="'>]*[nsew+-]?\d{1,3}[.,]\d)"""
     r"|\d{1,3}(?:\.\d+)?\s*(?:\u00b0|\u00ba|deg)[\s\d.'\u2032\u2033\",]*[NSEWO]\b"
     r"|(?<![\d.])[+-]\d{2,6}\.\d+[+-]\d{3,7}\.\d+"  # ISO 6709
-    r"|(?<![\d.])-?\d{1,2}\.\d{4,}\s*[,;/ ]\s*-?\d{1,3}\.\d{4,}(?![\d.])"
+    # A pair alone, of degrees: shares of a picture's sides (frames around faces) are below 1 and come in fours.
+    r"|(?<![\d.])(?<!\d[,;] )(?<!\d[,;])-?(?!0\.)\d{1,2}\.\d{4,}\s*[,;/ ]\s*-?\d{1,3}\.\d{4,}(?![\d.]|\s*[,;]\s*-?\d)"
     r"|(?i:\bgeo:)-?\d+(?:\.\d+)?,-?\d"
 )
 _MOST_TEXT = 1 << 16  # of a text, characters that are looked at
