@@ -2,7 +2,8 @@
 
     with photoarc.open("out.pha") as archive:
         for member in archive:
-            data = archive.read(member)
+            if member.kind is photoarc.Kind.FILE:
+                data = archive.read(member)
 
 Importing is cheap: the reader is loaded on first use, and a codec when a member needs it.
 """
@@ -44,6 +45,7 @@ from photoarc.errors import (
 
 if TYPE_CHECKING:
     from photoarc.archive import Archive
+    from photoarc.records import Kind
 
 __version__ = "0.1.0"
 
@@ -53,6 +55,7 @@ __all__ = [
     "DecodeFailed",
     "FormatError",
     "IndexCorrupt",
+    "Kind",
     "LimitExceeded",
     "MemberError",
     "ModelCorrupt",
@@ -91,4 +94,8 @@ def __getattr__(name: str) -> Any:
         from photoarc.archive import Archive
 
         return Archive
+    if name == "Kind":
+        from photoarc.records import Kind
+
+        return Kind
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,10 +1,13 @@
-"""Numbers on the command line, refused in words that say what is expected."""
+"""Arguments of the command line, refused in words that say what is expected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 import typer
+
+from photoarc.errors import UsageError
 
 
 def number(least: float, most: float) -> Callable[[str], float]:
@@ -36,3 +39,12 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def sources_and_archive(paths: Sequence[str]) -> tuple[list[str], str]:
+    """Of what `pack` is given, the last one is the archive. Raises UsageError where only one is named."""
+    *sources, archive = paths
+    if not sources:
+        stem = archive.rstrip("/") if os.path.exists(archive) else "photos"
+        raise UsageError(f"only {archive} is named; the archive to write comes last: photoarc pack {stem} {os.path.basename(stem)}.pha")
+    return sources, archive

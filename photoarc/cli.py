@@ -5,7 +5,6 @@ What a command needs is imported inside it: `--help` loads no codec, `list` no N
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,10 +15,9 @@ import typer
 
 import photoarc
 from photoarc import defaults
-from photoarc.arguments import number, whole
+from photoarc.arguments import number, sources_and_archive, whole
 from photoarc.console import end, exit_codes, help_written, progress, say, set_up, show, warn
 from photoarc.errors import UsageError
-from photoarc.refusals import explained
 
 if TYPE_CHECKING:
     from photoarc.deletion import DeleteSummary
@@ -49,6 +47,7 @@ Jobs = Annotated[
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
 Names = Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")]
+IgnoreCase = Annotated[bool, typer.Option("--ignore-case", help="Patterns take upper and lower case alike: *.jpg also IMG.JPG.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 ArchivePath = Annotated[str, typer.Argument(metavar="ARCHIVE", show_default=False, help="The .pha file.")]
 
@@ -97,6 +96,7 @@ def pack(
     jobs: Jobs = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     exclude_from: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Patterns from a file; repeatable.")] = None,
+    ignore_case: IgnoreCase = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed; write nothing.")] = False,
     delete: Annotated[
         bool,
@@ -116,13 +116,13 @@ def pack(
     """
     with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
-        from photoarc import report
+        from photoarc import patterns, report
         from photoarc.pipeline import CodingOptions
         from photoarc.progress import failure
         from photoarc.tuning import Tuning
 
-        sources, archive = _sources_and_archive(paths)
-        excludes = (*(exclude or ()), *_lines(exclude_from or ()))
+        sources, archive = sources_and_archive(paths)
+        excludes = patterns.excludes(exclude or (), exclude_from or (), ignore_case)
         tuning = Tuning[tune.upper()] if tune else None
         lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode, "tuning": tuning}
         coding = CodingOptions.asked(mode, quality=quality, effort=effort, **lossy)
@@ -164,6 +164,7 @@ def unpack(
     as_format: Annotated[
         Literal["png", "jpeg", "webp"] | None, typer.Option("--as", help="Write photographs that were coded lossily in this format.")
     ] = None,
+    ignore_case: IgnoreCase = False,
     jobs: Jobs = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -174,7 +175,7 @@ def unpack(
         from photoarc import report
         from photoarc import unpack as unpacking
 
-        options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs, force)
+        options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs, force, ignore_case)
         with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
         shown = show(asdict(done), report.unpack_lines(done), as_json, quiet)
@@ -186,6 +187,7 @@ def unpack(
 def list_members(
     archive: ArchivePath,
     globs: Annotated[list[str] | None, typer.Argument(metavar="GLOB", help="Only these members, and what is below them.")] = None,
+    ignore_case: IgnoreCase = False,
     names_only: Names = False,
     as_json: Json = False,
 ) -> None:
@@ -195,8 +197,8 @@ def list_members(
         from photoarc.selection import select
 
         with inspection.open_archive(archive) as opened:
-            members = sorted(select(opened.members, globs or ()), key=lambda member: member.name)
-            failures, warnings = inspection.damaged(opened, globs or ()), opened.warnings
+            members = sorted(select(opened.members, globs or (), ignore_case=ignore_case), key=lambda member: member.name)
+            failures, warnings = inspection.damaged(opened, globs or (), ignore_case=ignore_case), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
         lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members)
         shown = show(value, lines, as_json, quiet=False, fold=False)
@@ -226,6 +228,7 @@ def verify(
         typer.Option("--against", metavar="DIR", help="What was packed, or where it was unpacked; repeatable.", show_default=False),
     ],
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
+    ignore_case: IgnoreCase = False,
     jobs: Jobs = None,
     names_only: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the names of what differs only.")] = False,
     as_json: Json = False,
@@ -235,11 +238,11 @@ def verify(
     Photographs that are lossy in it may be as they were packed or as they were unpacked. Only these are decoded; `test` decodes all.
     """
     with exit_codes("interrupted", as_json):
-        from photoarc import report
+        from photoarc import patterns, report
         from photoarc import verify as verifying
 
         with progress("verifying", names_only or as_json) as callback:
-            done = verifying.verify(archive, against, exclude or (), callback, jobs=jobs)
+            done = verifying.verify(archive, against, patterns.excludes(exclude or (), (), ignore_case), callback, jobs=jobs)
         shown = show(asdict(done), (report.differing_names if names_only else report.verify_lines)(done), as_json, quiet=False)
         warn(done.warnings)
         end(done.failures, "compared", done.differs or not shown)
@@ -274,15 +277,6 @@ def info(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> N
         shown = show(about, report.info_lines(found), as_json, quiet=quiet)
         warn(warnings)
         end(failures, "read", bool(warnings) or not shown)
-
-
-def _sources_and_archive(paths: Sequence[str]) -> tuple[list[str], str]:
-    """The last one is the archive. Raises UsageError where only one is named."""
-    *sources, archive = paths
-    if not sources:
-        stem = archive.rstrip("/") if os.path.exists(archive) else "photos"
-        raise UsageError(f"only {archive} is named; the archive to write comes last: photoarc pack {stem} {os.path.basename(stem)}.pha")
-    return sources, archive
 
 
 def _check_deleting(wanted: bool, qualified: bool, yes: bool, dry_run: bool) -> None:
@@ -356,13 +350,6 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
 ) -> None:
     """Options of the program itself."""
-
-
-def _lines(paths: Sequence[str]) -> list[str]:
-    try:
-        return [line for path in paths for line in Path(path).read_text(errors="surrogateescape").splitlines()]
-    except OSError as error:
-        raise UsageError(f"{error.filename}: cannot read the patterns: {explained(error)}") from error
 
 
 def main() -> None:

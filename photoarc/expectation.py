@@ -18,7 +18,10 @@ from photoarc.scan import SourceFile
 
 MOST_HEADERS = 2000
 STORED_BYTES_A_S = 250e6
-LARGE_PX, COARSE_BITS = 2_000_000, 1.2
+A_SMALL_FILE_S = 3e-4  # to make it, or to read it
+WRITTEN_HERE = {codecs.STORE: STORED_BYTES_A_S, codecs.SOLID: 50e6}  # not by workers; bytes a second
+LARGE_PX, HUGE_PX, COARSE_BITS = 2_000_000, 8_000_000, 1.2
+RUNNING_S, LEAST_S = 0.19, 0.005  # of a prediction, what a worker that has coded a picture before need not do again
 _ENDINGS = (*PICTURE_ENDINGS, b".tif", b".tiff", b".ppm", b".pgm", b".pnm", b".dng")
 
 
@@ -39,14 +42,16 @@ def of_packing(items: Iterable[SourceFile | Batch], coding: CodingOptions) -> li
                 found.append(Expected(item.name, "stored", 2 * item.size_bytes / STORED_BYTES_A_S))
             else:
                 cost = costs.to_pack(item.size_bytes, size, lossy=lossy, effort=coding.effort, recode=coding.recode)
-                found.append(Expected(item.name, _kind(item, size), cost.seconds))
+                found.append(Expected(item.name, _kind(item, size), max(cost.seconds - RUNNING_S * (size is not None), LEAST_S)))
     return found
 
 
 def of_unpacking(members: Iterable[Member]) -> Iterator[Expected]:
     """One for each file."""
     for member in members:
-        if member.kind is Kind.FILE:
+        if member.kind is Kind.FILE and member.codec_id in WRITTEN_HERE:
+            yield Expected(member.name, "small", A_SMALL_FILE_S + member.size_bytes / WRITTEN_HERE[member.codec_id])
+        elif member.kind is Kind.FILE:
             pixels = member.photo.width_px * member.photo.height_px if member.photo else 0
             cost = costs.to_unpack(member.codec_id, member.size_bytes, member.payload_bytes, pixels)
             known = codecs.CODECS.get(member.codec_id)
@@ -61,14 +66,14 @@ def of_verifying(files: Iterable[SourceFile], members: dict[bytes, Member]) -> I
             if member is not None and member.lossy and member.size_bytes != file.size_bytes:
                 yield from (Expected(file.name, "unpacked", each.seconds) for each in of_unpacking([member]))
             else:
-                yield Expected(file.name, "read", 1e-4 + file.size_bytes / STORED_BYTES_A_S)
+                yield Expected(file.name, "read", A_SMALL_FILE_S + file.size_bytes / STORED_BYTES_A_S)
 
 
 def _kind(file: SourceFile, size: PictureSize | None) -> str:
     """What is wrong by the same factor. Of JPEG files, those of few bits a pixel are often left bit-exact after a first look."""
     if size is None:
         return "other"
-    large = " large" if size.pixels > LARGE_PX else ""
+    large = " huge" if size.pixels > HUGE_PX else " large" if size.pixels > LARGE_PX else ""
     coarse = " coarse" if size.kind == "jpeg" and 8 * file.size_bytes < COARSE_BITS * size.pixels else ""
     return size.kind + large + coarse
 

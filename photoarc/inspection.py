@@ -61,9 +61,9 @@ def open_archive(path: str | Path) -> Archive:
         raise type(error)(f"{path}: {error}", section=error.section) from error
 
 
-def damaged(archive: Archive, globs: Sequence[str] = ()) -> list[Failure]:
+def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = False) -> list[Failure]:
     """Members that a scan knows by name only."""
-    return [failure(error) for error in archive.damaged if not globs or any(matches(error.name, glob) for glob in globs)]
+    return [failure(error) for error in archive.damaged if not globs or any(matches(error.name, glob, ignore_case) for glob in globs)]
 
 
 def codec_name(codec_id: int) -> str:

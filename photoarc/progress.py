@@ -11,9 +11,11 @@ from photoarc.names import display
 from photoarc.records import Kind, PhotoInfo
 
 # Predicted seconds of a kind after which what it has really taken weighs more than the prediction.
-TRUST_S = 2.0
+TRUST_S = 4.0
 # What takes longer than predicted is expected to take so much longer, in shares of the time that has passed.
 OVERDUE = 0.5
+# A share from which on what a member tells of itself is all that counts.
+SURE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,11 @@ class _Begun:
         What tells nothing and takes longer than thought takes longer still.
         """
         passed_s = now - self.since
+        silent_s = max(whole_s - passed_s, OVERDUE * passed_s)
         if not self.share:
-            return max(whole_s - passed_s, OVERDUE * passed_s)
-        return (1 - self.share) * ((1 - self.share) * whole_s + passed_s)
+            return silent_s
+        trust = min(self.share / SURE, 1.0)
+        return trust * passed_s * (1 - self.share) / self.share + (1 - trust) * silent_s
 
 
 class Meter:

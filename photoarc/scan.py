@@ -8,6 +8,7 @@ A folder keeps its own name (`pack photos` and `pack /home/me/photos` give `phot
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -171,9 +172,20 @@ def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:
 
     try:
         spec = pathspec.GitIgnoreSpec.from_lines(excludes)
-    except ValueError as error:
-        raise UsageError(f"an exclude pattern is not understood: {error}; the patterns are those of .gitignore") from error
+    except (ValueError, re.error) as error:
+        bad = next((line for line in excludes if not _is_pattern(line)), "")
+        raise UsageError(f"an exclude pattern is not understood: {bad!r} ({error}); the patterns are those of .gitignore") from error
     return lambda path, is_folder: spec.match_file(os.fsdecode(path) + ("/" if is_folder else ""))
+
+
+def _is_pattern(line: str) -> bool:
+    import pathspec
+
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def _resolved(path: bytes) -> bytes:

@@ -10,10 +10,11 @@ from photoarc.errors import UsageError
 from photoarc.records import Member
 
 
-def select(members: Iterable[Member], globs: Sequence[str]) -> list[Member]:
+def select(members: Iterable[Member], globs: Sequence[str], *, ignore_case: bool = False) -> list[Member]:
     """Members that match at least one glob, in archive order; all of them without globs.
 
-    `*`, `?` and `[...]` as in a shell, none of them crosses a `/`, upper and lower case differ; `**` is any number of folders.
+    `*`, `?` and `[...]` as in a shell, none of them crosses a `/`, upper and lower case differ unless `ignore_case`; `**` is any number
+    of folders.
     A glob without `/` is compared with every part of a name, one with `/` with the name from its start. Either takes everything
     below a folder that it matches: `--only 2024` and `--only 'photos/20*'` name folders. Printable names with escapes match too.
     Raises UsageError for a glob that matches nothing: a typing error must not look like an empty archive.
@@ -24,17 +25,20 @@ def select(members: Iterable[Member], globs: Sequence[str]) -> list[Member]:
     chosen = []
     for member in members:
         name, shown = os.fsdecode(member.name), member.display_name
-        hits = [glob for glob in globs if matches(name, glob) or (shown != name and matches(shown, glob))]
+        hits = [glob for glob in globs if matches(name, glob, ignore_case) or (shown != name and matches(shown, glob, ignore_case))]
         matched.update(hits)
         if hits:
             chosen.append(member)
     if missing := [repr(glob) for glob in globs if glob not in matched]:
-        raise UsageError(f"no member matches {' or '.join(missing)}; `photoarc list -q` shows the names")
+        case = "" if ignore_case else ", upper and lower case differ without --ignore-case"
+        raise UsageError(f"no member matches {' or '.join(missing)}; `photoarc list -q` shows the names{case}")
     return chosen
 
 
-def matches(name: str, glob: str) -> bool:
+def matches(name: str, glob: str, ignore_case: bool = False) -> bool:
     """Whether one glob takes one name; the name itself is always a glob for it, brackets or not."""
+    if ignore_case:
+        name, glob = name.casefold(), glob.casefold()
     if name == glob:
         return True
     parts, pattern = name.split("/"), glob.strip("/").split("/")

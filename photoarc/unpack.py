@@ -45,13 +45,14 @@ WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, c
 class UnpackOptions:
     """What the user asked for; `only` are globs (photoarc.selection), `as_format` is "png", "jpeg", "webp" or None.
 
-    `workers` None means every usable core, 0 this process.
+    `workers` None means every usable core, 0 this process. `ignore_case`: upper and lower case of `only` are the same.
     """
 
     only: tuple[str, ...] = ()
     as_format: str | None = None
     workers: int | None = None
     force: bool = False
+    ignore_case: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -161,9 +162,9 @@ def unpack(
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder to unpack into")
     with open_archive(archive_path) as archive:
-        members = select(archive.members, options.only)
+        members = select(archive.members, options.only, ignore_case=options.ignore_case)
         crew_size = _crew_size(members, options.workers)
-        tally = Tally(members, progress, damaged(archive, options.only), crew_size)
+        tally = Tally(members, progress, damaged(archive, options.only, ignore_case=options.ignore_case), crew_size)
         names = targets(members, options.as_format)
         written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.force, keep=archive_path, mark=mark_of(archive_path)) as extractor:

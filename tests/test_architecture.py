@@ -36,6 +36,7 @@ LAYERS = [
         "progress",
         "bar",
         "selection",
+        "patterns",
         "sources",
         "large",
         "workers",

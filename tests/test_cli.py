@@ -85,6 +85,17 @@ def test_lossy_is_said_out_loud() -> None:
     assert text.isascii()
 
 
+def test_patterns_in_any_case(photos: Path, tmp_path: Path) -> None:
+    (photos / "IMG.JPG").write_bytes(b"picture")
+    assert run("pack", "photos", "out.pha", "-j", "0").exit_code == 0
+    assert run("list", "out.pha", "*.jpg").exit_code == 2
+    assert run("list", "out.pha", "-q", "--ignore-case", "*.jpg").stdout == "photos/IMG.JPG\n"
+    assert run("unpack", "out.pha", "to", "--only", "*.jpg", "--ignore-case", "-j", "0").exit_code == 0
+    assert (tmp_path / "to/photos/IMG.JPG").read_bytes() == b"picture"
+    assert "IMG.JPG" not in run("pack", "--dry-run", "--exclude", "*.jpg", "--ignore-case", "photos", "b.pha").stdout
+    assert run("verify", "out.pha", "--against", "to", "--exclude", "*.jpg", "--ignore-case").exit_code == 1
+
+
 def test_json_is_one_document(photos: Path) -> None:
     packed = json.loads(run("pack", "photos", "out.pha", "--json").stdout)
     assert (packed["files"], packed["failures"], packed["photographs"]["files"]) == (2, [], 0)

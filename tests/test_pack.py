@@ -160,7 +160,9 @@ def test_an_unreadable_file_is_reported(folder: Path, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(os, "open", refuse)
     done = pack([folder], tmp_path / "out.pha", LOSSLESS)
-    assert [(failed.name, failed.reason) for failed in done.failures] == [("photos/b.bin", "cannot be read: Permission denied")]
+    assert [(failed.name, failed.reason) for failed in done.failures] == [
+        ("photos/b.bin", "cannot be read: Permission denied; check its permissions and those of its folder")
+    ]
     assert set(contents(tmp_path / "out.pha")) == {"photos/a.txt", "photos/c"}
 
 
@@ -203,8 +205,8 @@ def test_a_photograph_that_takes_long_moves_the_bar(tmp_path: Path) -> None:
     size_bytes = source.stat().st_size
     seen: list[Progress] = []
     pack([source], tmp_path / "out.pha", PackOptions(CodingOptions(effort=7), workers=0), progress=seen.append)
-    assert [now.bytes_done for now in seen] == [int(share * size_bytes) for share in (0.2, 0.4, 0.6, 0.8, 1, 1, 1)]
-    assert [now.files_done for now in seen] == [0] * 6 + [1]
+    assert [now.bytes_done for now in seen] == [int(share * size_bytes) for share in (0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1)]
+    assert [now.files_done for now in seen] == [0] * 8 + [1]
     assert {now.name for now in seen} == {"photo.png"}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from photoarc.errors import UnreadableSource, UsageError
+from photoarc.patterns import excludes, in_any_case
 from photoarc.records import Kind
 from photoarc.scan import SourceFile, scan
 
@@ -135,7 +136,8 @@ def test_an_unreadable_folder_is_reported(tree: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "scandir", guarded)
     files, errors = scan(["photos"])
-    assert [str(error) for error in errors] == ["photos/2024: the folder cannot be listed: Permission denied"]
+    denied = "Permission denied; check its permissions and those of its folder"
+    assert [str(error) for error in errors] == [f"photos/2024: the folder cannot be listed: {denied}"]
     assert isinstance(errors[0], UnreadableSource)
     assert "photos/2024" in found(files)
     assert "photos/2023/b.jpg" in found(files)
@@ -158,3 +160,51 @@ def test_deep_folders(tmp_path: Path) -> None:
         deep /= "d"
     deep.mkdir(parents=True)
     assert len(scan([tmp_path / "d"])[0]) == 301
+
+
+def test_a_pattern_that_is_none_is_named(tree: Path) -> None:
+    for bad in ("[z-a]", "**/[9-0]x"):
+        with pytest.raises(UsageError, match=r"not understood: '.*\[[z9]-[a0]\]x?' \(.*those of \.gitignore"):
+            scan([tree], excludes=["*.txt", bad])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "takes"),
+    [
+        ("*.jpg", ["A.JPG", "b.jpg", "c.JpG"]),
+        ("[a-b].JPG", ["A.JPG", "b.jpg"]),
+        ("[!a-b].jpg", ["c.JpG"]),
+        (r"\a.jpg", ["A.JPG"]),
+        ("Ü*", ["ü.txt"]),
+        ("straße", ["straße"]),
+        ("/b.*", ["b.jpg"]),
+    ],
+)
+def test_patterns_in_any_case(tmp_path: Path, pattern: str, takes: list[str]) -> None:
+    every = ["A.JPG", "b.jpg", "c.JpG", "d.png", "straße", "ü.txt"]
+    for name in every:
+        (tmp_path / name).touch()
+    files, _ = scan([f"{tmp_path}/."], excludes=[in_any_case(pattern)])
+    assert {file.name.decode() for file in files} == set(every) - set(takes)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf*.txt\n# note\n\nb*\n",
+        b"*.txt\r\n# note\r\n\r\nb*",
+        "\ufeff*.txt\r\nb*\r\n".encode("utf-16-le"),
+        "*.txt\nb*\n".encode("utf-16"),
+    ],
+)
+def test_pattern_files_of_any_editor(tree: Path, data: bytes) -> None:
+    Path("patterns").write_bytes(data)
+    assert excludes((), ["patterns"], ignore_case=False)[0] == "*.txt"
+    assert found(scan(["photos"], excludes=excludes(["!note"], ["patterns"], ignore_case=False))[0]) == found(
+        scan(["photos"], excludes=["*.txt", "b*"])[0]
+    )
+
+
+def test_pattern_files_keep_names_that_are_not_utf8(tree: Path) -> None:
+    Path("patterns").write_bytes(b"\xff*.txt\n")
+    assert excludes((), ["patterns"], ignore_case=True)[:1] == (os.fsdecode(b"\xff") + "*.[tT][xX][tT]",)
