@@ -37,11 +37,7 @@ app = typer.Typer(
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "-j",
-        "--jobs",
-        metavar="N",
-        parser=whole(0),
-        help="Worker processes; 0: none, and no limits of time and memory. [default: every usable core]",
+        "-j", "--jobs", metavar="N", parser=whole(0), help="Worker processes; 0: none, and no limits. [default: every usable core]"
     ),
 ]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")]
@@ -97,7 +93,7 @@ def pack(
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     exclude_from: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Patterns from a file; repeatable.")] = None,
     ignore_case: IgnoreCase = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed, and how; write nothing.")] = False,
     delete: Annotated[
         bool,
         typer.Option("--delete-after-verify", help="Read the archive back, compare, ask; then delete files that it holds bit for bit."),
@@ -116,7 +112,7 @@ def pack(
     """
     with exit_codes("interrupted, nothing was written", as_json):
         from photoarc import pack as packing
-        from photoarc import patterns, report
+        from photoarc import patterns, rehearsal, report
         from photoarc.pipeline import CodingOptions
         from photoarc.progress import failure
         from photoarc.tuning import Tuning
@@ -133,8 +129,10 @@ def pack(
             raise UsageError("--delete-lossy is about lossy photographs, and --mode lossless has none; choose one")
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
-            failures = [failure(error) for error in errors]
-            shown = show(report.dry_run_json(archive, files, failures), report.dry_run_lines(files), as_json, quiet)
+            outlooks, unread = rehearsal.rehearse(files, coding)
+            failures = [failure(error) for error in (*errors, *unread)]
+            lines = report.dry_run_lines(files, outlooks)
+            shown = show(report.dry_run_json(archive, files, outlooks, failures), lines, as_json, quiet, fold=False)
             end(failures, "packed", not shown)
             return
         with progress("packing", quiet or as_json) as callback:

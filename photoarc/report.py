@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from photoarc.duplicates import Group
     from photoarc.inspection import Overview
     from photoarc.progress import Failure
+    from photoarc.rehearsal import Outlook
     from photoarc.scan import SourceFile
     from photoarc.summary import PackSummary
     from photoarc.unpack import CheckSummary, UnpackSummary
@@ -290,20 +291,45 @@ def dups_lines(groups: Sequence[Group], alike: Sequence[Group]) -> list[str]:
     return [*lines, f"{count(len(groups), 'group')} of identical files; {count(copies, 'copy', 'copies')} could go, {size(spare)}"]
 
 
-def dry_run_json(archive: str, files: Sequence[SourceFile], failures: Sequence[Failure]) -> dict[str, Any]:
-    """What would be packed."""
+def dry_run_json(archive: str, files: Sequence[SourceFile], outlooks: Sequence[Outlook], failures: Sequence[Failure]) -> dict[str, Any]:
+    """What would be packed, and what is likely to become of it."""
     members = [named(file.name, display(file.name)) | {"kind": KIND_WORDS[file.kind], "size_bytes": file.size_bytes} for file in files]
-    return {"archive": archive, "members": members, "failures": [asdict(failed) for failed in failures]}
+    kinds = [asdict(outlook) for outlook in outlooks]
+    estimate = sum(outlook.packed_bytes for outlook in outlooks)
+    failed = [asdict(failed) for failed in failures]
+    return {"archive": archive, "members": members, "kinds": kinds, "estimated_bytes": estimate, "failures": failed}
 
 
-def dry_run_lines(files: Sequence[SourceFile]) -> list[str]:
-    """What would be packed."""
+def dry_run_lines(files: Sequence[SourceFile], outlooks: Sequence[Outlook]) -> list[str]:
+    """What would be packed, and what is likely to become of it."""
     total = sum(file.size_bytes for file in files)
     rows = [(size(file.size_bytes) if file.kind is Kind.FILE else "-", display(file.name) + SUFFIXES[file.kind]) for file in files]
     width = max((len(row[0]) for row in rows), default=0)
     kinds = Counter(file.kind for file in files)
-    summary = f"would pack {_kinds(kinds[Kind.FILE], kinds[Kind.DIRECTORY], kinds[Kind.SYMLINK])}, {size(total)}; nothing was written"
-    return [*(f"{cell.rjust(width)}  {name}" for cell, name in rows), "", summary]
+    estimate = sum(outlook.packed_bytes for outlook in outlooks)
+    return [
+        *(f"{cell.rjust(width)}  {name}" for cell, name in rows),
+        "",
+        f"would pack {_kinds(kinds[Kind.FILE], kinds[Kind.DIRECTORY], kinds[Kind.SYMLINK])}, {size(total)}; nothing was written",
+        *(f"  {outlook.files:,} {outlook.kind}, {size(outlook.size_bytes)}: {_fate(outlook)}" for outlook in outlooks),
+        *([f"  an estimate from typical shares: about {_rough(estimate)} ({_percent(estimate, total)})"] if total else []),
+    ]
+
+
+def _fate(outlook: Outlook) -> str:
+    if not outlook.lossy:
+        return f"bit-exact, {outlook.why}"
+    return "would be tried lossily; drawings, and what gains too little, stay bit-exact"
+
+
+def _rough(count_bytes: int) -> str:
+    """Two digits: an estimate is not known to more."""
+    digits = max(len(str(count_bytes)) - 2, 0)
+    return size(round(count_bytes, -digits))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%"
 
 
 def failure_lines(failures: Sequence[Failure], what: str) -> list[str]:

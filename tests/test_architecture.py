@@ -31,6 +31,7 @@ LAYERS = [
         "verify",
         "deletion",
         "expectation",
+        "rehearsal",
         "report",
         "inspection",
         "progress",
