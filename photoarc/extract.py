@@ -59,7 +59,7 @@ class Extractor:
             os.makedirs(dest, exist_ok=True)
             self._root = Folder.open(os.fsencode(os.path.abspath(dest)), use_dir_fd)
         except OSError as error:
-            raise UsageError(f"{dest}: cannot extract here: {explained(error)}") from error
+            raise UsageError(f"{dest}: cannot extract here: {error.strerror}; choose another folder") from error
         self._keep = os.stat(keep) if keep and os.path.exists(keep) else None
         self._parent: tuple[Parts, Folder] | None = None  # the last one used: archives are sorted
         self._links: list[tuple[Member, Parts]] = []
