@@ -18,6 +18,7 @@ from photoarc import defaults
 from photoarc.arguments import number, sources_and_archive, whole
 from photoarc.console import end, exit_codes, help_written, progress, say, set_up, show, warn
 from photoarc.errors import UsageError
+from photoarc.machine import size
 
 if TYPE_CHECKING:
     from photoarc.deletion import DeleteSummary
@@ -40,6 +41,7 @@ Jobs = Annotated[
         "-j", "--jobs", metavar="N", parser=whole(0), help="Worker processes; 0: none, and no limits. [default: every usable core]"
     ),
 ]
+Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="For all processes together, as 2G, 512M. [default: 3/4 of all]")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
 Names = Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")]
@@ -90,6 +92,7 @@ def pack(
     ] = False,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
     jobs: Jobs = None,
+    memory: Memory = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     exclude_from: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Patterns from a file; repeatable.")] = None,
     ignore_case: IgnoreCase = False,
@@ -122,7 +125,7 @@ def pack(
         tuning = Tuning[tune.upper()] if tune else None
         lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode, "tuning": tuning}
         coding = CodingOptions.asked(mode, quality=quality, effort=effort, **lossy)
-        options = packing.PackOptions(coding, jobs, excludes, force)
+        options = packing.PackOptions(coding, jobs, excludes, force, size(memory))
         failures: Sequence[Failure]
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)
         if delete_lossy and mode == "lossless":
@@ -164,6 +167,7 @@ def unpack(
     ] = None,
     ignore_case: IgnoreCase = False,
     jobs: Jobs = None,
+    memory: Memory = None,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -173,7 +177,7 @@ def unpack(
         from photoarc import report
         from photoarc import unpack as unpacking
 
-        options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs, force, ignore_case)
+        options = unpacking.UnpackOptions(tuple(only or ()), as_format, jobs, force, ignore_case, size(memory))
         with progress("unpacking", quiet or as_json) as callback:
             done = unpacking.unpack(archive, dest or unpacking.default_destination(archive), options, callback)
         shown = show(asdict(done), report.unpack_lines(done), as_json, quiet)
@@ -205,16 +209,22 @@ def list_members(
 
 
 @app.command()
-def test(archive: ArchivePath, jobs: Jobs = None, quiet: Quiet = False, as_json: Json = False) -> None:  # noqa: PT028 (not pytest's)
+def test(
+    archive: ArchivePath,
+    jobs: Jobs = None,
+    memory: Memory = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
     """Decode everything and compare every checksum; write nothing."""
     with exit_codes("interrupted", as_json):
         from photoarc import report
         from photoarc import unpack as unpacking
 
         with progress("testing", quiet or as_json) as callback:
-            done = unpacking.test(archive, jobs, callback)
+            done = unpacking.test(archive, jobs, callback, size(memory))
         shown = show(asdict(done), report.check_lines(done), as_json, quiet)
-        warn(done.warnings)
+        warn((*done.warnings, *done.remarks))
         end(done.failures, "decoded", bool(done.warnings) or not shown)
 
 

@@ -11,14 +11,15 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from photoarc import pipeline
+from photoarc import costs, pipeline
+from photoarc.costs import Cost
 from photoarc.errors import UnreadableSource
 from photoarc.large import Block, CodedBlock, code_block
 from photoarc.names import display
 from photoarc.pipeline import CodingOptions, Encoded
 from photoarc.records import Kind
 from photoarc.scan import SourceFile
-from photoarc.sources import Stamp, read_whole
+from photoarc.sources import Stamp, picture_of, read_whole
 
 # Not for groups: what the learned codec or slow ones may take is spread over the workers file by file.
 PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp", b".heic", b".heif", b".avif", b".jxl")
@@ -84,6 +85,16 @@ def _is_small(file: SourceFile) -> bool:
 
 Item = SourceFile | Batch | Block
 Result = Coded | CodedBatch | CodedBlock
+
+
+def foresee(options: CodingOptions, item: Item) -> Cost:
+    """What a worker will need for an item. Reads the header of a picture."""
+    if isinstance(item, Block):
+        return costs.general(item.data_bytes)
+    if isinstance(item, Batch):
+        return costs.general(BATCH_BYTES)
+    lossy = options.mode is not pipeline.Mode.LOSSLESS
+    return costs.to_pack(item.size_bytes, picture_of(item), lossy=lossy, effort=options.effort, recode=options.recode)
 
 
 def code_source(options: CodingOptions, item: Item) -> Result:

@@ -20,16 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photoarc import bitexact, codecs, groups, pipeline, wishes, workers
-from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, Item, Result, code_source, plan
+from photoarc.coding import PICTURE_ENDINGS, Batch, Coded, CodedBatch, Item, Result, code_source, foresee, plan
 from photoarc.duplicates import Repeats
 from photoarc.errors import MemberError, ModelError, UnreadableSource, UsageError
 from photoarc.expectation import of_packing
 from photoarc.large import BLOCK_BYTES, Block, CodedBlock, check_again, cut, is_sparse, store_block
+from photoarc.machine import budget_bytes
 from photoarc.names import display
 from photoarc.pictures import NO_PHOTOGRAPH
 from photoarc.progress import Callback, failure, silent
 from photoarc.records import NO_DIGEST, Kind, Member
 from photoarc.replacing import place
+from photoarc.room import Budget
 from photoarc.scan import SourceFile, scan
 from photoarc.sources import MAX_WHOLE_BYTES, PART_BYTES, in_parts, starts_like_picture
 from photoarc.summary import PackSummary, Tally
@@ -42,12 +44,16 @@ OTHER_FILES_ARE_CHEAPER = 16
 
 @dataclass(frozen=True, slots=True)
 class PackOptions:
-    """What the user asked for; `excludes` are gitignore lines, `workers` None means every usable core, 0 this process."""
+    """What the user asked for; `excludes` are gitignore lines, `workers` None means every usable core, 0 this process.
+
+    `memory_bytes` is for all processes together, None the usual share (photoarc.machine).
+    """
 
     coding: pipeline.CodingOptions = field(default_factory=pipeline.CodingOptions)
     workers: int | None = None
     excludes: tuple[str, ...] = ()
     force: bool = False
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -100,6 +106,7 @@ def pack(
         cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
         patience=options.coding.slowness,
         heard=tally.hear,
+        budget=Budget(budget_bytes(options.memory_bytes), functools.partial(foresee, options.coding), tally.too_dear),
     )
     # drawn from what is packed, not from a clock or a die: the same sources give the same archive
     coding = options.coding

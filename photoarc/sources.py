@@ -14,6 +14,7 @@ from blake3 import blake3
 from photoarc import attributes, pipeline
 from photoarc.errors import UnreadableSource
 from photoarc.names import display
+from photoarc.pictures.size import PictureSize, picture_size
 from photoarc.records import Attributes
 from photoarc.refusals import explained
 from photoarc.scan import SourceFile
@@ -104,6 +105,15 @@ def starts_like_picture(source: SourceFile) -> bool:
             return pipeline.starts_like_picture(file.read(16))
     except UnreadableSource:
         return False
+
+
+def picture_of(source: SourceFile) -> PictureSize | None:
+    """What the header of a file says of its picture; None if it is none, or cannot be read."""
+    try:
+        with open_source(source) as file, readable(source):
+            return picture_size(file)
+    except UnreadableSource:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

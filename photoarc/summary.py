@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from photoarc import attributes
 from photoarc.coding import Batch, Item
+from photoarc.costs import Cost
 from photoarc.errors import MemberError
 from photoarc.inspection import CodecTotal, codec_name
 from photoarc.names import display
@@ -17,6 +18,7 @@ from photoarc.pipeline import BY_CHOICE, LARGE_FILE_BYTES, Encoded
 from photoarc.progress import Callback, Expected, Failure, Meter, failure
 from photoarc.records import Attributes, Kind, Member
 from photoarc.report import count
+from photoarc.room import too_dear
 from photoarc.scan import SourceFile
 
 _DATE_ENDS = (attributes.EARLIEST_NS, attributes.LATEST_NS)
@@ -175,6 +177,11 @@ class Tally:
         files = (item,) if isinstance(item, SourceFile) else item.files[:1] if isinstance(item, Batch) else ()
         for file in files:
             self.meter.begin(file.name, share, file.size_bytes)
+
+    def too_dear(self, item: Item, cost: Cost) -> None:
+        """An item needs more memory than there is for the job, and is coded alone."""
+        if isinstance(item, SourceFile):
+            self.warnings.append(too_dear(item.name, cost))
 
     def block(self, source: SourceFile, done_bytes: int) -> None:
         """So many bytes of a large file are in the archive."""

@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from photoarc import codecs, wishes, workers
+from photoarc import codecs, costs, wishes, workers
+from photoarc.costs import Cost
 from photoarc.errors import CannotWrite, DecodeFailed, MemberError, NoRoom, NotDecoded, UnsafeName, UnsupportedCodec, UsageError
 from photoarc.inspection import damaged, open_archive
+from photoarc.machine import budget_bytes
 from photoarc.names import safe_parts
 from photoarc.origin import mark_of
 from photoarc.partway import heard_by
 from photoarc.progress import Callback, Failure, silent
 from photoarc.records import Kind, Member
+from photoarc.room import Budget
 from photoarc.selection import select
 from photoarc.targets import FORMATS, targets
 from photoarc.unpacked import Tally, remarks, renamed_by_format
@@ -46,6 +49,7 @@ class UnpackOptions:
     """What the user asked for; `only` are globs (photoarc.selection), `as_format` is "png", "jpeg", "webp" or None.
 
     `workers` None means every usable core, 0 this process. `ignore_case`: upper and lower case of `only` are the same.
+    `memory_bytes` is for all processes together, None the usual share (photoarc.machine).
     """
 
     only: tuple[str, ...] = ()
@@ -53,6 +57,7 @@ class UnpackOptions:
     workers: int | None = None
     force: bool = False
     ignore_case: bool = False
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -95,6 +100,7 @@ class CheckSummary:
     seconds: float
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def damaged(self) -> bool:
@@ -166,10 +172,11 @@ def unpack(
         crew_size = _crew_size(members, options.workers)
         tally = Tally(members, progress, damaged(archive, options.only, ignore_case=options.ignore_case), crew_size)
         names = targets(members, options.as_format)
+        budget = Budget(budget_bytes(options.memory_bytes), _foresee, tally.too_dear)
         written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.force, keep=archive_path, mark=mark_of(archive_path)) as extractor:
             jobs = _jobs(archive, members, names, options.as_format, extractor)
-            crew = workers.run(decode, jobs, workers=crew_size, cost=_cost, heard=tally.hear)
+            crew = workers.run(decode, jobs, workers=crew_size, cost=_cost, heard=tally.hear, budget=budget)
             with closing(crew) as outcomes:
                 for outcome in outcomes:
                     try:
@@ -185,11 +192,16 @@ def unpack(
         return UnpackSummary(
             str(archive_path), str(folder), done[Kind.FILE], done[Kind.DIRECTORY], done[Kind.SYMLINK], tally.photographs, tally.size_bytes,
             round(time.monotonic() - started, 3), tally.reported(len(members), folder), tuple(archive.warnings),
-            remarks(extractor, renamed), renamed,
+            (*tally.remarks, *remarks(extractor, renamed)), renamed,
         )  # fmt: skip
 
 
-def test(archive_path: str | Path, jobs: int | None = None, progress: Callback = silent) -> CheckSummary:  # noqa: PT028 (not a pytest test)
+def test(
+    archive_path: str | Path,
+    jobs: int | None = None,
+    progress: Callback = silent,
+    memory_bytes: int | None = None,
+) -> CheckSummary:
     """Decodes every member and compares every digest; nothing is written. Raises FormatError (no archive), PhotoarcError (no workers)."""
     started = time.monotonic()
     with open_archive(archive_path) as archive:
@@ -197,7 +209,8 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
         crew_size = _crew_size(members, jobs)
         tally = Tally(members, progress, damaged(archive), crew_size)
         todo = _jobs(archive, members, targets(members, None), None, None)
-        crew = workers.run(check, todo, workers=crew_size, cost=_cost, heard=tally.hear)
+        budget = Budget(budget_bytes(memory_bytes), _foresee, tally.too_dear)
+        crew = workers.run(check, todo, workers=crew_size, cost=_cost, heard=tally.hear, budget=budget)
         with closing(crew) as outcomes:
             for outcome in outcomes:
                 member = outcome.item.member
@@ -211,7 +224,7 @@ def test(archive_path: str | Path, jobs: int | None = None, progress: Callback =
                     tally.fail(member, error)
         return CheckSummary(
             str(archive_path), len(members) + len(archive.damaged), sum(tally.done.values()), tally.photographs, tally.size_bytes,
-            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings),
+            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings), tuple(tally.remarks),
         )  # fmt: skip
 
 
@@ -246,6 +259,13 @@ def _cost(job: Job) -> int | None:
     photo = job.member.photo
     decoded = photo.width_px * photo.height_px * 3 if photo and job.as_format else job.member.size_bytes
     return len(job.payload) + decoded
+
+
+def _foresee(job: Job) -> Cost:
+    """What a worker will need for a member."""
+    member = job.member
+    pixels = member.photo.width_px * member.photo.height_px if member.photo else 0
+    return costs.to_unpack(member.codec_id, member.size_bytes, len(job.payload or b""), pixels)
 
 
 def _crew_size(members: Iterable[Member], most: int | None) -> int:

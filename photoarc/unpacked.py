@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photoarc.costs import Cost
 from photoarc.errors import MemberError, NoRoom
 from photoarc.expectation import of_unpacking
 from photoarc.names import display
 from photoarc.progress import Callback, Failure, Meter, failure, silent
 from photoarc.records import Kind, Member
+from photoarc.room import too_dear
 from photoarc.targets import target
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Tally:
         self.done = dict.fromkeys(Kind, 0)
         self.photographs = self.size_bytes = 0
         self.failures = list(damaged)
+        self.remarks: list[str] = []
         self.ended = False  # the destination takes no more
 
     def add(self, member: Member, size_bytes: int) -> None:
@@ -46,6 +49,10 @@ class Tally:
     def hear(self, job: Job, share: float) -> None:
         """A share of a member is decoded."""
         self.meter.begin(job.member.name, share, job.member.size_bytes)
+
+    def too_dear(self, job: Job, cost: Cost) -> None:
+        """A member needs more memory than there is for the job, and is decoded alone."""
+        self.remarks.append(too_dear(job.member.name, cost))
 
     def take_back(self, errors: Sequence[MemberError], members: Sequence[Member]) -> None:
         """Links and folders that turned out at the very end to be impossible."""

@@ -18,6 +18,7 @@ from photoarc.comparing import Suspect, is_as_unpacked, written_names
 from photoarc.errors import MemberError, SpecialFile, UsageError
 from photoarc.expectation import of_verifying
 from photoarc.inspection import damaged, open_archive
+from photoarc.machine import usable_cores
 from photoarc.names import display
 from photoarc.progress import Callback, Failure, Meter, failure, silent
 from photoarc.records import Kind, Member
@@ -93,7 +94,7 @@ class _Comparison:
         self.members = {member.name: member for member in archive.members}
         self.written = written_names(archive.members)
         files_total, bytes_total = sum(file.kind is Kind.FILE for file in found), sum(file.size_bytes for file in found)
-        most = workers.usable_cores() if jobs is None else jobs
+        most = usable_cores() if jobs is None else jobs
         self.meter = Meter(progress, files_total, bytes_total, of_verifying(found, self.written | self.members), most)
         self.unseen = dict(self.members)
         self.same = self.lossy = self.as_unpacked = 0

@@ -4,7 +4,7 @@ Not `concurrent.futures`: there a dying worker breaks the whole pool without say
 deadlock its call queue (CPython gh-94777). Here every worker has its own pipe and holds one item at a time, so exactly the item
 to blame is known, the others never notice, and no helper threads are left behind.
 
-    items -> window (bounded by count and bytes, in order) -> idle worker -> Outcome -> caller, in order
+    items -> window (bounded by count and bytes, in order) -> idle worker with room (photoarc.room) -> Outcome -> caller, in order
 
 Workers are spawned, never forked: JPEG codecs deadlock in forked children, ONNX Runtime's threads do not survive a fork.
 
@@ -27,8 +27,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from photoarc import wishes
+from photoarc.costs import Cost
 from photoarc.errors import PhotoarcError
+from photoarc.machine import address_limit_bytes, usable_cores
 from photoarc.partway import heard_by, now_and_then
+from photoarc.room import WINDOW_SHARE, Budget, Room
 from photoarc.spawning import safe_start
 
 if TYPE_CHECKING:
@@ -43,7 +46,6 @@ WINDOW_ITEMS_PER_WORKER = 64
 LEAST_SECONDS, SECONDS_PER_MB = 300.0, 600.0
 # Signals that no decoder causes by itself: the system sends them where memory is short, or a person.
 _BY_OTHERS, _WHO = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"), "by the system if memory is short; try -j 1"
-LEAST_ADDRESS_BYTES = 4 << 30  # ONNX Runtime alone maps about one
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,6 @@ def nobody(item: object, share: float) -> None:
     """Hears nothing."""
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, which may be fewer than the machine has."""
-    if sys.version_info >= (3, 13):
-        return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
-
-
 def crew_size(most: int | None, items: int, worth: float) -> int:
     """Workers for so many items that are worth so many: at least one if there is an item, `most` at most (None: every usable core).
 
@@ -85,15 +78,6 @@ def crew_size(most: int | None, items: int, worth: float) -> int:
 def time_limit_s(cost_bytes: int, patience: float = 1) -> float:
     """Seconds that a worker may take for an item of this cost; `patience`: times as many as usual."""
     return patience * (LEAST_SECONDS + SECONDS_PER_MB * cost_bytes / 1e6)
-
-
-def address_limit_bytes() -> int:
-    """Address space of a worker: as much as the machine has memory, 0 where the system does not say."""
-    try:
-        memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return 0
-    return max(memory_bytes, LEAST_ADDRESS_BYTES)
 
 
 def _limit_address_space(limit_bytes: int) -> None:
@@ -118,6 +102,7 @@ def run(
     window_bytes: int = WINDOW_BYTES,
     patience: float = 1,
     heard: Callable[[Item, float], None] = nobody,
+    budget: Budget[Item] | None = None,
 ) -> Generator[Outcome[Item, Value], None, None]:
     """Outcomes in the order of `items`, which is read only as far as the window allows.
 
@@ -126,11 +111,14 @@ def run(
     An item whose worker dies, or takes longer than `time_limit_s` with this `patience`, is tried once more with nothing beside it
     (the memory may have been taken by a neighbour, the time by a stopped job).
     `heard` is called, in this process, with an item and the share that is done: 0 and 1 too, and what `function` tells (photoarc.partway).
+    `budget` bounds the memory of all workers together. Without workers it has no meaning.
     Close the generator (contextlib.closing) to end the workers at once.
     Raises PhotoarcError if no worker process can be started. `function` must be importable by the workers, its values picklable.
     """
     if workers:
-        yield from _run_crew(function, items, workers, cost, window_bytes, patience, heard)
+        if budget is not None:
+            window_bytes = min(window_bytes, budget.limit_bytes // WINDOW_SHARE)
+        yield from _run_crew(_Crew(function, workers, patience, heard, budget), items, cost, window_bytes)
         return
     for item in items:
         if cost(item) is None:
@@ -179,8 +167,8 @@ def _serve(connection: Connection, function: Callable[[Item], Value], limit_byte
 class _Slot(Generic[Item, Value]):
     """An item in the window, in its place in the order."""
 
-    def __init__(self, item: Item, cost: int | None) -> None:
-        self.item, self.cost = item, cost
+    def __init__(self, item: Item, cost: int | None, foreseen: Cost | None = None) -> None:
+        self.item, self.cost, self.foreseen = item, cost, foreseen
         self.deaths = 0
         self.outcome: Outcome[Item, Value] | None = Outcome(item) if cost is None else None
 
@@ -224,8 +212,17 @@ class _Worker(Generic[Item, Value]):
 class _Crew(Generic[Item, Value]):
     """The workers, the slots that wait for one, and the suspects: slots whose worker died."""
 
-    def __init__(self, function: Callable[[Item], Value], workers: int, patience: float, heard: Callable[[Item, float], None]) -> None:
+    def __init__(
+        self,
+        function: Callable[[Item], Value],
+        workers: int,
+        patience: float,
+        heard: Callable[[Item, float], None],
+        budget: Budget[Item] | None = None,
+    ) -> None:
         self.function = function
+        self.budget = budget
+        self.room = Room(budget.limit_bytes) if budget is not None else None
         self.patience = patience
         self.heard = heard
         self.waiting: deque[_Slot[Item, Value]] = deque()
@@ -233,17 +230,41 @@ class _Crew(Generic[Item, Value]):
         self.failed_starts = 0
         self.workers: list[_Worker[Item, Value]] = [_Worker(function) for _ in range(workers)]
 
+    def slot(self, item: Item, cost: int | None) -> _Slot[Item, Value]:
+        """Place of an item in the window."""
+        return _Slot(item, cost, self.budget.foreseen(item) if self.budget is not None and cost is not None else None)
+
     def dispatch(self) -> None:
         """Gives waiting slots to idle workers; a suspect goes alone, before everything else."""
         idle = [worker for worker in self.workers if worker.ready and worker.slot is None]
-        if self.suspects:
-            if idle and all(worker.slot is None for worker in self.workers):
+        busy = [worker for worker in self.workers if worker.slot is not None]
+        if self.suspects or any(worker.slot.deaths for worker in busy if worker.slot is not None):
+            if self.suspects and idle and not busy:
                 self._give(idle[0], self.suspects.popleft())
             return
-        for worker in idle:
-            if not self.waiting:
-                return
+        while self.waiting and (worker := self._with_room(self.waiting[0])) is not None:
             self._give(worker, self.waiting.popleft())
+
+    def _with_room(self, slot: _Slot[Item, Value]) -> _Worker[Item, Value] | None:
+        """An idle worker that may have the slot now; None: it has to wait."""
+        idle = [worker for worker in self.workers if worker.ready and worker.slot is None]
+        if self.room is None or self.budget is None or slot.foreseen is None or not idle:
+            return idle[0] if idle else None
+        by_process = {worker.process.pid or 0: worker for worker in idle}
+        busy = [worker.process.pid or 0 for worker in self.workers if worker.slot is not None]
+        chosen = self.room.give(slot.foreseen, [*by_process], busy)
+        if chosen is not None or busy:
+            return by_process[chosen] if chosen is not None else None
+        hoarding = [worker for process, worker in by_process.items() if self.room.hoards(process)]
+        for worker in hoarding:  # once they hold nothing, it may fit
+            worker.end()
+            self.workers[self.workers.index(worker)] = _Worker(self.function)
+        if hoarding:
+            return None
+        if slot.foreseen.memory_bytes > self.room.limit_bytes:
+            self.budget.too_dear(slot.item, slot.foreseen)
+        self.room.note(next(iter(by_process)), slot.foreseen)
+        return idle[0]
 
     def collect(self, *, block: bool) -> None:
         """Takes what workers have to say; blocks until there is something if `block`."""
@@ -308,22 +329,15 @@ class _Crew(Generic[Item, Value]):
 
 
 def _run_crew(
-    function: Callable[[Item], Value],
-    items: Iterable[Item],
-    workers: int,
-    cost: Callable[[Item], int | None],
-    window_bytes: int,
-    patience: float,
-    heard: Callable[[Item, float], None],
+    crew: _Crew[Item, Value], items: Iterable[Item], cost: Callable[[Item], int | None], window_bytes: int
 ) -> Generator[Outcome[Item, Value], None, None]:
-    source = (_Slot[Item, Value](item, cost(item)) for item in items)
+    source = (crew.slot(item, cost(item)) for item in items)
     upcoming: _Slot[Item, Value] | None = None
     window: deque[_Slot[Item, Value]] = deque()
     held_bytes, exhausted = 0, False
-    crew: _Crew[Item, Value] = _Crew(function, workers, patience, heard)
     try:
         while True:
-            while not exhausted and len(window) < WINDOW_ITEMS_PER_WORKER * workers:
+            while not exhausted and len(window) < WINDOW_ITEMS_PER_WORKER * len(crew.workers):
                 if upcoming is None:
                     upcoming = next(source, None)
                     if upcoming is None:

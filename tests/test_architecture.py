@@ -40,6 +40,7 @@ LAYERS = [
         "patterns",
         "sources",
         "large",
+        "room",
         "workers",
         "folderbench",
     },
@@ -58,7 +59,7 @@ LAYERS = [
     {"frames"},
     {"defaults"},
     {"records", "tuning"},
-    {"names", "origin", "partway", "spawning", "wishes"},
+    {"names", "origin", "partway", "spawning", "wishes", "machine"},
     {"foreign", "refusals"},
     {"errors", "safe_path"},
 ]
@@ -102,6 +103,8 @@ NO_NUMPY = {
     "origin.py",
     "attributes.py",
     "costs.py",
+    "machine.py",
+    "room.py",
     "pictures/size.py",
 }
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 import photoarc
 import photoarc.records
-from photoarc import codecs, coding, large, pipeline, sources
+from photoarc import codecs, coding, large, machine, pipeline, sources
 from photoarc import pack as packing
 from photoarc.errors import ModelMissing, UsageError
 from photoarc.pack import Coded, PackOptions, code_source, pack
@@ -130,7 +130,7 @@ def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
     assert packing._crew_size(job(2, 3_000_000, b".JPG"), 8) == 2
     assert packing._crew_size(job(20, 3_000_000, b".JPG"), 1) == 1
     assert packing._crew_size(job(20, 3_000_000, b".JPG"), 0) == 0
-    assert packing._crew_size(job(20, 3_000_000, b".JPG"), None) == min(20, packing.workers.usable_cores())
+    assert packing._crew_size(job(20, 3_000_000, b".JPG"), None) == min(20, machine.usable_cores())
 
 
 def test_an_archive_inside_its_own_source_is_left_out(folder: Path) -> None:

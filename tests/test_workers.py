@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from photoarc import workers
+from photoarc import machine, workers
 from photoarc.errors import PhotoarcError, UnreadableSource
 from photoarc.partway import heard_by, part, tell
 
@@ -241,4 +241,4 @@ def test_limits_leave_room_for_honest_work() -> None:
 
 
 def test_usable_cores_respects_affinity() -> None:
-    assert 1 <= workers.usable_cores() <= (os.cpu_count() or 1)
+    assert 1 <= machine.usable_cores() <= (os.cpu_count() or 1)

@@ -24,9 +24,9 @@ from photoarc import defaults, wishes
 from photoarc.errors import UsageError
 from photoarc.folderbench import metrics, tools
 from photoarc.folderbench.childprocess import Finished
+from photoarc.machine import usable_cores
 from photoarc.pictures.image import photograph
 from photoarc.pipeline import Mode
-from photoarc.workers import usable_cores
 
 MODES = tuple(Mode)
 Say = Callable[[str], None]
