@@ -237,7 +237,7 @@ def test_limits_leave_room_for_honest_work() -> None:
     assert workers.time_limit_s(0) >= 60
     assert workers.time_limit_s(100_000_000) > 3600
     assert workers.time_limit_s(1000, 5) == 5 * workers.time_limit_s(1000)
-    assert workers.address_limit_bytes() == 0 or workers.address_limit_bytes() >= 4 << 30
+    assert machine.address_limit_bytes() == 0 or machine.address_limit_bytes() >= 4 << 30
 
 
 def test_usable_cores_respects_affinity() -> None:
