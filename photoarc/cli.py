@@ -202,7 +202,8 @@ def list_members(
             members = sorted(select(opened.members, globs or (), ignore_case=ignore_case), key=lambda member: member.name)
             failures, warnings = inspection.damaged(opened, globs or (), ignore_case=ignore_case), opened.warnings
         value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
-        lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members)
+        archive_bytes = None if globs else Path(archive).stat().st_size
+        lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members, archive_bytes)
         shown = show(value, lines, as_json, quiet=False, fold=False)
         warn(warnings)
         end(failures, "read", bool(warnings) or not shown)

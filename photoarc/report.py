@@ -112,8 +112,8 @@ def member_json(member: Member) -> dict[str, Any]:
     return value
 
 
-def list_lines(members: Sequence[Member]) -> list[str]:
-    """Table of members: the name comes last, so that long ones disturb nothing; totals at the end."""
+def list_lines(members: Sequence[Member], archive_bytes: int | None = None) -> list[str]:
+    """Table of members: the name comes last, so that long ones disturb nothing; totals at the end, of the archive if all are listed."""
     rows = [("size", "packed", "ratio", "codec", "quality", "modified", "name")]
     for member in members:
         name = member.display_name
@@ -133,7 +133,8 @@ def list_lines(members: Sequence[Member]) -> list[str]:
         )
         for row in rows
     ]
-    return [*lines, "", totals_line(members)]
+    whole = [] if archive_bytes is None else [f"the archive takes {size(archive_bytes)}, records and index included"]
+    return [*lines, "", totals_line(members), *whole]
 
 
 def _local_time(mtime_ns: int) -> str:
@@ -160,7 +161,8 @@ def info_lines(found: Overview) -> list[str]:
     return [
         f"{found.archive}: photoarc archive, format {found.format_version or 'unknown (damaged header)'}, {size(found.archive_bytes)}",
         f"  members   {_kinds(found.files, found.directories, found.symlinks)}",
-        f"  sizes     {size(found.size_bytes)} -> {size(found.payload_bytes)} ({ratio(found.payload_bytes, found.size_bytes)})",
+        f"  sizes     {size(found.size_bytes)} -> {size(found.archive_bytes)} ({ratio(found.archive_bytes, found.size_bytes)}), "
+        f"{size(max(found.archive_bytes - found.payload_bytes, 0))} of it records and index",
         f"  lossy     {count(found.lossy, 'photograph')}" + ("" if found.lossy else "; every file comes back bit for bit"),
         f"  models    {', '.join(models) or 'none needed'}",
         *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),

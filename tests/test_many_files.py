@@ -72,3 +72,19 @@ if __name__ == "__main__":
         for number in map(int, sys.argv[1:] or ("5000", "10000", "20000")):
             for name, (seconds, peak) in measure_all(Path(place), number).items():
                 print(f"{number:7,} files  {name:14} {seconds:7.2f} s CPU  {peak:6.0f} MB")
+
+
+def test_list_and_info_count_records_and_index(tmp_path: Path) -> None:
+    """Of many files of a few bytes each, payloads are a small part of the archive: what it really takes is said."""
+    from photoarc import inspection, pack, pipeline, report
+
+    (tmp_path / "in").mkdir()
+    for number in range(300):
+        (tmp_path / "in" / f"{number}.json").write_text(f'{{"n": {number}}}')
+    path = tmp_path / "a.pha"
+    pack.pack([tmp_path / "in"], path, pack.PackOptions(pipeline.CodingOptions(pipeline.Mode.LOSSLESS), workers=0))
+    with inspection.open_archive(path) as archive:
+        sizes = report.info_lines(inspection.overview(str(path), archive.members))[2]
+        assert f"-> {report.size(path.stat().st_size)} (" in sizes
+        assert "of it records and index" in sizes
+        assert report.size(path.stat().st_size) in report.list_lines(archive.members, path.stat().st_size)[-1]
