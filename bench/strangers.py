@@ -32,8 +32,8 @@ MODES = {"lossless": ("--mode", "lossless"), "default": (), "strip": ("--strip",
 USUAL = ("lossless", "default", "strip")
 LOWEST, TILE_PX = 10, 320
 # Names of tags, without the group, that tell a place; a creator's address and what the maker wrote of the time zone are none.
-_PLACE = re.compile(r"(?i)GPS(?!Version)|Lat(it|$)|Long?(t?it|$)|City|Country|Province|^State$|^(Sub-?)?Location|Geo(tag|loc|hash)|Venue")
-_NO_PLACE = re.compile(r"Creator|^Composite:|^MakerNotes:")
+_PLACE = re.compile(r"GPS(?!Version)|Lat(it|$)|Long?(t?it|$)|City|Country|Province|^State$|^(Sub-?)?[Ll]ocation|Geo(tag|loc|hash)|Venue")
+_NO_PLACE = re.compile(r"GPS(?!Version)|Lat(it|$)|Long?(t?it|$)|City|Country|Province|^State$|^(Sub-?)?[Ll]ocation|Geo(tag|loc|hash)|Venue")
 _TO_FILE = ("sh", "-c", 'exec "$@" > "$0"')
 
 
