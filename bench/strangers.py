@@ -33,7 +33,7 @@ USUAL = ("lossless", "default", "strip")
 LOWEST, TILE_PX = 10, 320
 # Names of tags, without the group, that tell a place; a creator's address and what the maker wrote of the time zone are none.
 _PLACE = re.compile(r"GPS(?!Version)|Lat(it|$)|Long?(t?it|$)|City|Country|Province|^State$|^(Sub-?)?[Ll]ocation|Geo(tag|loc|hash)|Venue")
-_NO_PLACE = re.compile(r"GPS(?!Version)|Lat(it|$)|Long?(t?it|$)|City|Country|Province|^State$|^(Sub-?)?[Ll]ocation|Geo(tag|loc|hash)|Venue")
+_NO_PLACE = re.compile(r"Creator|^Composite:|^MakerNotes:")
 _TO_FILE = ("sh", "-c", 'exec "$@" > "$0"')
 
 
@@ -66,7 +66,8 @@ def run(found: Found, command: Sequence[str], work: Path, what: str) -> dict[str
     except ValueError:
         found.faults.append(("no JSON", f"{what}: {said[-300:]}"))
         return {}
-    found.faults += [(key, f"{what}: {each}") for key in ("failures", "warnings") for each in value.get(key, ())]
+    found.faults += [("failed", f"{what}: {failure}") for failure in value.get("failures", ())]
+    found.remarks += [f"{what}: {warning}" for warning in value.get("warnings", ())]
     return value
 
 
@@ -77,7 +78,7 @@ def measure(photoarc: Sequence[str], folder: Path, work: Path, mode: str, jobs: 
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     packed = run(found, [*photoarc, "pack", *MODES[mode], "-j", jobs, str(folder), "all.pha"], work, "pack")
-    found.remarks = [f"kept: {reason}" for reason in packed.get("kept_reasons", ())]
+    found.remarks += [f"kept: {reason}" for reason in packed.get("kept_reasons", ())]
     if (work / "all.pha").exists():
         found.archive_bytes = (work / "all.pha").stat().st_size
         run(found, [*photoarc, "test", "-j", jobs, "all.pha"], work, "test")
