@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, metadata, png, tiff, webp, writers
+from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, light, metadata, png, tiff, webp, writers
 from photoarc.pictures.metadata import Item
 from photoarc.records import AS_JPEG, SourceFormat
 
@@ -100,11 +100,6 @@ def _check_size(width_px: int, height_px: int) -> None:
         raise PayloadError(f"{width_px} x {height_px} = {width_px * height_px:,} pixels, above the limit of {MAX_PIXELS:,}")
 
 
-def _check_photographic(pixels: Pixels) -> None:
-    if why := graphics.reason(pixels):
-        raise PayloadError(why)
-
-
 def _from_jpeg(data: bytes) -> Photograph:
     import pyjpegxl
 
@@ -123,26 +118,30 @@ def _from_jpeg(data: bytes) -> Photograph:
         pyjpegxl.jpeg_decode_into(parts.picture, pixels)
     except RuntimeError as error:
         raise PayloadError(f"broken JPEG: {str(error).rpartition('TurboJPEG error: ')[2][:80]}") from error
+    graphics.check(pixels, from_jpeg=True)
     writer = jpeg.pack_settings(jpeg.settings(parts))
     kept = [_jpeg_item(s) for s in parts.metadata if jpeg.is_kept(s, parts)]
+    light.check(kept, "jpeg")
     return Photograph(pixels, None, SourceFormat.JPEG, metadata.pack(kept), writer)
 
 
 def _from_png(data: bytes) -> Photograph:
     parts = png.split(data)
     _check_size(parts.width_px, parts.height_px)
+    light.check(parts.metadata, "png")
     with PngImagePlugin.PngImageFile(io.BytesIO(parts.picture)) as picture:
         pixels, alpha = _planes(picture)
-    _check_photographic(pixels)
+    graphics.check(pixels)
     return Photograph(pixels, alpha, SourceFormat.PNG, metadata.pack(parts.metadata), b"", parts.left_out)
 
 
 def _from_webp(data: bytes, lossy_too: bool) -> Photograph:
     parts = webp.split(data, lossy_too=lossy_too)
     _check_size(parts.width_px, parts.height_px)
+    light.check(parts.metadata, "webp")
     with WebPImagePlugin.WebPImageFile(io.BytesIO(parts.picture)) as picture:
         pixels, alpha = _planes(picture)
-    _check_photographic(pixels)
+    graphics.check(pixels)
     return Photograph(pixels, alpha, SourceFormat.WEBP, metadata.pack(parts.metadata), bytes([WEBP_QUALITY] * parts.lossy))
 
 
@@ -160,7 +159,8 @@ def _from_heif(data: bytes) -> Photograph:
         raise PayloadError("metadata that the decoder changes")
     if (tiff.orientation(held.exif) if held.exif else 1) != parts.orientation:
         raise PayloadError("a rotation that its EXIF does not name")
-    _check_photographic(pixels)
+    light.check_profile(held.icc)
+    graphics.check(pixels)
     metadata.to_jpeg(held)  # what is written back must have room for it, and for the picture
     source = SourceFormat.AVIF if parts.kind == "avif" else SourceFormat.HEIC
     return Photograph(pixels, None, source, metadata.pack(metadata.to_webp(held)), b"")
@@ -172,7 +172,7 @@ def _from_jxl(data: bytes) -> Photograph:
     _check_size(parts.width_px, parts.height_px)
     _check_room(parts.width_px, parts.height_px, "jpeg")
     pixels = jxl.decode(data, parts)
-    _check_photographic(pixels)
+    graphics.check(pixels)
     metadata.to_jpeg(parts.metadata)
     return Photograph(pixels, None, SourceFormat.JXL, metadata.pack(metadata.to_webp(parts.metadata)), b"")
 
@@ -215,7 +215,7 @@ def _from_bmp(data: bytes) -> Photograph:
     parts = bmp.split(data)
     _check_size(parts.width_px, parts.height_px)
     pixels = bmp.decode(data, parts)
-    _check_photographic(pixels)
+    graphics.check(pixels)
     kept = [Item(b"BMP ", parts.resolution)] if any(parts.resolution) else []
     return Photograph(pixels, None, SourceFormat.BMP, metadata.pack(kept), b"", ("long headers of BMP",) if parts.long_header else ())
 
