@@ -140,8 +140,8 @@ def _save(pixels: Pixels, file_format: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-def _open(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=("JPEG", "JPEG2000", "WEBP", "AVIF", "HEIF", "PNG")) as picture:
+def _open(data: bytes, *formats: str) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=formats or ("JPEG", "JPEG2000", "WEBP", "AVIF", "PNG")) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
@@ -173,7 +173,7 @@ def _heic_decode(data: bytes) -> Pixels:
     from pillow_heif import register_heif_opener
 
     register_heif_opener()
-    return _open(data)
+    return _open(data, "HEIF")
 
 
 def _png_encode(pixels: Pixels, _: float) -> bytes:

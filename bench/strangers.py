@@ -29,8 +29,8 @@ from bench.tables import table
 from photoarc.folderbench import childprocess, tools
 
 MODES = {"lossless": ("--mode", "lossless"), "default": (), "strip": ("--strip", "gps"), "recode": ("--recode",)}
-USUAL = ("lossless", "default", "strip")
-LOWEST, TILE_PX = 10, 320
+USUAL, LOWEST, TILE_PX = ("lossless", "default", "strip"), 10, 320
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP")  # that photographs are coded from and written in
 # Names of tags, without the group, that tell a place; a creator's address and what the maker wrote of the time zone are none.
 _PLACE = re.compile(r"GPS(?!Version)|Lat(it|$)|Long?(t?it|$)|City|Country|Province|^State$|^(Sub-?)?[Ll]ocation|Geo(tag|loc|hash)|Venue")
 _NO_PLACE = re.compile(r"Creator|^Composite:|^MakerNotes:")
@@ -129,7 +129,7 @@ def _looked_at(member: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _seen(path: Path) -> tuple[tuple[int, int], int, int, bool]:
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         image.load()
         return image.size, image.getexif().get(0x0112, 1), len(image.info.get("icc_profile") or b""), image.has_transparency_data
 
@@ -156,7 +156,7 @@ def sheet(found: Found, path: Path) -> None:
     for number, member in enumerate(lowest):
         x, y = number % 2 * 2 * TILE_PX, number // 2 * (TILE_PX + 20)
         for side in ("source", "back"):
-            with Image.open(member[side]) as image:
+            with Image.open(member[side], formats=FORMATS) as image:
                 drawn.paste(ImageOps.contain(image.convert("RGB"), (TILE_PX - 4, TILE_PX)), (x + TILE_PX * (side == "back"), y + 20))
         ImageDraw.Draw(drawn).text((x + 4, y + 4), f"{member['photo']['psnr_db']} dB  {member['name'][-80:]}", "black")
     drawn.save(path)

@@ -48,7 +48,7 @@ def no_room_as_jpeg(names: Collection[bytes], files: Collection[bytes]) -> dict[
     too, so that no order in which they are coded can leave two with one name.
     """
     everything = frozenset(names)
-    wanted = {name: _with_ending(name, "jpeg") for name in files}
+    wanted = {name: b"".join(_parts(name, "jpeg")) for name in files}
     asked = Counter(wanted.values())
     found = {}
     for name, called in wanted.items():
@@ -73,9 +73,16 @@ def target(member: Member, as_format: str | None) -> bytes:
 
 
 def _with_ending(name: bytes, as_format: str) -> bytes:
+    """Short enough for a file system; what `pack` accepts is so anyway."""
+    stem, ending = _parts(name, as_format)
+    folder, last = os.path.split(stem)
+    return os.path.join(folder, shortened(last, ending))
+
+
+def _parts(name: bytes, as_format: str) -> tuple[bytes, bytes]:
+    """Name without and its ending of a format; the name as it is where it has one."""
     stem, ending = os.path.splitext(name)
     if ending.lower() in ENDINGS[as_format]:
-        return name
+        return stem, ending
     known = any(ending.lower() in endings for endings in ENDINGS.values())
-    folder, last = os.path.split(stem if known else name)
-    return os.path.join(folder, shortened(last, ENDINGS[as_format][0]))
+    return stem if known else name, ENDINGS[as_format][0]

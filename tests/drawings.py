@@ -127,11 +127,12 @@ def _palettes():
     shot = Image.fromarray(photo(320, 240, 11, 3.0))
     for count in (16, 64, 128, 256):
         for dither in (Image.Dither.NONE, Image.Dither.FLOYDSTEINBERG):
-            one = shot.quantize(count, Image.Quantize.MEDIANCUT, dither=dither)
+            chosen = shot.quantize(count, Image.Quantize.MEDIANCUT)
+            one = shot.quantize(palette=chosen, dither=dither)  # without a palette Pillow does not dither
             yield f"{count} dither {dither.value}", np.asarray(one.convert("RGB"))
-        grey = np.asarray(shot.convert("L").quantize(min(count, 64)).convert("L"))
-        yield f"{min(count, 64)} greys of {count}", grey
-        yield f"{min(count, 64)} greys of {count} as RGB", np.repeat(grey[:, :, None], 3, 2)
+        grey = np.asarray(shot.convert("L").quantize(count // 4).convert("L"))
+        yield f"{count // 4} greys of {count}", grey
+        yield f"{count // 4} greys of {count} as RGB", np.repeat(grey[:, :, None], 3, 2)
     web = np.asarray(shot.convert("P", palette=Image.Palette.WEB).convert("RGB"))
     yield "web colours", web
     yield "black and white, dithered", np.asarray(shot.convert("1").convert("L"))
@@ -262,7 +263,7 @@ def _mosaics():
         colour = np.zeros_like(scene)
         for dy, dx, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
             raw[dy::2, dx::2] = scene[dy::2, dx::2, channel] * gains[channel]
-            colour[dy::2, dx::2, channel] = scene[dy::2, dx::2, channel]
+            colour[dy::2, dx::2, channel] = scene[dy::2, dx::2, channel] * gains[channel]
         yield f"Bayer {k}", np.uint8(raw)
         yield f"Bayer {k} as RGB", np.repeat(np.uint8(raw)[:, :, None], 3, 2)
         yield f"Bayer {k} in its colours", colour

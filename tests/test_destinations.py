@@ -226,7 +226,8 @@ def test_a_full_disk_ends_the_run_with_one_sentence(tmp_path: Path, monkeypatch:
     done = unpack.unpack(path, tmp_path / "to", HERE)
     (failed,) = done.failures
     assert (failed.name, failed.kind, done.files, made) == ("in/12", "NoRoom", 12, 13)
-    assert f"{os.strerror(code)}. Unpacking ended here, " in failed.reason
+    assert f"{os.strerror(code)}; " in failed.reason
+    assert ". Unpacking ended here, " in failed.reason
     assert " of 84 members are not in" in failed.reason
 
 

@@ -76,7 +76,9 @@ def test_a_folder_that_is_listed_in_part(photos: Path, tmp_path: Path, monkeypat
 
     monkeypatch.setattr(scan.os, "scandir", Broken)
     done = pack([photos], tmp_path / "out.pha", LOSSLESS)
-    assert [failed.reason for failed in done.failures] == ["the folder cannot be listed to its end: Input/output error"]
+    assert [failed.reason for failed in done.failures] == [
+        "the folder cannot be listed to its end: Input/output error; the disk fails; copy what is on it to another one"
+    ]
     assert done.files == 1
 
 

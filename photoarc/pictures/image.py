@@ -263,7 +263,7 @@ def write(photo: Photograph, as_format: str | None = None, *, quick: bool = Fals
         return png.encode(photo.pixels, photo.alpha, items, **({"filters": (1,)} if quick else {}))
     if target == "webp":
         quality = min(photo.writer[0], 100) if source == "webp" and photo.writer else None
-        return writers.webp_file(photo.pixels, photo.alpha, metadata.from_webp(items), quality, quick=quick)
+        return writers.webp_file(photo.pixels, photo.alpha, items, quality, quick=quick)
     if photo.alpha is not None:
         raise PayloadError(f"a picture with transparency cannot be written as {target}; choose png or webp")
     if target == "bmp":

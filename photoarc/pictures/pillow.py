@@ -20,8 +20,8 @@ from photoarc.pictures import heif, jxl, png, tiff
 from photoarc.pictures.image import MAX_PIXELS, Photograph, write
 from photoarc.pictures.writers import to_pillow
 
-# What is tried, in this order. Not formats that run other programs (EPS), and not those that have no mark to know them by.
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "ICO", "ICNS", "PSD", "QOI", "SGI", "TGA")
+# What is tried, in this order. No others of Pillow's: who has strangers' files has their decoders' faults.
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "DIB", "GIF", "PPM", "JPEG2000")
 _ORIENTATION = 0x0112
 
 

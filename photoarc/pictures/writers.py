@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import jpeg
-from photoarc.pictures.metadata import Common, Item
+from photoarc.pictures import jpeg, webp
+from photoarc.pictures.metadata import Item
 
 OPTIMISED_PX = 32_000_000  # above, no Huffman tables of a JPEG's own: libjpeg would hold all its coefficients, 3 to 6 bytes a pixel
 
@@ -57,7 +57,7 @@ def _segment(item: Item) -> jpeg.Segment:
     return jpeg.Segment(jpeg.APP0 + int(item.key[3:], 16), item.body)
 
 
-def webp_file(pixels: Pixels, alpha: Pixels | None, held: Common, quality: int | None, *, quick: bool = False) -> bytes:
+def webp_file(pixels: Pixels, alpha: Pixels | None, items: list[Item], quality: int | None, *, quick: bool = False) -> bytes:
     """Lossless WebP (`quality` None), colours under full transparency as they are, or lossy. Raises PayloadError.
 
     Lossless, Kodak 5 and 23 after quality 75 (ms, bytes): method 0: 59, 593,882 and 41, 400,154; method 2: 139, 538,954 and 187, 339,904;
@@ -67,7 +67,8 @@ def webp_file(pixels: Pixels, alpha: Pixels | None, held: Common, quality: int |
     lossless = {"lossless": True, "exact": True, "method": 0 if quick else 2, "quality": 0}
     how = lossless if quality is None else {"quality": quality, "method": 0 if quick else 4}
     try:
-        to_pillow(pixels, alpha).save(coded, "WEBP", **how, exif=held.exif, icc_profile=held.icc, xmp=held.xmp)
+        to_pillow(pixels, alpha).save(coded, "WEBP", **how)
     except (OSError, ValueError) as error:
         raise PayloadError(f"cannot write the picture as WebP: {error}") from error
-    return coded.getvalue()
+    height, width, _ = pixels.shape
+    return webp.join(coded.getvalue(), items, width, height, alpha=alpha is not None)
