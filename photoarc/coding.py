@@ -2,7 +2,8 @@
 
     files --plan--> SourceFile | Batch | Block  --code_source-->  Coded | CodedBatch | CodedBlock
 
-Small files that are no pictures are coded together: alone, a sidecar of 2 kB keeps half its size, and its record costs 220 bytes.
+Small files that are no pictures, and tiny pictures, are coded together: alone, a sidecar of 2 kB keeps half its size, a JPEG of 32 x 32
+pixels keeps its tables, and a record costs 220 bytes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from photoarc.costs import Cost
 from photoarc.errors import UnreadableSource
 from photoarc.large import Block, CodedBlock, code_block
 from photoarc.names import display
+from photoarc.pictures.size import MAX_TINY_BYTES, is_tiny
 from photoarc.pipeline import CodingOptions, Encoded
 from photoarc.records import Kind
 from photoarc.scan import SourceFile
 from photoarc.sources import Stamp, picture_of, read_whole
 
-# Not for groups: what the learned codec or slow ones may take is spread over the workers file by file.
+# Not for groups unless tiny: what the learned codec or slow ones may take is spread over the workers file by file.
 PICTURE_ENDINGS = (b".jpg", b".jpeg", b".jpe", b".jfif", b".png", b".webp", b".bmp", b".heic", b".heif", b".avif", b".jxl")
 MAX_SMALL_BYTES = 64 << 10
 # Of the files of a batch together. 2,000 sidecars took 0.5 % less in groups of 4 MiB; but one damaged byte costs a whole group.
@@ -59,7 +61,10 @@ class CodedBatch:
 
 
 def plan(files: Iterable[SourceFile]) -> list[SourceFile | Batch]:
-    """What to pack in which order: everything in its order, then the small files, sorted by ending and name, in batches."""
+    """What to pack in which order: everything in its order, then the small files, sorted by ending and name, in batches.
+
+    Reads the headers of pictures that may be tiny.
+    """
     single: list[SourceFile | Batch] = []
     small: list[SourceFile] = []
     for file in files:
@@ -80,7 +85,11 @@ def plan(files: Iterable[SourceFile]) -> list[SourceFile | Batch]:
 
 
 def _is_small(file: SourceFile) -> bool:
-    return file.kind is Kind.FILE and file.size_bytes <= MAX_SMALL_BYTES and not file.name.lower().endswith(PICTURE_ENDINGS)
+    if file.kind is not Kind.FILE or file.size_bytes > MAX_SMALL_BYTES:
+        return False
+    if not file.name.lower().endswith(PICTURE_ENDINGS):
+        return True
+    return file.size_bytes <= MAX_TINY_BYTES and is_tiny(picture_of(file), file.size_bytes)
 
 
 Item = SourceFile | Batch | Block

@@ -94,7 +94,8 @@ def pack(
     options = options or PackOptions()
     archive = Path(archive_path)
     files, errors = find(sources, archive, options)
-    items, crew = plan(files), _crew_size(files, options.workers, options.coding.slowness)
+    items = plan(files)
+    crew = _crew_size(items, options.workers, options.coding.slowness)
     tally = Tally(files, progress, () if progress is silent else of_packing(items, options.coding), crew)
     tally.failures.extend(failure(error) for error in errors)
     repeats = Repeats(files)
@@ -174,11 +175,14 @@ def _cost(source: Item) -> int | None:
     return source.size_bytes if source.kind is Kind.FILE and source.size_bytes <= MAX_WHOLE_BYTES else None
 
 
-def _crew_size(files: Iterable[SourceFile], most: int | None, slowness: int = 1) -> int:
+def _crew_size(items: Iterable[SourceFile | Batch], most: int | None, slowness: int = 1) -> int:
     """Workers that are worth their start (see workers.crew_size); files that take long are worth more."""
     weight = coded = 0
-    for file in files:
-        if file.kind is Kind.FILE:
+    for file in items:
+        if isinstance(file, Batch):
+            weight += sum(small.size_bytes for small in file.files) // OTHER_FILES_ARE_CHEAPER
+            coded += 1
+        elif file.kind is Kind.FILE:
             picture = file.name.lower().endswith(PICTURE_ENDINGS)
             weight += file.size_bytes if picture else file.size_bytes // OTHER_FILES_ARE_CHEAPER
             coded += 1 if picture else 1 + file.size_bytes // BLOCK_BYTES

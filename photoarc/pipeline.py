@@ -6,7 +6,7 @@ photograph?  --yes-->  learned payload, clearly smaller than the file?  --yes-->
     v                            v
 bit-exact: jpegxl, composite (JPEG files), png (PNG files) -> lzma -> store, the first that is smaller and comes back byte for byte
 
-Small files that are no pictures come in batches, and share one stream (solid) where that is smaller than each alone.
+Small files that are no pictures, and tiny pictures, come in batches, and share one stream (solid) where that is smaller than each alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from photoarc.errors import (
     UnsupportedCodec,
 )
 from photoarc.pictures import PNG_SIGNATURE, raster
-from photoarc.pictures.size import picture_size
+from photoarc.pictures.size import is_tiny, picture_size
 from photoarc.records import AS_JPEG, PhotoInfo
 from photoarc.tuning import Tuning
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BY_CHOICE = "bit-exact by choice"  # the note on a file that nobody asked to code lossily
+TINY = "tiny"  # as photoarc.pictures.image says it
 FEW_BYTES = "too few bytes for its pixels to win anything"
 LARGE_FILE_BYTES = 64 << 20
 # Below this share of the file, bit-exact coding cannot win (JPEG XL saves about a fifth of a JPEG): it is not even tried.
@@ -54,6 +55,7 @@ LEAST_BIT_EXACT = 2 / 3
 FLAT = 0.9
 # A file above this that does not compress gains next to nothing in a group, and would be lost with it.
 LEAST_ALONE_BYTES = 4096
+_TINY_TOGETHER = 16  # pictures; fewer have little to share: each is tried alone first
 _CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and of a group (docs/format.md sections 3.1, 4.7)
 _PICTURE_STARTS = (b"\xff\xd8\xff", PNG_SIGNATURE, *raster.STARTS)
 
@@ -166,13 +168,19 @@ def starts_like_picture(head: bytes) -> bool:
 
 
 def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedTogether:
-    """Code small files in one stream if that is smaller than each alone; what a codec for pictures takes stays alone."""
+    """Code small files in one stream if that is smaller than each alone; what a codec for pictures takes stays alone.
+
+    Many tiny pictures are not shown to such codecs at all.
+    """
+    tiny = {number for number, file in enumerate(files) if file.may_share and is_tiny(picture_size(io.BytesIO(file.data)), len(file.data))}
+    if len(tiny) < _TINY_TOGETHER:
+        tiny = set()
     encoded, shared = [], []
     for number, file in enumerate(files):
-        one = encode_file(file.name, file.data, options, file.no_jpeg)
+        one = _untried(file, options) if number in tiny else encode_file(file.name, file.data, options, file.no_jpeg)
         encoded.append(one)
-        tiny = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
-        if file.may_share and (one.codec_id == codecs.LZMA or tiny):
+        little = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
+        if file.may_share and (number in tiny or one.codec_id == codecs.LZMA or little):
             shared.append(number)
     contents = [files[number].data for number in shared]
     payload = solid.encode_group(contents)
@@ -189,7 +197,17 @@ def encode_file(name: str, data: bytes, options: CodingOptions, no_jpeg: str = "
 
     Raises ModelError if the learned codec itself is not usable (broken installation).
     """
-    encoded = _encode_file(data, options, no_jpeg)
+    return _with_place(_encode_file(data, options, no_jpeg), data, options)
+
+
+def _untried(file: Small, options: CodingOptions) -> Encoded:
+    """A tiny picture as it is, to share a stream with others."""
+    note = BY_CHOICE if options.mode is Mode.LOSSLESS else TINY
+    encoded = Encoded(codecs.STORE, file.data, len(file.data), blake3(file.data).digest(), note=note)
+    return _with_place(encoded, file.data, options)
+
+
+def _with_place(encoded: Encoded, data: bytes, options: CodingOptions) -> Encoded:
     if options.strip_gps and encoded.photo is None:
         from photoarc.pictures import place_search
 
