@@ -101,7 +101,8 @@ class FileRemarks:
         said = []
         for what, names in sorted(self._dropped.items()):
             of = f"{count(len(names), 'photograph')}: {first_names(names)}"
-            said.append(f"--strip gps: {what} was left out, for it may hold a place, of {of}")
+            were = "were left out, for they" if what.startswith("Photoshop resources") else "was left out, for it"
+            said.append(f"--strip gps: {what} {were} may hold a place, of {of}")
         if self._with_place:
             still = count(len(self._with_place), "file")
             said.append(

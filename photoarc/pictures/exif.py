@@ -50,11 +50,12 @@ def _orientation_only(exif: bytes) -> bytes | None:
 
 def strip_pictures(data: bytes) -> bytes:
     """Zeros over the metadata segments of JPEG files that lie in `data`."""
-    cleaned = bytearray(data)
+    cleaned, done = bytearray(data), 0
     for match in _SEGMENT.finditer(data):
-        start = match.start() + 4
+        start = max(match.start() + 4, done)  # they may lie in each other
         end = min(match.start() + 2 + int.from_bytes(match[1] or match[2], "big"), len(data))
         cleaned[start:end] = bytes(max(end - start, 0))
+        done = max(end, done)
     return bytes(cleaned)
 
 

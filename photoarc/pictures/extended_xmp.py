@@ -6,6 +6,7 @@ Source: ISO 16684-3 section 1.1.3.1 (extended XMP: prefix, GUID of 32 letters, f
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
 _GUID_END = len(PREFIX) + 32
 _HEAD_BYTES = _GUID_END + 8
 _PART_BYTES = 65533 - _HEAD_BYTES
+_GUID = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{32}(?![0-9A-Fa-f])")
 BROKEN = "extended XMP that cannot be followed"
 
 
@@ -32,6 +34,8 @@ def strip(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
         stripped, lost = (None, []) if whole is None else xmp.strip(whole)
         if stripped is not None and stripped == whole:
             continue
+        if _GUID.fullmatch(guid) is None:
+            stripped = None
         dropped += [BROKEN] if stripped is None else lost
         bodies = iter(_parts(stripped or b"", renamed, guid))
         for number in numbers:
@@ -65,7 +69,5 @@ def _parts(packet: bytes, renamed: dict[bytes, bytes], guid: bytes) -> list[byte
 def _told(item: Item, renamed: dict[bytes, bytes]) -> Item:
     if item.key != b"APP1" or item.body.startswith(PREFIX):
         return item
-    body = item.body
-    for old, new in renamed.items():
-        body = body.replace(old, new)
+    body = _GUID.sub(lambda match: renamed.get(match[0], match[0]), item.body) if renamed else item.body
     return item if body == item.body else replace(item, body=body)

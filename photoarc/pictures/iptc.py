@@ -13,7 +13,7 @@ def strip(iim: bytes) -> bytes | None:
     """Datasets without places; NULs behind them stay. None if they cannot be followed."""
     kept, at = [], 0
     while at < len(iim):
-        if not iim[at:].strip(b"\0"):
+        if not iim[at] and not iim[at:].strip(b"\0"):  # asked once: what begins with a NUL and is more than that cannot be followed
             kept.append(iim[at:])
             break
         length, start = int.from_bytes(iim[at + 3 : at + 5], "big"), at + 5

@@ -83,7 +83,7 @@ def strip(data: bytes) -> tuple[bytes | None, list[str]]:
 def _resources(data: bytes) -> Iterator[_Resource]:
     """Raises IndexError where they cannot be followed; NULs behind the last one are left."""
     at = 0
-    while at < len(data) and data[at:].strip(b"\0"):
+    while at < len(data) and (data[at] or data[at:].strip(b"\0")):
         name_end = at + 7 + (data[at + 6] | 1)  # length, name, padded to an even sum
         start = name_end + 4
         end = start + int.from_bytes(data[name_end:start], "big")
