@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from photoarc import brackets
 from photoarc.errors import UsageError
 from photoarc.refusals import explained
 
-_PIECES = re.compile(r"\[[!^]?\]?[^\]]*\]|\\.|.", re.DOTALL)  # of a pattern: a range in brackets, an escaped letter, a letter
+_PIECES = re.compile(r"\[\]?[^\]]*\]|\\.|.", re.DOTALL)  # of a pattern: plain brackets, an escaped letter, a letter
 
 
 def excludes(lines: Sequence[str], files: Sequence[str], ignore_case: bool) -> tuple[str, ...]:
@@ -33,16 +34,16 @@ def _lines(files: Sequence[str]) -> list[str]:
 
 
 def in_any_case(pattern: str) -> str:
-    """An exclude pattern that takes upper and lower case alike: `*.jpg` as `*.[jJ][pP][gG]`, `[a-c]` as `[a-cA-C]`."""
-    return "".join(map(_in_any_case, _PIECES.findall(pattern)))
+    """An exclude pattern that takes upper and lower case alike: `*.jpg` as `*.[jJ][pP][gG]`, `[a-c]` as `[a-cA-C]`. Raises UsageError."""
+    try:
+        plain = brackets.plain_line(pattern, ignore_case=True)
+    except ValueError as error:
+        raise UsageError(f"an exclude pattern is not understood: {pattern!r} ({error}); the patterns are those of .gitignore") from error
+    return "".join(map(_in_any_case, _PIECES.findall(plain)))
 
 
 def _in_any_case(piece: str) -> str:
-    """A letter, an escaped one, a range in brackets, or anything else as it is."""
-    if len(piece) > 2:
-        inner = piece[2:-1] if piece[1] in "!^" else piece[1:-1]
-        other = inner.swapcase()
-        return piece[:-1] + other.lstrip("]") + "]" if len(other) == len(inner) else piece
+    """A letter, an escaped one, or anything else as it is."""
     letter = piece[-1]
     other = letter.swapcase()
-    return f"[{letter}{other}]" if other != letter and len(other) == 1 else piece
+    return f"[{letter}{other}]" if len(piece) <= 2 and other != letter and len(other) == 1 else piece

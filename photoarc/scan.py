@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from photoarc import attributes
+from photoarc import attributes, brackets
 from photoarc.errors import MemberError, SpecialFile, UnreadableSource, UsageError
 from photoarc.names import display, partial_prefix
 from photoarc.records import MAX_NAME_BYTES, Attributes, Kind
@@ -171,7 +171,7 @@ def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:
     import pathspec  # 20 ms that most calls can save
 
     try:
-        spec = pathspec.GitIgnoreSpec.from_lines(excludes)
+        spec = pathspec.GitIgnoreSpec.from_lines(map(brackets.plain_line, excludes))
     except (ValueError, re.error) as error:
         bad = next((line for line in excludes if not _is_pattern(line)), "")
         raise UsageError(f"an exclude pattern is not understood: {bad!r} ({error}); the patterns are those of .gitignore") from error
@@ -182,7 +182,7 @@ def _is_pattern(line: str) -> bool:
     import pathspec
 
     try:
-        pathspec.GitIgnoreSpec.from_lines([line])
+        pathspec.GitIgnoreSpec.from_lines([brackets.plain_line(line)])
     except (ValueError, re.error):
         return False
     return True

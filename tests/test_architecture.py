@@ -60,7 +60,7 @@ LAYERS = [
     {"defaults"},
     {"records", "tuning"},
     {"names", "origin", "partway", "spawning", "wishes", "machine"},
-    {"foreign", "refusals"},
+    {"foreign", "refusals", "brackets"},
     {"errors", "safe_path"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -77,6 +77,7 @@ ONLY_IN = {
     "tests": set[str](),
 }
 NO_NUMPY = {
+    "brackets.py",
     "safe_path.py",
     "spawning.py",
     "wishes.py",
