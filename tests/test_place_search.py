@@ -46,7 +46,7 @@ def png(assertion):
         (b"\xa1\x6ephotoshop:City\x66Berlin", True),
         (b"\xa1\x78\x1bIptc4xmpExt:LocationCreated\xa0", True),
         (NO_PLACE, False),
-        (b"\xa1\x69exif:Make\x68exif:City", False),
+        (b"\xa1\x69exif:Make\x6aexif:Model", False),
     ],
 )
 def test_places_in_jumbf(make, body, is_one):
