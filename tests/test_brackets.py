@@ -16,7 +16,7 @@ from photoarc.scan import scan
 from photoarc.selection import matches
 
 NAMES = ["a", "b", "A", "Z", "7", "-", "]", "[", "!", "^", "&", "|", "~", "%", " ", "photo", "photo_", "[abc", "a+"]
-CASES = [  # what git 2.43 leaves out of these
+CASES = [  # as .gitignore has it of these
     ("[[:alpha:]]", "a b A Z"),
     ("[[:digit:]a]", "a 7"),
     ("[![:alnum:]]", "- ] [ ! ^ & | ~ %"),
