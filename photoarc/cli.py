@@ -201,9 +201,16 @@ def list_members(
         with inspection.open_archive(archive) as opened:
             members = sorted(select(opened.members, globs or (), ignore_case=ignore_case), key=lambda member: member.name)
             failures, warnings = inspection.damaged(opened, globs or (), ignore_case=ignore_case), opened.warnings
-        value = {"archive": archive, "members": [report.member_json(member) for member in members], "warnings": warnings}
-        archive_bytes = None if globs else Path(archive).stat().st_size
-        lines = [member.display_name for member in members] if names_only else [] if as_json else report.list_lines(members, archive_bytes)
+        members_json = [report.member_json(member) for member in members]
+        archive_bytes = Path(archive).stat().st_size
+        value = {"archive": archive, "archive_bytes": archive_bytes, "members": members_json, "warnings": warnings}
+        lines = (
+            [member.display_name for member in members]
+            if names_only
+            else []
+            if as_json
+            else report.list_lines(members, None if globs else archive_bytes)
+        )
         shown = show(value, lines, as_json, quiet=False, fold=False)
         warn(warnings)
         end(failures, "read", bool(warnings) or not shown)

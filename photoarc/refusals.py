@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 
+_FULL, _UNABLE = "free some space or choose another disk", "the file system there cannot do this; choose another disk"
+_BUSY, _GONE = "another program has it; close that first", "the disk or share is gone; connect it again"
 _ADVICE = {
-    errno.ENOSPC: "free some space or choose another disk",
+    errno.ENOSPC: _FULL,
     errno.EROFS: "it can only be read there; choose another folder",
     errno.ENAMETOOLONG: "the file system there takes shorter names only; choose another disk or a shorter name",
     errno.EFBIG: "the file system there takes smaller files only (FAT: 4 GB); choose another disk",
     errno.EACCES: "check its permissions and those of its folder",
     errno.EPERM: "the system does not allow it there; check permissions and mount options",
-    errno.ENOSYS: "the file system there cannot do this; choose another disk",
+    errno.ENOSYS: _UNABLE,
     errno.ENOENT: "check the path",
     errno.ENOTDIR: "a part of the path is a file; check the path",
     errno.EISDIR: "it is a folder; name a file",
@@ -23,20 +25,20 @@ _ADVICE = {
     errno.EMFILE: "close files or raise the limit (ulimit -n)",
     errno.ENFILE: "close other programs",
     errno.ENOMEM: "close other programs, or use fewer workers (-j 1)",
-    errno.EBUSY: "another program has it; close that first",
+    errno.EBUSY: _BUSY,
 }
-for _same, _as in (
-    ("EDQUOT", errno.ENOSPC), ("ENOTSUP", errno.ENOSYS), ("EOPNOTSUPP", errno.ENOSYS), ("ETXTBSY", errno.EBUSY),
-):  # fmt: skip
-    if hasattr(errno, _same):  # not on every system
-        _ADVICE[getattr(errno, _same)] = _ADVICE[_as]
-for _gone in ("ESTALE", "ENOTCONN", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT", "ENODEV", "ENXIO"):
-    if hasattr(errno, _gone):
-        _ADVICE[getattr(errno, _gone)] = "the disk or share is gone; connect it again"
+# Not on every system.
+_ELSEWHERE = {
+    "EDQUOT": _FULL,
+    "ENOTSUP": _UNABLE,
+    "EOPNOTSUPP": _UNABLE,
+    "ETXTBSY": _BUSY,
+    **dict.fromkeys(("ESTALE", "ENOTCONN", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT", "ENODEV", "ENXIO"), _GONE),
+}
 
 
 def explained(error: OSError) -> str:
     """`No space left on device; free some space or choose another disk`; without advice where none is known to help."""
     words = error.strerror or str(error) or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0)
+    advice = _ADVICE.get(error.errno or 0) or _ELSEWHERE.get(errno.errorcode.get(error.errno or 0, ""))
     return f"{words}; {advice}" if advice else words

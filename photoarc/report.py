@@ -194,8 +194,11 @@ def pack_lines(done: PackSummary) -> list[str]:
         left_out = ", ".join(f"{number:,} {what}" for what, number in done.left_out)
         lines += [f"    will not come back: {left_out}"] if left_out else []
     if done.kept:
-        reasons = [f"{number:,} {reason}" for reason, number in done.kept_reasons[:MOST_REASONS]]
-        more = sum(number for _, number in done.kept_reasons[MOST_REASONS:])
+        kinds = Counter[str]()  # what stands behind a colon is of one file
+        for reason, number in done.kept_reasons:
+            kinds[reason.partition(":")[0]] += number
+        reasons = [f"{number:,} {reason}" for reason, number in kinds.most_common(MOST_REASONS)]
+        more = kinds.total() - sum(number for _, number in kinds.most_common(MOST_REASONS))
         reasons += [f"{more:,} for other reasons"] if more else []
         if [reason for reason, _ in done.kept_reasons] == [BY_CHOICE]:
             reasons = [f"{total.files:,} by {total.codec}" for total in done.codecs]
@@ -288,6 +291,8 @@ def dups_lines(groups: Sequence[Group], alike: Sequence[Group]) -> list[str]:
         lines += [f"{count(len(group.names), 'file')} alike but for a piece (metadata, as a rule):", *(f"  {name}" for name in group.names)]
     for group in groups:
         lines += [f"{count(len(group.names), 'file')} of {size(group.size_bytes)}:", *(f"  {name}" for name in group.names)]
+    if not groups:
+        return [*lines, "no identical files"]
     copies = sum(len(group.names) - 1 for group in groups)
     spare = sum(group.size_bytes * (len(group.names) - 1) for group in groups)
     return [*lines, f"{count(len(groups), 'group')} of identical files; {count(copies, 'copy', 'copies')} could go, {size(spare)}"]
