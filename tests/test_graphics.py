@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import graphics, image, light
+from photoarc.pictures import cues, graphics, image, light
 
 DRAWN = dict(drawings.all_of_them())
 SHOT = pictures.photo(384, 320, 7, 3.0)
@@ -48,6 +48,27 @@ def test_drawings_in_jpeg_files(quality, sampling, least):
     """Not all can be told: a screen that is mostly photograph leaves few flat blocks at a low quality. None may be lost that were found."""
     found = [name for name, pixels in drawings.for_jpeg() if graphics.reason(through_jpeg(pixels, quality, sampling), from_jpeg=True)]
     assert len(found) >= least
+
+
+def unabridged(pixels, from_jpeg=False):
+    """The reason when every module is asked, whatever the cheap questions say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cues, "find", lambda *_, **__: cues.Cues(drawn=True, numbers=True, sheets=True))
+        return graphics.reason(pixels, from_jpeg=from_jpeg)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_cheap_questions_miss_nothing(name):
+    decoded = through_jpeg(DRAWN[name], 85)
+    for pixels, from_jpeg in ((DRAWN[name], False), (decoded, True), (decoded, False)):
+        assert graphics.reason(pixels, from_jpeg=from_jpeg) == unabridged(pixels, from_jpeg)
+
+
+def test_an_ordinary_photograph_is_asked_cheap_questions_only(monkeypatch):
+    monkeypatch.delattr(graphics.drawn, "Sample")
+    assert graphics.reason(pictures.photo(768, 512, 3, 3.0)) == ""
+    with pytest.raises(AttributeError):
+        graphics.reason(DRAWN["screens chat 0.6"])
 
 
 def toned(pixels):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from photoarc.errors import PayloadError
-from photoarc.pictures import drawn, numbers, sheets
-from photoarc.pictures.windows import SIDE_PX, Pixels, windows, without_frame
+from photoarc.pictures import cues, drawn, numbers, sheets
+from photoarc.pictures.windows import SIDE_PX, Pixels, is_grey, windows, without_frame
 
 
 def reason(pixels: Pixels, *, from_jpeg: bool = False) -> str:
@@ -15,9 +17,19 @@ def reason(pixels: Pixels, *, from_jpeg: bool = False) -> str:
     if min(pixels.shape[:2]) < SIDE_PX:
         return ""
     seen = windows(without_frame(pixels))
-    sample = drawn.Sample(seen[:1] if (seen[0] == seen[-1]).all() and (seen[0] == seen[len(seen) // 2]).all() else seen)
-    blocky = from_jpeg or drawn.is_blocky(sample)
-    return drawn.reason(sample, exact=not blocky) or numbers.reason(sample) or sheets.reason(sample, from_jpeg=blocky)
+    if is_grey(seen):
+        seen = np.ascontiguousarray(seen[..., :1])
+    asked = cues.find(seen, from_jpeg=from_jpeg)
+    if not (asked.drawn or asked.numbers or asked.sheets):
+        return ""
+    sample = drawn.Sample(np.ascontiguousarray(seen.transpose(3, 0, 1, 2)))
+    blocky = from_jpeg or ((asked.drawn or asked.sheets) and drawn.is_blocky(sample))
+    return (
+        (asked.drawn and drawn.reason(sample, exact=not blocky))
+        or (asked.numbers and numbers.reason(sample))
+        or (asked.sheets and sheets.reason(sample, from_jpeg=blocky))
+        or ""
+    )
 
 
 def check(pixels: Pixels, *, from_jpeg: bool = False) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.pictures.drawn import Sample
-from photoarc.pictures.windows import SIDE_PX, counted
+from photoarc.pictures.windows import SIDE_PX, Pixels, codes, counted
 
 _CELL, _BLOCK = 16, 8
 # A page: paper as bright everywhere, ink in many places and in large areas nowhere. Paper and ink are values of a rank in each cell.
-_PAPER, _PAPER_IN_JPEG, _INK = 243, 204, 8
+_RANKS = (1, 8, 200, 204, 243)  # the darkest, ink, no large area of it, paper beside edges that ring, paper
 _LEAST_PAPER, _PAPER_SPREAD, _PAPER_SPREAD_IN_JPEG = 100, 3.0, 4.0
 _LEAST_INK, _MOST_DARK, _LEAST_CONTRAST = 0.08, 0.01, 70
 _BLOWN, _INK_SPREAD = 250, 35
@@ -34,27 +34,24 @@ def _is_page(sample: Sample, from_jpeg: bool) -> bool:
     plane = sample.planes[len(sample.planes) // 2]
     side = SIDE_PX // _CELL
     cells = plane.reshape(-1, side, _CELL, side, _CELL).swapaxes(2, 3).reshape(-1, _CELL * _CELL)
-    ordered = np.sort(cells, axis=1).astype(np.int16)
-    paper, ink = ordered[:, _PAPER], ordered[:, _INK]
+    darkest, ink, middle, paper_in_jpeg, paper = np.partition(cells, _RANKS, axis=1)[:, _RANKS].T.astype(np.int16)
     bright = float(np.median(paper))
-    spread = float((ordered[:, _PAPER_IN_JPEG] if from_jpeg else paper).std())  # edges ring in a JPEG file
+    spread = float((paper_in_jpeg if from_jpeg else paper).std())  # edges ring in a JPEG file
     if bright < _LEAST_PAPER or spread > (_PAPER_SPREAD_IN_JPEG if from_jpeg else _PAPER_SPREAD):
         return False
     inked = paper - ink >= _LEAST_CONTRAST
-    if float(inked.mean()) < _LEAST_INK or float((ordered[:, 200] < bright - 50).mean()) > _MOST_DARK:
+    if float(inked.mean()) < _LEAST_INK or float((middle < bright - 50).mean()) > _MOST_DARK:
         return False
-    return bright < _BLOWN or float(ordered[inked, 1].std()) < _INK_SPREAD  # blown out, every photograph has even paper
+    return bright < _BLOWN or float(darkest[inked].std()) < _INK_SPREAD  # blown out, every photograph has even paper
 
 
 def _has_drawn_blocks(sample: Sample) -> bool:
-    side = SIDE_PX // _BLOCK
-    blocks = sample.codes.reshape(-1, side, _BLOCK, side, _BLOCK)
-    colours = blocks[:, :, 0, :, 0]
-    flat = (blocks == colours[:, :, None, :, None]).all((2, 4))
     corners = sample.planes[:, :, ::_BLOCK, ::_BLOCK]
+    colours = codes(corners)
+    least, most = _per_block(np.minimum, sample.planes), _per_block(np.maximum, sample.planes)
+    flat = (least == most).all(0)
     coloured = flat & (corners.max(0) >= _NEAR_BLACK) & (corners.min(0) <= _NEAR_WHITE)
-    plane = sample.planes[len(sample.planes) // 2].reshape(-1, side, _BLOCK, side, _BLOCK)
-    edged = plane.max((2, 4)) - plane.min((2, 4)) >= _EDGE
+    edged = (most - least)[len(most) // 2] >= _EDGE
     for marks, limits in ((coloured, _DRAWN_BLOCKS), (flat, _DRAWN_BEFORE_WHITE)):
         beside = marks[:, :, 1:] & marks[:, :, :-1]
         pairs = int(np.count_nonzero(beside))
@@ -69,6 +66,14 @@ def _has_drawn_blocks(sample: Sample) -> bool:
         if any(all(share >= least for share, least in zip(shares, limit, strict=True)) for limit in limits):
             return True
     return False
+
+
+def _per_block(which: np.ufunc, planes: Pixels) -> Pixels:
+    """(C, n, SIDE_PX, SIDE_PX) -> (C, n, blocks down, blocks across): the least or the most of each block."""
+    side = SIDE_PX // _BLOCK
+    columns = which.reduce(planes.reshape(*planes.shape[:2], side, _BLOCK, SIDE_PX), axis=3)
+    out: Pixels = which.reduce(columns.reshape(*planes.shape[:2], side, side, _BLOCK), axis=4)
+    return out
 
 
 def _neighbours(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -41,7 +41,7 @@ def _one_colour(line: Pixels) -> bool:
 
 
 def windows(pixels: Pixels, count: int = _WINDOWS) -> Pixels:
-    """About `count` windows of (H, W, C) with sides of at least `SIDE_PX`, or fewer: (C, n, SIDE_PX, SIDE_PX).
+    """About `count` windows of (H, W, C) with sides of at least `SIDE_PX`, or fewer: (n, SIDE_PX, SIDE_PX, C).
 
     Their corners are multiples of 8, so that the blocks of a JPEG file are blocks in them.
     """
@@ -50,10 +50,19 @@ def windows(pixels: Pixels, count: int = _WINDOWS) -> Pixels:
     columns = max(1, min(width // SIDE_PX, count // rows))
     tops = np.linspace(0, height - SIDE_PX, rows).astype(int) // 8 * 8
     lefts = np.linspace(0, width - SIDE_PX, columns).astype(int) // 8 * 8
-    out = np.empty((pixels.shape[2], len(tops) * len(lefts), SIDE_PX, SIDE_PX), np.uint8)
+    out = np.empty((len(tops) * len(lefts), SIDE_PX, SIDE_PX, pixels.shape[2]), np.uint8)
     for number, (y, x) in enumerate(product(tops.tolist(), lefts.tolist())):
-        out[:, number] = pixels[y : y + SIDE_PX, x : x + SIDE_PX].transpose(2, 0, 1)
+        out[number] = pixels[y : y + SIDE_PX, x : x + SIDE_PX]
     return out
+
+
+def is_grey(seen: Pixels) -> bool:
+    """Whether all channels (..., C) are equal."""
+    first, middle, last = (seen[..., k] for k in (0, seen.shape[-1] // 2, -1))
+    some = (slice(None), 31)  # a row of each window tells most colours
+    return all(bool((a[some] == b[some]).all()) for a, b in ((first, middle), (first, last))) and bool(
+        (first == middle).all() and (first == last).all()
+    )
 
 
 def codes(planes: Pixels) -> NDArray[np.uint32]:
