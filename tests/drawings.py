@@ -145,6 +145,9 @@ def _palettes():
         "false colours of noise",
         np.uint8(viridis[np.uint8(np.clip(heat * 255 + np.random.default_rng(1).normal(0, 9, heat.shape), 0, 255))] * 255),
     )
+    noisy = np.clip(heat + np.random.default_rng(2).normal(0, 0.02, heat.shape), 0, 1)
+    jet = np.stack([1.5 - np.abs(4 * noisy - centre) for centre in (3, 2, 1)], 2).clip(0, 1)
+    yield "false colours of noise, more than 256", np.uint8(jet * 255)
     hot = np.stack([t * 3, t * 3 - 1, t * 3 - 2], 1).clip(0, 1)
     yield "false colours, hot", np.uint8(hot[np.uint8(heat * 255)] * 255)
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from photoarc.pictures import drawn
 from photoarc.pictures.windows import SIDE_PX, Pixels, codes, distinct
 
 _AT_ONCE = 16  # windows: what is made of them stays in the cache
 _BLOCK, _CELL, _EDGES, _JUMP, _LINED = 8, 16, 8, 32, 0.015
 _EQUAL = 0.49
-_COLOURS, _GREYS = 256, 64
+_COLOURS, _GREYS, _ON_SURFACE = 256, 64, 0.98
 _TURNS = 0.1
 _FLAT_BLOCKS = 0.03
 _CARRIED = 0.25
@@ -48,7 +49,7 @@ def _few_colours(seen: Pixels) -> bool:
     if pixels.shape[1] == 1:
         shades = np.flatnonzero(np.bincount(pixels[:, 0]))
         return len(shades) <= _GREYS or int(shades[-1]) < _GREYS
-    return distinct(codes(pixels.T)) <= _COLOURS
+    return distinct(codes(pixels.T)) <= _COLOURS or drawn.on_surface(pixels.T) >= _ON_SURFACE
 
 
 def _drawing(seen: Pixels, from_jpeg: bool) -> tuple[bool, bool]:

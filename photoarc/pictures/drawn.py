@@ -29,6 +29,7 @@ _FLAT, _STEP = 0.5, 3
 _BLOCK, _GRID = 8, 0.75
 _PALETTE, _GREYS = 256, 64
 _NO_TURNS = 0.05
+_ON_SURFACE, _SPREAD = 0.995, 30
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def reason(sample: Sample, *, exact: bool) -> str:
             return "graphics: flat areas"
     if few := _few_colours(sample):
         return few
+    if on_surface(sample.planes.reshape(len(sample.planes), -1)[:, ::7]) >= _ON_SURFACE:
+        return "graphics: false colours"
     return "graphics: ramps without noise" if exact and _turns(sample) < _NO_TURNS else ""
 
 
@@ -188,6 +191,19 @@ def _is_scale(channels: NDArray[np.int16]) -> bool:
     steps = np.abs(np.diff(line, axis=0)).max(1)
     falls = np.minimum(np.diff(line[:: max(1, len(line) // 32)], axis=0), 0).sum(0).min()
     return len(line) >= 64 and float(np.median(steps)) <= 4 and float((steps <= 8).mean()) > 0.9 and falls < -70
+
+
+def on_surface(pixels: Pixels) -> float:
+    """Share of pixels (C, n) with a channel at one end: all those of a scale of bright false colours, however many there are.
+
+    Black and white ones are left out. 0 where they are most, or a channel hardly varies: a photograph in red light.
+    """
+    ends = (pixels == 0) | (pixels == 255)
+    coloured = (pixels != pixels[0]).any(0) | ~ends[0]
+    some = pixels[:, coloured]
+    if len(pixels) != 3 or some.shape[1] < pixels.shape[1] / 2 or float(some.std(1).min()) < _SPREAD:
+        return 0.0
+    return float(ends[:, coloured].any(0).mean())
 
 
 def _turns(sample: Sample) -> float:
