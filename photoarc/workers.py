@@ -15,27 +15,21 @@ one loop for ever or ask for more than the machine has. Without workers everythi
 from __future__ import annotations
 
 import functools
-import os
 import signal
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from photoarc import wishes
 from photoarc.costs import Cost
 from photoarc.errors import PhotoarcError
 from photoarc.machine import address_limit_bytes, usable_cores
-from photoarc.partway import heard_by, now_and_then
+from photoarc.partway import heard_by
 from photoarc.room import WINDOW_SHARE, Budget, Room
+from photoarc.serving import call, serve
 from photoarc.spawning import safe_start
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -80,19 +74,6 @@ def time_limit_s(cost_bytes: int, patience: float = 1) -> float:
     return patience * (LEAST_SECONDS + SECONDS_PER_MB * cost_bytes / 1e6)
 
 
-def _limit_address_space(limit_bytes: int) -> None:
-    """What goes beyond fails in this process as MemoryError, instead of costing the machine its memory."""
-    if not limit_bytes or sys.platform == "win32":
-        return
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    if hard != resource.RLIM_INFINITY:
-        limit_bytes = min(limit_bytes, hard)
-    with suppress(ValueError, OSError):  # macOS refuses
-        resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, hard))
-
-
 def run(
     function: Callable[[Item], Value],
     items: Iterable[Item],
@@ -126,42 +107,9 @@ def run(
         else:
             heard(item, 0.0)
             with heard_by(functools.partial(heard, item)):
-                value, error, crash = _call(function, item)
+                value, error, crash = call(function, item)
             heard(item, 1.0)
             yield Outcome(item, value, error, crash, crash.startswith(MemoryError.__name__))
-
-
-def _call(function: Callable[[Item], Value], item: Item) -> tuple[Value | None, PhotoarcError | None, str]:
-    """(value, error, crash): what raises on purpose is told from what should never have been raised."""
-    try:
-        return function(item), None, ""
-    except PhotoarcError as error:
-        return None, error, ""
-    except Exception as error:  # one odd file must not end the job; the caller reports it
-        return None, None, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _serve(connection: Connection, function: Callable[[Item], Value], limit_bytes: int) -> None:
-    """Body of a worker process: says that it is ready, then answers items until the parent goes."""
-    import multiprocessing
-
-    _limit_address_space(limit_bytes)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no signal mask to inherit
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def follow_parent() -> None:
-        parent.join()  # the parent was killed: do not finish a long picture for nobody
-        os._exit(1)
-
-    threading.Thread(target=follow_parent, daemon=True).start()
-    try:
-        connection.send(None)
-        with heard_by(now_and_then(connection.send)):
-            while True:
-                connection.send(_call(function, connection.recv()))
-    except (EOFError, OSError):
-        return
 
 
 class _Slot(Generic[Item, Value]):
@@ -181,7 +129,7 @@ class _Worker(Generic[Item, Value]):
 
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, function, address_limit_bytes()), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, function, address_limit_bytes()), daemon=True)
         self.ready = False
         self.slot: _Slot[Item, Value] | None = None
         self.deadline = 0.0  # of the slot's item, on the monotonic clock

@@ -41,6 +41,7 @@ LAYERS = [
         "sources",
         "large",
         "room",
+        "serving",
         "workers",
         "folderbench",
     },
