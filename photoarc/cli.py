@@ -5,6 +5,7 @@ What a command needs is imported inside it: `--help` loads no codec, `list` no N
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -128,6 +129,11 @@ def pack(
         options = packing.PackOptions(coding, jobs, excludes, force, size(memory))
         failures: Sequence[Failure]
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)
+        if delete and os.path.lexists(archive):
+            raise UsageError(
+                f"{archive}: exists already, and may be the only place of files that an earlier --delete-after-verify deleted; "
+                "choose another name"
+            )
         if delete_lossy and mode == "lossless":
             raise UsageError("--delete-lossy is about lossy photographs, and --mode lossless has none; choose one")
         if dry_run:

@@ -107,7 +107,8 @@ def test_deleting_asks_and_takes_no_for_an_answer(photos, terminal):
     code, out = run(*arguments, stdin="n\n")
     assert (code, left()) == (0, ALL)
     assert "Delete 3 files" in out
-    code, out = run(*arguments, "-f", stdin="y\n")
+    Path("out.pha").unlink()
+    code, out = run(*arguments, stdin="y\n")
     assert (code, left()) == (0, set())
     assert "deleted 3 files" in out
     assert (photos / "in").is_dir()
@@ -127,8 +128,18 @@ def test_lossy_photographs_stay_unless_named(photos):
     code, out = run("pack", "photos", "out.pha", "--delete-after-verify", "--yes")
     assert (code, left()) == (0, {"photos/in/c.jpg"})
     assert "1 photograph stay" in out
-    code, out = run("pack", "photos", "out.pha", "-f", "--delete-after-verify", "--yes", "--delete-lossy", "--json")
+    code, out = run("pack", "photos", "second.pha", "--delete-after-verify", "--yes", "--delete-lossy", "--json")
     assert (code, left(), json.loads(out)["deletion"]["deleted"]) == (0, set(), 1)
+
+
+def test_an_archive_that_may_be_the_only_copy_is_never_replaced(photos):
+    """A nightly job would replace what it deleted the files for by an archive of nothing."""
+    assert run("pack", "photos", "out.pha", "--mode", "lossless", "--delete-after-verify", "--yes")[0] == 0
+    held = Path("out.pha").read_bytes()
+    for force in ((), ("-f",)):
+        code, out = run("pack", "photos", "out.pha", *force, "--delete-after-verify", "--yes")
+        assert (code, "the only place" in out) == (2, True)
+    assert Path("out.pha").read_bytes() == held
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut"])
