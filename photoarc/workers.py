@@ -187,8 +187,8 @@ class _Crew(Generic[Item, Value]):
         idle = [worker for worker in self.workers if worker.ready and worker.slot is None]
         busy = [worker for worker in self.workers if worker.slot is not None]
         if self.suspects or any(worker.slot.deaths for worker in busy if worker.slot is not None):
-            if self.suspects and idle and not busy:
-                self._give(idle[0], self.suspects.popleft())
+            if self.suspects and idle and not busy and not self._let_go(idle):
+                self._give_alone(idle[0], self.suspects.popleft())
             return
         while self.waiting and (worker := self._with_room(self.waiting[0])) is not None:
             self._give(worker, self.waiting.popleft())
@@ -203,16 +203,25 @@ class _Crew(Generic[Item, Value]):
         chosen = self.room.give(slot.foreseen, [*by_process], busy)
         if chosen is not None or busy:
             return by_process[chosen] if chosen is not None else None
-        hoarding = [worker for process, worker in by_process.items() if self.room.hoards(process)]
-        for worker in hoarding:  # once they hold nothing, it may fit
-            worker.end()
-            self.workers[self.workers.index(worker)] = _Worker(self.function)
-        if hoarding:
+        if self._let_go(idle):  # once they hold nothing, it may fit
             return None
         if slot.foreseen.memory_bytes > self.room.limit_bytes:
             self.budget.too_dear(slot.item, slot.foreseen)
-        self.room.note(next(iter(by_process)), slot.foreseen)
+        self.room.note(idle[0].process.pid or 0, slot.foreseen)
         return idle[0]
+
+    def _let_go(self, idle: list[_Worker[Item, Value]]) -> bool:
+        """Puts new workers in the place of idle ones that hold much memory; whether there were any."""
+        hoarding = [worker for worker in idle if self.room is not None and self.room.hoards(worker.process.pid or 0)]
+        for worker in hoarding:
+            worker.end()
+            self.workers[self.workers.index(worker)] = _Worker(self.function)
+        return bool(hoarding)
+
+    def _give_alone(self, worker: _Worker[Item, Value], slot: _Slot[Item, Value]) -> None:
+        if self.room is not None and slot.foreseen is not None:
+            self.room.note(worker.process.pid or 0, slot.foreseen)
+        self._give(worker, slot)
 
     def collect(self, *, block: bool) -> None:
         """Takes what workers have to say; blocks until there is something if `block`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from contextlib import closing
@@ -117,6 +118,44 @@ def test_what_does_not_fit_beside_the_others_waits_and_runs_alone() -> None:
     for number, span in enumerate(spans):
         if number != 1 and span is not None:
             assert span[1] <= huge[0] or span[0] >= huge[1]
+
+
+def fill(folder: Path, item: str) -> tuple[float, float]:
+    """Worker: holds memory from then on; dies at the first try of "unlucky"; says when it was at work."""
+    started = time.monotonic()
+    if item == "unlucky" and not (folder / "tried").exists():
+        (folder / "tried").touch()
+        os._exit(9)
+    if item == "large":
+        globals()["kept"] = b"x" * (160 * MIB)
+    (folder / f"{item} {os.getpid()}").touch()
+    time.sleep(0.1)
+    return started, time.monotonic()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what an idle process holds is asked of Linux")
+def test_a_suspect_is_tried_again_beside_nothing_not_even_what_idle_workers_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    give = workers._Crew._give
+
+    def watched(self: workers._Crew[str, tuple[float, float]], worker: workers._Worker[str, tuple[float, float]], slot: object) -> None:
+        if slot.deaths and self.room is not None:  # type: ignore[attr-defined]
+            held.extend(self.room._held(other.process.pid or 0) for other in self.workers if other.ready)
+        give(self, worker, slot)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(workers._Crew, "_give", watched)
+    budget: Budget[str] = Budget(1000 * MIB, lambda item: Cost((300 if item == "large" else 100) * MIB, 1.0))
+    items = ["large", "large", "unlucky", "small"]
+    run = workers.run(functools.partial(fill, tmp_path), items, workers=2, cost=lambda _: 1, budget=budget)
+    spans = [outcome.value for outcome in run]
+    assert all(spans)
+    assert held
+    assert max(held) < 100 * MIB
+    again = spans[2]
+    for span in spans[:2] + spans[3:]:
+        assert span is not None
+        assert again is not None
+        assert span[1] <= again[0] or span[0] >= again[1]
 
 
 def test_memory_changes_nothing_in_an_archive(tmp_path: Path) -> None:
