@@ -6,9 +6,9 @@ check: ## what CI checks
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 property: ## the long tests: every flip, every cut, large pictures
 	$(PYTHON) -m pytest -m slow
 format:

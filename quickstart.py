@@ -75,7 +75,7 @@ def main() -> None:
         sys.exit(f"{folder}: there is no such folder; name a folder of photographs")
     install("[dev]" if arguments.test else "")
     if arguments.test:
-        run(PYTHON, "-m", "pytest")
+        run(PYTHON, "-m", "pytest", "-n", "auto")  # a core each
         return
     place = new_folder(folder.resolve().name or "root" if folder else "pictures")
     if folder is None:
