@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 from photoarc import attributes, origin
 from photoarc.attributes import Lost
-from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsafeName, UnsupportedCodec, UsageError
-from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, temporary_name
+from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsupportedCodec, UsageError
+from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, refuse_leaving, temporary_name
 from photoarc.names import display, safe_parts
 from photoarc.records import Kind, Member
 from photoarc.refusals import explained
@@ -78,6 +78,7 @@ class Extractor:
     def refuse_early(self, target: bytes) -> None:
         """Before a file is decoded: raises UnsafeName or CannotWrite if it could not be written under this name."""
         path = os.path.join(self._root.path, *safe_parts(target))
+        self._taken.ask(target)
         if os.path.lexists(path) and not self._taken.may_have(target):
             self._refuse(display(target), os.lstat(path))
 
@@ -87,7 +88,7 @@ class Extractor:
         `name` replaces the member's own (another extension). Mode and time are set before the file gets its name. Returns the name that
         it got.
         """
-        shown, parts = _begin(member, name)
+        shown, parts = self._begin(member, name)
         with self._wrapped(shown, parts):
             folder = self._open_parent(parts[:-1])
             wanted, parts = parts, self._free(shown, folder, parts)
@@ -107,7 +108,7 @@ class Extractor:
 
         Raises MemberError, also where the system has no links.
         """
-        shown, parts = _begin(member, name)
+        shown, parts = self._begin(member, name)
         with self._wrapped(shown, parts):
             written = self._open_parent(safe_parts(first)[:-1])
             fd = None if written.fd is None else os.dup(written.fd)  # opening the other folder closes this one
@@ -130,15 +131,15 @@ class Extractor:
 
     def directory(self, member: Member) -> None:
         """Make one folder (one that exists is kept); its mode and time follow in `finish`, when its contents are there."""
-        shown, parts = _begin(member)
+        shown, parts = self._begin(member)
         with self._wrapped(shown, parts):
             self._open_parent(parts, member.mode & _MODE | 0o700)
         self._folders.append((member, parts))
 
     def symlink(self, member: Member) -> None:
         """Check one symbolic link; it is made in `finish`, so that no member can be written through it."""
-        shown, parts = _begin(member)
-        _refuse_leaving(shown, parts, member.link_target)
+        shown, parts = self._begin(member)
+        refuse_leaving(shown, parts, member.link_target)
         self._links.append((member, parts))
 
     def finish(self) -> list[MemberError]:
@@ -166,9 +167,28 @@ class Extractor:
         self._root.close()
 
     def unfinished(self) -> list[str]:
-        """Printable paths of temporary files in the folders that were written to: an earlier run was killed, or another one is going on."""
-        places = sorted(self._visited)
-        return [display(os.path.join(place, name)) for place in places for name in leftovers(os.path.join(self._root.path, place))]
+        """Printable paths of temporary files in the folders that were written to: an earlier run was killed, or another one is going on.
+
+        No member that this run saw is among them, however it is called, nor what this run could not remove.
+        """
+        root = self._root.path
+        found = [os.path.join(place, name) for place in sorted(self._visited) for name in leftovers(os.path.join(root, place))]
+        return [display(name) for name in found if self._taken.is_left_over(name) and os.path.join(root, name) not in self._root.stuck]
+
+    def stuck(self) -> list[str]:
+        """Printable paths of temporary files of this run that could not be removed."""
+        return [display(os.path.relpath(path, self._root.path)) for path in sorted(self._root.stuck)]
+
+    def _begin(self, member: Member, name: bytes | None = None) -> tuple[str, Parts]:
+        """Printable name and safe components; raises UnsafeName or UnsupportedCodec."""
+        self._taken.ask(member.name)
+        if member.needs_extension:
+            raise UnsupportedCodec(
+                member.display_name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc"
+            )
+        final = member.name if name is None else name
+        self._taken.ask(final)
+        return display(final), safe_parts(final)
 
     def _make_link(self, member: Member, parts: Parts) -> None:
         with self._wrapped(member.display_name, parts):
@@ -318,33 +338,3 @@ class Extractor:
         if error.errno in _BAD_NAME and (odd := _ODD.intersection(name)):
             return f"{self.dest} takes no names with {display(bytes(sorted(odd)))} ({said}); extract to another file system"
         return f"cannot be written in {self.dest}: {explained(error)}"
-
-
-def _begin(member: Member, name: bytes | None = None) -> tuple[str, tuple[bytes, ...]]:
-    """Printable name and safe components; raises UnsafeName or UnsupportedCodec."""
-    if member.needs_extension:
-        raise UnsupportedCodec(
-            member.display_name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc"
-        )
-    final = member.name if name is None else name
-    return display(final), safe_parts(final)
-
-
-def _refuse_leaving(shown: str, parts: tuple[bytes, ...], target: bytes) -> None:
-    """A link may climb only by leading `..`, and not above the destination.
-
-    `a/../..` is refused even where it stays inside by the letters: if `a` is itself a link, `..` starts from where `a` points to.
-    A leading `..` starts from the link's folder, which is a real one, so this holds by induction over links to links.
-    """
-    steps = [step for step in target.split(b"/") if step not in (b"", b".")]
-    climbs = 0
-    while climbs < len(steps) and steps[climbs] == b"..":
-        climbs += 1
-    absolute = target.startswith(b"/") or (os.name == "nt" and (b":" in target or b"\\" in target))
-    if not target or b"\0" in target:
-        raise UnsafeName(shown, "the symbolic link has an empty target or one with a NUL byte")
-    if absolute or climbs > len(parts) - 1 or b".." in steps[climbs:]:
-        raise UnsafeName(
-            shown,
-            f"the symbolic link points to {display(target)}, which may leave the destination; it was not made, make it by hand if wanted",
-        )

@@ -8,20 +8,26 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
+
+from photoarc.errors import UnsafeName
+from photoarc.names import display
 
 NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 USE_DIR_FD = {os.open, os.mkdir, os.unlink, os.rename, os.stat} <= os.supports_dir_fd and os.utime in os.supports_fd
 _FOLDER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
 # What file systems say that know no link, or no rename: FAT, FUSE, shares.
 REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EXDEV, errno.EMLINK)
+_TEMPORARY = re.compile(rb"\.photoarc-[0-9a-f]{16}")
 
 
 class Folder:
     """An open folder: a descriptor, or only a path where there are no descriptors of folders."""
 
-    def __init__(self, path: bytes, fd: int | None, *, readable: bool = True) -> None:
+    def __init__(self, path: bytes, fd: int | None, *, readable: bool = True, stuck: set[bytes] | None = None) -> None:
         self.path, self.fd, self._readable = path, fd, readable
+        self.stuck: set[bytes] = set() if stuck is None else stuck  # paths that could not be removed, here and in all folders entered
 
     @classmethod
     def open(cls, path: bytes, use_dir_fd: bool) -> Folder:
@@ -62,12 +68,12 @@ class Folder:
         path = os.path.join(self.path, part)
         if self.fd is not None:
             fd, readable = _open(part, _FOLDER, self.fd)
-            return Folder(path, fd, readable=readable)
+            return Folder(path, fd, readable=readable, stuck=self.stuck)
         info = os.lstat(path)
         reparse = getattr(info, "st_file_attributes", 0) & 0x400  # junctions are not symbolic links to `stat`
         if not stat.S_ISDIR(info.st_mode) or reparse:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        return Folder(path, None)
+        return Folder(path, None, stuck=self.stuck)
 
     def create(self, mode: int) -> tuple[int, bytes]:
         """A new file under a name that nobody else uses: a killed process may have had our process id. Returns descriptor and name."""
@@ -93,9 +99,13 @@ class Folder:
         self.remove(temporary)
 
     def remove(self, part: bytes) -> None:
-        """Take a temporary name away. Where that is refused it stays, which is said at the end of the run (`leftovers`)."""
-        with contextlib.suppress(OSError):
+        """Take a temporary name away. Where that is refused it stays, which is said at the end of the run (`stuck`)."""
+        try:
             os.unlink(self.at(part), dir_fd=self.fd)
+        except FileNotFoundError:
+            return
+        except OSError:
+            self.stuck.add(os.path.join(self.path, part))
 
     def close(self) -> None:
         """Close the descriptor."""
@@ -109,12 +119,37 @@ def temporary_name() -> bytes:
     return b".photoarc-" + os.urandom(8).hex().encode()
 
 
+def looks_temporary(name: bytes) -> bool:
+    """Whether a name is spelt as temporary ones are. A photographer's file may be called so, too."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def leftovers(folder: bytes) -> list[bytes]:
-    """Temporary names in a folder: of runs that were killed, or are going on. Empty if it cannot be listed."""
+    """Names in a folder that look temporary: of runs that were killed, or are going on. Empty if it cannot be listed."""
     try:
-        return sorted(name for name in os.listdir(folder) if name.startswith(b".photoarc-"))
+        return sorted(filter(looks_temporary, os.listdir(folder)))
     except OSError:
         return []
+
+
+def refuse_leaving(shown: str, parts: tuple[bytes, ...], target: bytes) -> None:
+    """A link may climb only by leading `..`, and not above the destination.
+
+    `a/../..` is refused even where it stays inside by the letters: if `a` is itself a link, `..` starts from where `a` points to.
+    A leading `..` starts from the link's folder, which is a real one, so this holds by induction over links to links.
+    """
+    steps = [step for step in target.split(b"/") if step not in (b"", b".")]
+    climbs = 0
+    while climbs < len(steps) and steps[climbs] == b"..":
+        climbs += 1
+    absolute = target.startswith(b"/") or (os.name == "nt" and (b":" in target or b"\\" in target))
+    if not target or b"\0" in target:
+        raise UnsafeName(shown, "the symbolic link has an empty target or one with a NUL byte")
+    if absolute or climbs > len(parts) - 1 or b".." in steps[climbs:]:
+        raise UnsafeName(
+            shown,
+            f"the symbolic link points to {display(target)}, which may leave the destination; it was not made, make it by hand if wanted",
+        )
 
 
 def _open(path: bytes, flags: int, dir_fd: int | None) -> tuple[int, bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
+from photoarc.folders import looks_temporary
 from photoarc.names import folded
 
 Parts = tuple[bytes, ...]
@@ -21,6 +22,7 @@ class Taken:
         self._root = root
         self._names: dict[int, bytes] = {}  # hash of the folded name -> the name
         self._inodes: set[int] = set()
+        self._asked: set[int] = set()  # as in _names: members that look like temporary files, written or not
 
     def may_have(self, name: bytes) -> bool:
         """False: nothing that this run has written can stand under this name."""
@@ -32,6 +34,20 @@ class Taken:
         self._names[hash(folded(name))] = name
         if info is not None:
             self._inodes.add(info.st_dev << 64 | info.st_ino)
+
+    def ask(self, name: bytes) -> None:
+        """A member has this name. What stands under it is no temporary file, even if the member could not be written."""
+        if looks_temporary(name.rpartition(b"/")[2]):
+            self._asked.add(hash(folded(name)))
+
+    def is_left_over(self, name: bytes) -> bool:
+        """Whether a file of a temporary name is nothing that this run wrote, and has the name of no member that it saw."""
+        try:
+            info = os.lstat(os.path.join(self._root, name))
+        except OSError:
+            return False
+        known = hash(folded(name)) in self._asked or self.may_have(name) or info.st_dev << 64 | info.st_ino in self._inodes
+        return not known and not stat.S_ISDIR(info.st_mode)
 
     def has(self, parts: Parts, info: os.stat_result) -> bool:
         """Whether what stands there, `info`, was written by this run, under this name or one that leads to the same file."""

@@ -90,9 +90,13 @@ def remarks(extractor: Extractor, renamed: Sequence[tuple[str, str]]) -> tuple[s
         found.append(
             f"{len(renamed):,} members could not keep their names beside those of others, first {name}: it was written as {on_disk}"
         )
+    if stuck := extractor.stuck():
+        found.append(
+            f"{len(stuck):,} temporary files of this run could not be removed from {extractor.dest}, first {stuck[0]}: remove them by hand"
+        )
     if left := extractor.unfinished():
         found.append(
-            f"{len(left):,} temporary files lie in {extractor.dest}, first {left[0]}: left by a run that was killed: "
-            "remove them if no other photoarc is writing there"
+            f"{len(left):,} files in {extractor.dest} have names of temporary files, first {left[0]}: perhaps left by a run that was "
+            "killed; look at them before you remove them, and remove none while another photoarc is writing there"
         )
     return tuple(found)

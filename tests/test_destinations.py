@@ -251,8 +251,8 @@ def test_what_a_killed_run_left_blocks_nothing_and_is_mentioned(tmp_path: Path) 
     assert done.failures == ()
     assert (tmp_path / "to" / "in" / "a").read_bytes() == b"in/a"
     assert done.remarks == (
-        f"1 temporary files lie in {tmp_path / 'to'}, first in/{left.name}: left by a run that was killed: "
-        "remove them if no other photoarc is writing there",
+        f"1 files in {tmp_path / 'to'} have names of temporary files, first in/{left.name}: perhaps left by a run that was killed; "
+        "look at them before you remove them, and remove none while another photoarc is writing there",
     )
     assert left.read_bytes() == b"half"
 
