@@ -265,7 +265,9 @@ class Archive:
     def write_into(self, member: Member, file: BinaryIO, as_format: str | None = None) -> None:
         """Contents of a file into one that is open and empty; holes stay holes there. Raises what chunks_into raises."""
         self.chunks_into(member, file.write, as_format, lambda hole_bytes: file.seek(hole_bytes, os.SEEK_CUR))
-        file.truncate()  # here: a hole at the end would not be there else
+        size_bytes = file.tell()
+        if file.seek(0, os.SEEK_END) < size_bytes:  # a hole at the end is not there yet
+            _lengthen(file, size_bytes)
 
     def extract(
         self, name: str | bytes | Member, destination: str | os.PathLike[str] = ".", *, as_format: str | None = None, force: bool = False
@@ -297,3 +299,13 @@ class Archive:
             self.chunks_into(member, lambda _: None)
         else:
             self.payload(member)
+
+
+def _lengthen(file: BinaryIO, size_bytes: int) -> None:
+    """Make a file longer, by a hole; where the file system refuses that, by a zero at the end, which every one takes. Raises OSError."""
+    try:
+        file.truncate(size_bytes)
+    except OSError:
+        file.seek(size_bytes - 1)
+        file.write(b"\0")
+        file.flush()

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from photoarc import attributes, origin
 from photoarc.attributes import Lost
 from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsupportedCodec, UsageError
-from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, refuse_leaving, temporary_name
+from photoarc.folders import NEW_FILE, REFUSED, USE_DIR_FD, Folder, leftovers, refuse_leaving, temporary_name, why_refused
 from photoarc.names import display, safe_parts
 from photoarc.records import Kind, Member
 from photoarc.refusals import explained
@@ -32,8 +32,6 @@ _MODE = 0o777  # the others are not restored: an archive must not plant them
 _SET_BITS = "set-user-id, set-group-id and sticky bits"
 _MARKS = "the archive's marks of the web"
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.ENODEV, errno.ENOTCONN)  # full, read-only, gone
-_BAD_NAME = (errno.EINVAL, errno.EILSEQ, errno.ENOENT)
-_ODD = frozenset(b'<>:"|?*\\') | frozenset(range(32))  # in names: what exFAT and Windows refuse
 
 
 class Extractor:
@@ -95,10 +93,11 @@ class Extractor:
             fd, temporary = folder.create(member.mode & _MODE | 0o600)
             try:
                 lost = self._fill(member, folder, fd, temporary, write_into)
-                lost = self._name(member, folder, temporary, parts[-1]) or lost
             except BaseException:
                 folder.remove(temporary)
                 raise
+            with self._kept_if_alone(shown, folder, temporary, parts):
+                lost = self._name(member, folder, temporary, parts[-1]) or lost
             self._lose(member, lost)
             self._remember(folder, wanted, parts)
         return b"/".join(parts)
@@ -204,12 +203,8 @@ class Extractor:
                     member.display_name,
                     f"is a symbolic link, none can be made in {self.dest}: {error.strerror}; extract somewhere else",
                 ) from error
-            try:
-                self._date_link(member, folder, temporary)
-                folder.rename(temporary, parts[-1], self._force)
-            except BaseException:
-                folder.remove(temporary)
-                raise
+            folder.name_link(temporary, parts[-1], member.link_target, self._force)
+            self._date_link(member, folder, parts[-1])
             self._remember(folder, wanted, parts)
 
     def _fill(self, member: Member, folder: Folder, fd: int, name: bytes, write_into: Callable[[BinaryIO], None]) -> dict[str, str]:
@@ -220,6 +215,25 @@ class Extractor:
             if folder.fd is not None:
                 return self._dress(member, fd)
         return self._dress(member, folder.at(name))
+
+    @contextmanager
+    def _kept_if_alone(self, shown: str, folder: Folder, temporary: bytes, parts: Parts) -> Iterator[None]:
+        """Whatever happens inside, the file under its temporary name is removed, unless it replaces one that is gone by then."""
+        stood = self._force and folder.lstat(parts[-1]) is not None
+        try:
+            yield
+        except BaseException as error:
+            if not stood or folder.lstat(parts[-1]) is not None:
+                folder.remove(temporary)
+                raise
+            whole = os.path.join(*parts[:-1], temporary)
+            self._taken.ask(whole)
+            if not isinstance(error, OSError):
+                raise
+            kind = NoRoom if error.errno in _NO_ROOM else CannotWrite
+            raise kind(
+                shown, f"cannot get its name in {self.dest}: {explained(error)}. It is whole and lies there as {display(whole)}: rename it"
+            ) from error
 
     def _name(self, member: Member, folder: Folder, temporary: bytes, final: bytes) -> dict[str, str] | None:
         """Give a whole file its name in one step; where neither link nor rename is allowed, write it once more under that name.
@@ -242,11 +256,11 @@ class Extractor:
             return lost
         return None
 
-    def _date_link(self, member: Member, folder: Folder, temporary: bytes) -> None:
+    def _date_link(self, member: Member, folder: Folder, name: bytes) -> None:
         if os.utime in os.supports_follow_symlinks:
             times = member.mtime_ns, member.mtime_ns
             try:
-                os.utime(folder.at(temporary), ns=times, dir_fd=folder.fd, follow_symlinks=False)
+                os.utime(folder.at(name), ns=times, dir_fd=folder.fd, follow_symlinks=False)
             except (OSError, OverflowError) as error:
                 self._lose(member, {attributes.DATES: getattr(error, "strerror", None) or "beyond what this system can store"})
 
@@ -329,12 +343,4 @@ class Extractor:
                 raise self._exists(shown) from error
             if error.errno in _NO_ROOM:
                 raise NoRoom(shown, f"cannot be written in {self.dest}: {explained(error)}") from error
-            raise CannotWrite(shown, self._why(error, b"".join(parts))) from error
-
-    def _why(self, error: OSError, name: bytes) -> str:
-        said = error.strerror or str(error)
-        if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            return f"a folder of its path is a file or a symbolic link in {self.dest}; links are not followed, extract somewhere else"
-        if error.errno in _BAD_NAME and (odd := _ODD.intersection(name)):
-            return f"{self.dest} takes no names with {display(bytes(sorted(odd)))} ({said}); extract to another file system"
-        return f"cannot be written in {self.dest}: {explained(error)}"
+            raise CannotWrite(shown, why_refused(error, self.dest, b"".join(parts))) from error

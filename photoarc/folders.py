@@ -10,15 +10,19 @@ import errno
 import os
 import re
 import stat
+from pathlib import Path
 
 from photoarc.errors import UnsafeName
 from photoarc.names import display
+from photoarc.refusals import explained
 
 NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 USE_DIR_FD = {os.open, os.mkdir, os.unlink, os.rename, os.stat} <= os.supports_dir_fd and os.utime in os.supports_fd
 _FOLDER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
 # What file systems say that know no link, or no rename: FAT, FUSE, shares.
 REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EXDEV, errno.EMLINK)
+_BAD_NAME = (errno.EINVAL, errno.EILSEQ, errno.ENOENT)
+_ODD = frozenset(b'<>:"|?*\\') | frozenset(range(32))  # in names: what exFAT and Windows refuse
 _TEMPORARY = re.compile(rb"\.photoarc-[0-9a-f]{16}")
 
 
@@ -83,10 +87,18 @@ class Folder:
                 return os.open(self.at(temporary), NEW_FILE, mode, dir_fd=self.fd), temporary
 
     def rename(self, temporary: bytes, final: bytes, force: bool) -> None:
-        """Give a finished entry its name; raises FileExistsError without `force`."""
+        """Give a finished entry its name; raises FileExistsError without `force`.
+
+        With it, where a rename is refused, what has the name is removed first: if an error follows, only the finished entry is there.
+        """
         if force:
-            os.replace(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
-            return
+            try:
+                os.replace(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
+                return
+            except OSError as error:
+                if error.errno not in REFUSED or self.lstat(final) is None:
+                    raise
+                os.unlink(self.at(final), dir_fd=self.fd)
         try:
             os.link(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd, follow_symlinks=False)
         except FileExistsError:
@@ -97,6 +109,16 @@ class Folder:
             os.rename(self.at(temporary), self.at(final), src_dir_fd=self.fd, dst_dir_fd=self.fd)
             return
         self.remove(temporary)
+
+    def name_link(self, temporary: bytes, final: bytes, target: bytes, force: bool) -> None:
+        """The same for a symbolic link to `target`, which is made once more under its name where neither link nor rename is allowed."""
+        try:
+            self.rename(temporary, final, force)
+        except BaseException as error:
+            self.remove(temporary)
+            if not isinstance(error, OSError) or error.errno not in REFUSED or self.lstat(final) is not None:
+                raise
+            os.symlink(target, self.at(final), dir_fd=self.fd)
 
     def remove(self, part: bytes) -> None:
         """Take a temporary name away. Where that is refused it stays, which is said at the end of the run (`stuck`)."""
@@ -130,6 +152,16 @@ def leftovers(folder: bytes) -> list[bytes]:
         return sorted(filter(looks_temporary, os.listdir(folder)))
     except OSError:
         return []
+
+
+def why_refused(error: OSError, dest: Path, name: bytes) -> str:
+    """One sentence: why a member of this name cannot be written below `dest`."""
+    said = error.strerror or str(error)
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        return f"a folder of its path is a file or a symbolic link in {dest}; links are not followed, extract somewhere else"
+    if error.errno in _BAD_NAME and (odd := _ODD.intersection(name)):
+        return f"{dest} takes no names with {display(bytes(sorted(odd)))} ({said}); extract to another file system"
+    return f"cannot be written in {dest}: {explained(error)}"
 
 
 def refuse_leaving(shown: str, parts: tuple[bytes, ...], target: bytes) -> None:

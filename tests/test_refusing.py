@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 from containers import link, stored, write
 
+import photoarc
 from photoarc import extract, folders, unpack
+from photoarc.pack import PackOptions, pack
 from photoarc.records import Member
 from photoarc.unpack import UnpackOptions
 
@@ -71,3 +74,68 @@ def test_own_names_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.Mo
     assert done.failures == ()
     assert remark.startswith(f"2 temporary files of this run could not be removed from {tmp_path / 'to'}, first in/.photoarc-")
     assert "killed" not in remark
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EINVAL])
+@pytest.mark.skipif(not hasattr(os, "truncate"), reason="needs a file that can be all hole")
+def test_holes_where_no_file_is_cut_or_lengthened(tmp_path: Path, code: int) -> None:
+    """The refusal is made by the file, as a file object calls the system by itself."""
+
+    class Refusing(io.FileIO):
+        def truncate(self, size: int | None = None) -> int:
+            raise OSError(code, os.strerror(code), size)
+
+    (tmp_path / "in").mkdir()
+    expected = {"behind": b"data" + bytes(9 << 20), "before": bytes(9 << 20) + b"data", "empty": b"", "small": b"data"}
+    for name, data in expected.items():
+        (tmp_path / "in" / name).write_bytes(data.rstrip(b"\0"))
+        os.truncate(tmp_path / "in" / name, len(data))
+    pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(workers=0))
+    with photoarc.open(tmp_path / "out.pha") as archive:
+        for name, data in expected.items():
+            with io.BufferedRandom(Refusing(tmp_path / name, "w+")) as file:
+                archive.write_into(archive.info(f"in/{name}"), file)
+            assert (tmp_path / name).read_bytes() == data
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EINVAL])
+@pytest.mark.parametrize("links", [True, False])
+def test_replacing_where_no_rename_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, links: bool) -> None:
+    path = write(tmp_path / "out.pha", [(stored(b"a", b"new"), b"new"), (stored(b"b", b"new"), b"new"), (link(b"l", b"a"), b"")])
+    (tmp_path / "to").mkdir()
+    (tmp_path / "other").write_bytes(b"old")
+    os.link(tmp_path / "other", tmp_path / "to" / "a")  # a backup of links: its other names keep their contents
+    (tmp_path / "to" / "b").symlink_to("../other")
+    (tmp_path / "to" / "l").symlink_to("b")
+    for call in ("rename", "replace") if links else ("rename", "replace", "link"):
+        monkeypatch.setattr(os, call, refusing(code))
+    done = unpack.unpack(path, tmp_path / "to", FORCED)
+    assert (done.failures, done.remarks) == ((), ())
+    assert {name: (tmp_path / "to" / name).read_bytes() for name in sorted(os.listdir(tmp_path / "to"))} == dict.fromkeys("abl", b"new")
+    assert os.readlink(tmp_path / "to" / "l") == "a"
+    assert (tmp_path / "other").read_bytes() == b"old"
+
+
+def test_a_whole_file_that_gets_no_name_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "out.pha", [(stored(b"in/a", b"new"), b"new")])
+    (tmp_path / "to" / "in").mkdir(parents=True)
+    (tmp_path / "to" / "in" / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", refusing(errno.EPERM))
+    monkeypatch.setattr(os, "link", refusing(errno.ENOSPC))
+    monkeypatch.setattr(os, "rename", refusing(errno.ENOSPC))
+    done = unpack.unpack(path, tmp_path / "to", FORCED)
+    (whole,) = (tmp_path / "to" / "in").iterdir()
+    assert whole.read_bytes() == b"new"
+    assert f"It is whole and lies there as in/{whole.name}: rename it" in done.failures[0].reason
+    assert done.remarks == ()
+
+
+def test_what_can_be_neither_renamed_nor_removed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "out.pha", [(stored(b"a", b"new"), b"new")])
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / "a").write_bytes(b"old")
+    for call in ("replace", "unlink"):
+        monkeypatch.setattr(os, call, refusing(errno.EPERM))
+    done = unpack.unpack(path, tmp_path / "to", FORCED)
+    assert [failed.kind for failed in done.failures] == ["CannotWrite"]
+    assert (tmp_path / "to" / "a").read_bytes() == b"old"
