@@ -9,16 +9,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from photoarc.errors import UsageError
+from photoarc.errors import FormatError, UsageError
+from photoarc.frames import FILE_MAGIC, FOOTER_BYTES, parse_footer
 from photoarc.names import partial_prefix
 from photoarc.refusals import explained
 from photoarc.replacing import place
 
+_COPIED_BYTES = 1 << 20
 _JOINED_BYTES = 1 << 16  # pieces that together are smaller go out in one system call
 # What file systems say that know no fsync (of folders, as a rule): shares, FUSE, DrvFs. Anything else is a fault of the disk.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF, errno.EROFS, errno.ENOTTY)
@@ -91,9 +94,13 @@ class PartialFile:
         return self._partial
 
     def truncate(self, size_bytes: int) -> None:
-        """Take back what was appended last. Called while an exception is on its way; if it fails, so does the next write."""
+        """Take back what was appended last. Called while an exception is on its way; if it fails, so does the next write.
+
+        Where no file can be cut, what is appended next overwrites it, and `commit` leaves out what still lies behind the end then.
+        """
         try:
-            os.ftruncate(self._fd, size_bytes)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, size_bytes)
             os.lseek(self._fd, size_bytes, os.SEEK_SET)
             self.size_bytes = size_bytes
         except OSError:
@@ -104,6 +111,7 @@ class PartialFile:
 
         A whole archive that cannot get its name is not thrown away: it stays under the temporary one, which the UsageError names.
         """
+        self._leave_out_the_rest()
         try:
             self._make_durable(self._fd, "the archive")
             self._take_over_mode()
@@ -121,7 +129,8 @@ class PartialFile:
             why = f"{self.path}: exists already, it came meanwhile" if isinstance(error, FileExistsError) else str(error)
             if isinstance(error, OSError) and not isinstance(error, FileExistsError):
                 why = f"{self.path}: the archive cannot get this name: {error.strerror}"
-            raise UsageError(f"{why}. The archive is complete and lies there as {whole}: rename it") from error
+            old = f", {self._target} is as it was before" if os.path.lexists(self._target) else ""
+            raise UsageError(f"{why}. The archive is complete and lies there as {whole}: rename it{old}") from error
         if sys.platform != "win32":
             self._make_folder_durable()
         self._mention_leftovers()
@@ -132,9 +141,38 @@ class PartialFile:
             os.close(self._fd)
             self._fd = -1
         if self._partial is not None:
-            with contextlib.suppress(OSError):
+            try:
                 os.unlink(self._partial)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                self.warnings.append(f"{self._partial} of this run could not be removed: {error.strerror}; remove it by hand")
             self._partial = None
+
+    def _leave_out_the_rest(self) -> None:
+        """Copy the archive if bytes that were taken back still lie behind its end. Raises UsageError."""
+        longer_fd, longer = self._fd, self.partial
+        try:
+            if os.fstat(longer_fd).st_size == self.size_bytes:
+                return
+            os.lseek(longer_fd, 0, os.SEEK_SET)
+        except OSError as error:
+            raise self._refused("cannot finish", error) from error
+        left, self.size_bytes = self.size_bytes, 0
+        self.create()
+        try:
+            while left:
+                data = os.read(longer_fd, min(left, _COPIED_BYTES))
+                if not data:
+                    raise UsageError(f"{self.path}: what was written cannot be read back; choose another disk")
+                self.write([data])
+                left -= len(data)
+        except OSError as error:
+            raise self._refused("cannot finish", error) from error
+        finally:
+            os.close(longer_fd)
+            with contextlib.suppress(OSError):
+                os.unlink(longer)
 
     def _make_durable(self, fd: int, what: str) -> None:
         """fsync; a file system that has none gets a warning. Raises OSError for what is wrong with the disk."""
@@ -184,8 +222,9 @@ class PartialFile:
     def _mention_leftovers(self) -> None:
         prefix = os.fsdecode(partial_prefix(os.fsencode(self._target.name)))
         with contextlib.suppress(OSError):
-            left = sorted(name for name in os.listdir(self._target.parent) if name.startswith(prefix))
-            left = [name for name in left if self._partial is None or name != self._partial.name]
+            spelt = re.compile(re.escape(prefix) + "[0-9a-f]{8}")
+            left = sorted(name for name in os.listdir(self._target.parent) if spelt.fullmatch(name))
+            left = [name for name in left if name != self.partial.name and _is_unfinished(self._target.with_name(name))]
             if left:
                 self.warnings.append(
                     f"{len(left):,} unfinished archives lie beside {self.path}, first {left[0]}: "
@@ -194,6 +233,23 @@ class PartialFile:
 
     def _refused(self, what: str, error: OSError) -> UsageError:
         return UsageError(f"{self.path}: {what} the archive: {explained(error)}")
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether it begins as an archive (or is empty) and does not end as one: a photograph may be called so, and a complete archive, too."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            head = file.read(len(FILE_MAGIC))
+            size_bytes = file.seek(0, os.SEEK_END)
+            file.seek(max(size_bytes - FOOTER_BYTES, 0))
+            ends = parse_footer(file.read()).archive_bytes == size_bytes
+    except FormatError:
+        ends = False
+    except OSError:
+        return False
+    return not ends and head == FILE_MAGIC[: len(head)]
 
 
 def _rename_new(partial: Path, path: Path) -> None:

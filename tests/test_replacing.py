@@ -251,10 +251,11 @@ def test_neither_link_nor_rename_keeps_the_work(photos: Path, tmp_path: Path, mo
 def test_long_names_and_what_killed_runs_left(photos: Path, tmp_path: Path) -> None:
     path = tmp_path / ("n" * 251 + ".pha")
     assert pack([tmp_path / "photos"], path, ASKED).warnings == ()
-    (tmp_path / "out.pha.partial-1a2b").write_bytes(b"unfinished")
+    whole = (tmp_path / path).read_bytes()
+    (tmp_path / "out.pha.partial-1a2b3c4d").write_bytes(whole[:-1])
     (warning,) = pack([photos], tmp_path / "out.pha", ASKED).warnings
     assert warning.startswith("1 unfinished archives lie beside")
-    assert "first out.pha.partial-1a2b" in warning
+    assert "first out.pha.partial-1a2b3c4d" in warning
 
 
 def test_bench_replaces_reports_only(tmp_path: Path) -> None:
