@@ -223,7 +223,8 @@ class Extractor:
         try:
             yield
         except BaseException as error:
-            if not stood or folder.lstat(parts[-1]) is not None:
+            half = os.path.join(folder.path, parts[-1]) in folder.stuck  # written once more, in part, and not to be removed
+            if not stood or (folder.lstat(parts[-1]) is not None and not half):
                 folder.remove(temporary)
                 raise
             whole = os.path.join(*parts[:-1], temporary)

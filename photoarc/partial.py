@@ -40,6 +40,7 @@ class PartialFile:
         self._force, self._fd = force, -1
         self._target = path
         self._partial: Path | None = None
+        self._stuck: set[str] = set()  # names of its own that could not be removed
 
     def create(self) -> None:
         """Find a name beside the destination that nobody uses."""
@@ -141,13 +142,17 @@ class PartialFile:
             os.close(self._fd)
             self._fd = -1
         if self._partial is not None:
-            try:
-                os.unlink(self._partial)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                self.warnings.append(f"{self._partial} of this run could not be removed: {error.strerror}; remove it by hand")
+            self._remove(self._partial)
             self._partial = None
+
+    def _remove(self, partial: Path) -> None:
+        try:
+            os.unlink(partial)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._stuck.add(partial.name)
+            self.warnings.append(f"{partial} of this run could not be removed: {error.strerror}; remove it by hand")
 
     def _leave_out_the_rest(self) -> None:
         """Copy the archive if bytes that were taken back still lie behind its end. Raises UsageError."""
@@ -171,8 +176,7 @@ class PartialFile:
             raise self._refused("cannot finish", error) from error
         finally:
             os.close(longer_fd)
-            with contextlib.suppress(OSError):
-                os.unlink(longer)
+            self._remove(longer)
 
     def _make_durable(self, fd: int, what: str) -> None:
         """fsync; a file system that has none gets a warning. Raises OSError for what is wrong with the disk."""
@@ -224,7 +228,7 @@ class PartialFile:
         with contextlib.suppress(OSError):
             spelt = re.compile(re.escape(prefix) + "[0-9a-f]{8}")
             left = sorted(name for name in os.listdir(self._target.parent) if spelt.fullmatch(name))
-            left = [name for name in left if name != self.partial.name and _is_unfinished(self._target.with_name(name))]
+            left = [name for name in left if name not in self._stuck | {self.partial.name} and _is_unfinished(self._target.with_name(name))]
             if left:
                 self.warnings.append(
                     f"{len(left):,} unfinished archives lie beside {self.path}, first {left[0]}: "

@@ -81,3 +81,15 @@ def test_the_own_name_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest
     (left,) = tmp_path.glob("*.partial-*")
     assert writer.warnings == [f"{left} of this run could not be removed: {os.strerror(errno.EPERM)}; remove it by hand"]
     assert names(tmp_path / "out.pha") == []
+
+
+def test_a_longer_copy_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for call in ("unlink", "ftruncate"):
+        monkeypatch.setattr(partial.os, call, refusing(errno.EPERM))
+    with ArchiveWriter(tmp_path / "out.pha", archive_id=ARCHIVE_ID) as writer, pytest.raises(UnreadableSource):
+        writer.add(stored(b"broken", bytes(2 << 20), parts=2), broken())
+    assert names(tmp_path / "out.pha") == []
+    said = {
+        f"{left} of this run could not be removed: {os.strerror(errno.EPERM)}; remove it by hand" for left in tmp_path.glob("*.partial-*")
+    }
+    assert (set(writer.warnings), len(said)) == (said, 2)
