@@ -12,7 +12,7 @@ import functools
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -44,13 +44,7 @@ class Extractor:
     """
 
     def __init__(
-        self,
-        dest: Path,
-        force: bool,
-        *,
-        keep: str | os.PathLike[str] | None = None,
-        use_dir_fd: bool = USE_DIR_FD,
-        mark: bytes = b"",
+        self, dest: Path, force: bool, *, keep: str | os.PathLike[str] | None = None, use_dir_fd: bool = USE_DIR_FD, mark: bytes = b""
     ) -> None:
         self.dest, self._force, self._mark = dest, force, mark
         try:
@@ -72,6 +66,11 @@ class Extractor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def spare(self, names: Iterable[bytes]) -> None:
+        """These are names of members, chosen or not: what bears them is never called left over."""
+        for name in names:
+            self._taken.ask(name)
 
     def refuse_early(self, target: bytes) -> None:
         """Before a file is decoded: raises UnsafeName or CannotWrite if it could not be written under this name."""

@@ -197,9 +197,14 @@ def _resolved(path: bytes) -> bytes:
 def _is_skipped(path: bytes, name: bytes, state: _Scan) -> bool:
     for skipped in state.skip:
         folder, base = os.path.split(skipped)
-        unfinished = partial_prefix(base)
-        if name == base or name.startswith(unfinished):
-            resolved = _resolved(path)
-            if resolved == skipped or resolved.startswith(os.path.join(folder, unfinished)):
+        if name == base or _is_partial(name, base):
+            parent, last = os.path.split(_resolved(path))
+            if parent == folder and (last == base or _is_partial(last, base)):
                 return True
     return False
+
+
+def _is_partial(name: bytes, archive: bytes) -> bool:
+    """Whether an archive of this name has such a name while it is written; a photograph whose name only starts so is packed."""
+    prefix = partial_prefix(archive)
+    return name.startswith(prefix) and re.fullmatch(rb"[0-9a-f]{8}", name[len(prefix) :]) is not None

@@ -175,6 +175,7 @@ def unpack(
         budget = Budget(budget_bytes(options.memory_bytes), _foresee, tally.too_dear)
         written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.force, keep=archive_path, mark=mark_of(archive_path)) as extractor:
+            extractor.spare(member.name for member in archive.members)
             jobs = _jobs(archive, members, names, options.as_format, extractor)
             crew = workers.run(decode, jobs, workers=crew_size, cost=_cost, heard=tally.hear, budget=budget)
             with closing(crew) as outcomes:

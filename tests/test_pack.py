@@ -136,7 +136,7 @@ def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
 def test_an_archive_inside_its_own_source_is_left_out(folder: Path) -> None:
     archive = folder / "out.pha"
     pack([folder], archive, LOSSLESS)
-    (folder / "out.pha.partial-1f").write_bytes(b"left behind by a killed job")
+    (folder / "out.pha.partial-1f00aa22").write_bytes(b"left behind by a killed job")
     done = pack([folder], archive, PackOptions(CodingOptions(Mode.LOSSLESS), workers=0, force=True))
     assert done.files == 3
     assert not [name for name in contents(archive) if "out.pha" in name]

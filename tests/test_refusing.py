@@ -56,6 +56,13 @@ def test_a_member_is_never_called_left_over(tmp_path: Path) -> None:
     assert (tmp_path / "to" / os.fsdecode(NAMED)).read_bytes() == b"wanted"
 
 
+def test_a_member_that_was_not_chosen_is_none_either(tmp_path: Path) -> None:
+    path = write(tmp_path / "out.pha", members_called_as_temporary_files())
+    unpack.unpack(path, tmp_path / "to", HERE)
+    chosen = UnpackOptions(("in/.photoarc-2*",), workers=0, force=True)
+    assert unpack.unpack(path, tmp_path / "to", chosen).remarks == ()
+
+
 def test_a_stranger_beside_such_a_member_is_mentioned(tmp_path: Path) -> None:
     path = write(tmp_path / "out.pha", members_called_as_temporary_files())
     (tmp_path / "to" / "in").mkdir(parents=True)

@@ -103,11 +103,11 @@ def test_excludes_are_gitignore_lines(tree: Path) -> None:
 
 def test_the_archive_being_written_is_left_out(tree: Path) -> None:
     out = tree / "out.pha"
-    for name in ("out.pha", "out.pha.partial-12ab", "out.pha.old", "2024/out.pha"):
+    for name in ("out.pha", "out.pha.partial-12ab34cd", "out.pha.partial-view.jpg", "out.pha.old", "2024/out.pha"):
         (tree / name).touch()
     for skip in (out, Path("photos/out.pha"), Path("photos/2024/../out.pha")):
         assert set(found(scan(["photos"], skip=[skip])[0])) - {f"photos/{name}" for name in EVERYTHING} == {
-            "photos", "photos/out.pha.old", "photos/2024/out.pha",
+            "photos", "photos/out.pha.partial-view.jpg", "photos/out.pha.old", "photos/2024/out.pha",
         }  # fmt: skip
     assert found(scan([out, tree / "note.txt"], skip=[out])[0]) == ["note.txt"]
 
