@@ -56,8 +56,8 @@ class Codec:
 
 
 def _photograph(pixels: Pixels) -> Any:
+    from photoarc.member import SourceFormat
     from photoarc.pictures.image import Photograph
-    from photoarc.records import SourceFormat
 
     return Photograph(pixels, None, SourceFormat.PNG, b"", b"")
 
@@ -65,7 +65,7 @@ def _photograph(pixels: Pixels) -> Any:
 def _fast_encode(pixels: Pixels, quality: float, effort: int = 0, tune: str = "ssim") -> bytes:
     """`photoarc pack --effort ... --tune ...`."""
     from photoarc.codecs import learned
-    from photoarc.tuning import Tuning
+    from photoarc.options import Tuning
 
     return learned.encode(_photograph(pixels), quality, Tuning[tune.upper()], effort=effort)[0]
 
@@ -90,7 +90,8 @@ def _lzma_decode(payload: bytes) -> Pixels:
 
 def _exact_encode(pixels: Pixels, _: float) -> bytes:
     """What `photoarc pack --mode lossless` keeps of the PNG file that Pillow writes."""
-    from photoarc.pipeline import CodingOptions, Mode, encode_file
+    from photoarc.options import CodingOptions, Mode
+    from photoarc.pipeline import encode_file
 
     file = _png_encode(pixels, 0)
     coded = encode_file("photo.png", file, CodingOptions(Mode.LOSSLESS))
@@ -108,8 +109,8 @@ def _archive_cost(payload: bytes) -> int:
     from blake3 import blake3
 
     from photoarc import codecs
-    from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
-    from photoarc.writer import ArchiveWriter
+    from photoarc.container.writer import ArchiveWriter
+    from photoarc.member import Kind, Member, PhotoInfo, SourceFormat
 
     photo = PhotoInfo(768, 512, 38.42, 62.5, 1, SourceFormat.PNG)
     sizes = []

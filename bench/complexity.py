@@ -15,7 +15,7 @@ from functools import cache
 from bench import curves, rows
 from bench.curves import REFERENCE
 from photoarc.models.manifest import CODED_WITH, entry
-from photoarc.tuning import Tuning
+from photoarc.options import Tuning
 
 COLUMNS = ("parameters_m", "dec_kmac_px", "enc_s", "dec_s")
 NETWORKS = {
@@ -55,7 +55,7 @@ def _networks() -> dict[str, dict[str, str]]:
     """Parameters of encoder and decoder together, and MACs of one decoding, of the model that photoarc ships."""
     import onnx
 
-    from training import cost
+    from bench import cost
 
     folder = entry(CODED_WITH[Tuning.SSIM]).folder
     macs = cost.networks(folder, *KODAK_PX)

@@ -159,7 +159,7 @@ def codec_version(codec: Codec) -> str:
 
     if codec.name.startswith("photoarc"):
         from photoarc.models.manifest import CODED_WITH, entry
-        from photoarc.tuning import Tuning
+        from photoarc.options import Tuning
 
         model = entry(CODED_WITH[Tuning.PSNR if codec.name.startswith("photoarc-psnr") else Tuning.SSIM])
         suffix = "" if codec.lossless else f", model {model.name} {model.sha256.hex()[:16]}, onnxruntime {package_version('onnxruntime')}"

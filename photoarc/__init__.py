@@ -10,7 +10,7 @@ Importing is cheap: the reader is loaded on first use, and a codec when a member
 
 import sys
 
-from photoarc import safe_path
+from photoarc.jobs import safe_path
 
 if sys.argv[:1] == ["-m"]:  # `python -m photoarc`, before anything else is imported (`__future__` is a module, too)
     safe_path.leave_current_folder()
@@ -45,7 +45,7 @@ from photoarc.errors import (
 
 if TYPE_CHECKING:
     from photoarc.archive import Archive
-    from photoarc.records import Kind
+    from photoarc.member import Kind
 
 __version__ = "0.1.0"
 
@@ -95,7 +95,7 @@ def __getattr__(name: str) -> Any:
 
         return Archive
     if name == "Kind":
-        from photoarc.records import Kind
+        from photoarc.member import Kind
 
         return Kind
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from photoarc.safe_path import leave_current_folder
+from photoarc.jobs.safe_path import leave_current_folder
 
 # NumPy's OpenBLAS starts a thread a core in every process, which costs 60 ms of CPU time and is never used here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -28,7 +28,7 @@ def main() -> None:
     leave_current_folder()
     _hold_streams()
     try:
-        from photoarc.cli import main as run
+        from photoarc.cli.app import main as run
 
         run()
     except KeyboardInterrupt:

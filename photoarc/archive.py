@@ -13,17 +13,30 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from blake3 import blake3
 
-from photoarc import codecs, frames, partway
-from photoarc.container import ArchiveFile, read_chunk, read_ends, read_index, read_payload
-from photoarc.errors import FormatError, LimitExceeded, NotAnArchive, PayloadCorrupt, PayloadError, UnsupportedCodec, UsageError
-from photoarc.frames import ChunkType, FileHeader, Footer, PartRecord
-from photoarc.groups import OpenGroups, open_group
+import photoarc
+from photoarc import codecs, progress
+from photoarc.container import frames
+from photoarc.container.chunks import ArchiveFile, read_chunk, read_ends, read_index, read_payload
+from photoarc.container.frames import ChunkType, FileHeader, Footer, PartRecord
+from photoarc.container.groups import OpenGroups, open_group
+from photoarc.container.records import parse_member
+from photoarc.container.salvage import salvage
+from photoarc.container.traces import no_archive
+from photoarc.disk.origin import mark_of
+from photoarc.disk.targets import target
+from photoarc.errors import (
+    FormatError,
+    IndexCorrupt,
+    LimitExceeded,
+    NotAnArchive,
+    PayloadCorrupt,
+    PayloadError,
+    Truncated,
+    UnsupportedCodec,
+    UsageError,
+)
+from photoarc.member import Kind, Member
 from photoarc.names import display, safe_parts
-from photoarc.origin import mark_of
-from photoarc.records import Kind, Member, parse_member
-from photoarc.salvage import salvage
-from photoarc.targets import target
-from photoarc.traces import no_archive
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -222,7 +235,7 @@ class Archive:
                 size += hole_bytes + len(data)
                 write(data)
                 if hole_bytes + len(data) < member.size_bytes:  # a film of 10 GB must not look like a stopped job
-                    partway.tell(size / member.size_bytes)
+                    progress.tell(size / member.size_bytes)
             if size != member.size_bytes or digest.digest() != member.digest:
                 raise PayloadCorrupt(
                     name,
@@ -277,7 +290,7 @@ class Archive:
         A photograph that was coded lossily may be written as "png", "jpeg" or "webp". `force` replaces a file that is there.
         Raises MemberError, ModelError or UsageError.
         """
-        from photoarc.extract import Extractor
+        from photoarc.disk.extractor import Extractor
 
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
@@ -309,3 +322,16 @@ def _lengthen(file: BinaryIO, size_bytes: int) -> None:
         file.seek(size_bytes - 1)
         file.write(b"\0")
         file.flush()
+
+
+def open_archive(path: str | Path) -> Archive:
+    """Opens an archive, by scanning if its index is unreadable; `Archive.warnings` then says so. Raises FormatError, UsageError."""
+    try:
+        return photoarc.open(path)
+    except (IndexCorrupt, Truncated) as error:
+        archive = photoarc.open(path, scan=True)
+        failed = {str(damage) for damage in archive.damaged}  # these are listed with the other failures
+        archive.warnings = [f"{path}: {error}", *(warning for warning in archive.warnings if warning not in failed)]
+        return archive
+    except FormatError as error:
+        raise type(error)(f"{path}: {error}", section=error.section) from error

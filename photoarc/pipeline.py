@@ -16,14 +16,14 @@ import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from photoarc import bitexact, codecs, costs, defaults, wishes
-from photoarc.codecs import solid
+from photoarc import codecs
+from photoarc.codecs import bitexact, costs
+from photoarc.container import groups
 from photoarc.errors import (
     DecodeFailed,
     GivenUp,
@@ -35,15 +35,13 @@ from photoarc.errors import (
     TooFar,
     UnsupportedCodec,
 )
-from photoarc.pictures import PNG_SIGNATURE, raster
+from photoarc.member import AS_JPEG, PhotoInfo
+from photoarc.options import BY_CHOICE, EFFORT, CodingOptions, Mode
 from photoarc.pictures.size import is_tiny, picture_size
-from photoarc.records import AS_JPEG, PhotoInfo
-from photoarc.tuning import Tuning
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BY_CHOICE = "bit-exact by choice"  # the note on a file that nobody asked to code lossily
 TINY = "tiny"  # as photoarc.pictures.image says it
 FEW_BYTES = "too few bytes for its pixels to win anything"
 LARGE_FILE_BYTES = 64 << 20
@@ -57,71 +55,6 @@ FLAT = 0.9
 LEAST_ALONE_BYTES = 4096
 _TINY_TOGETHER = 16  # pictures; fewer have little to share: each is tried alone first
 _CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and of a group (docs/format.md sections 3.1, 4.7)
-_PICTURE_STARTS = (b"\xff\xd8\xff", PNG_SIGNATURE, *raster.STARTS)
-
-
-class Mode(StrEnum):
-    """How photographs are coded."""
-
-    FAST = "fast"
-    LZMA = "lzma"
-    LOSSLESS = "lossless"
-
-
-# By effort, of photographs tuned for the squared error: they take 8, 22 and 60 times as long as at effort 6, and the usual limit of time
-# (workers.py) is twenty times what they take there.
-SLOWNESS = {7: 2, 8: 5, 9: 12}
-_DEFAULT_MODE = Mode(defaults.MODE)
-
-
-@dataclass(frozen=True, slots=True)
-class CodingOptions:
-    """What the user asked for; quality runs from 0 to 100 (photoarc.defaults says what the default gives).
-
-    `strip_gps` concerns lossy photographs; a file that is kept bit-exact keeps everything. `min_gain_percent`: a file that was coded
-    lossily before is coded so again only for a payload that is smaller by this than the bit-exact one.
-    `recode`: HEIC, AVIF, JPEG XL and lossy WebP count as photographs, too. `effort` 0..9: see photoarc.bitexact and
-    photoarc.codecs.descent.
-    """
-
-    mode: Mode = _DEFAULT_MODE
-    quality: float = defaults.QUALITY
-    strip_gps: bool = False
-    min_gain_percent: float = defaults.MIN_GAIN_PERCENT
-    recode: bool = False
-    effort: int = defaults.EFFORT
-    tuning: Tuning = defaults.TUNING
-
-    def __post_init__(self) -> None:
-        """Raises UsageError for what cannot be, and for wishes that exclude each other."""
-        wishes.choice("mode", self.mode, tuple(Mode))
-        wishes.choice("tuning", self.tuning, tuple(Tuning))
-        object.__setattr__(self, "mode", Mode(self.mode))  # "lossless" means Mode.LOSSLESS, in comparisons too
-        object.__setattr__(self, "tuning", Tuning(self.tuning))
-        wishes.number("quality", self.quality, 0, 100)
-        wishes.number("min_gain_percent", self.min_gain_percent, 0, 99)
-        wishes.whole("effort", self.effort, 0, 9)
-        if self.mode is Mode.LOSSLESS:
-            usual = {field.name: field.default for field in dataclasses.fields(self)}
-            wishes.keeps_every_bit({name: getattr(self, name) != usual[name] for name in wishes.LOSSY_ONLY})
-
-    @classmethod
-    def asked(cls, mode: Mode | str = _DEFAULT_MODE, **given: Any) -> CodingOptions:
-        """Options of which some were not asked for (None). It refuses a conflicting one even if it is the default."""
-        found = {name: value for name, value in given.items() if value is not None}
-        if mode == Mode.LOSSLESS:
-            wishes.keeps_every_bit({name: found.get(name, False) is not False for name in wishes.LOSSY_ONLY})
-        return cls(mode, **found)  # type: ignore[arg-type]  # see __post_init__
-
-    @property
-    def searches(self) -> bool:
-        """Whether latents of photographs are searched (photoarc.codecs.descent)."""
-        return self.effort in SLOWNESS and self.mode is Mode.FAST
-
-    @property
-    def slowness(self) -> int:
-        """How many times as much time as usual to allow for a file."""
-        return SLOWNESS[self.effort] if self.searches else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +95,6 @@ class EncodedTogether:
     digest: bytes
 
 
-def starts_like_picture(head: bytes) -> bool:
-    """Whether the first 12 bytes are those of a JPEG, PNG, WebP, BMP, TIFF or PNM file."""
-    return head.startswith(_PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-
-
 def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedTogether:
     """Code small files in one stream if that is smaller than each alone; what a codec for pictures takes stays alone.
 
@@ -183,9 +111,9 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
         if file.may_share and (number in tiny or one.codec_id == codecs.LZMA or little):
             shared.append(number)
     contents = [files[number].data for number in shared]
-    payload = solid.encode_group(contents)
+    payload = groups.encode_group(contents)
     cost_alone = sum(len(encoded[number].payload) + _CHUNK_BYTES for number in shared)
-    if len(payload) + _GROUP_BYTES >= cost_alone or solid.decode_group(payload, [*map(len, contents)]) != contents:
+    if len(payload) + _GROUP_BYTES >= cost_alone or groups.decode_group(payload, [*map(len, contents)]) != contents:
         return EncodedTogether(tuple(encoded), b"", b"")
     for number in shared:
         encoded[number] = dataclasses.replace(encoded[number], codec_id=codecs.SOLID, payload=b"")
@@ -193,7 +121,7 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
 
 
 def encode_file(name: str, data: bytes, options: CodingOptions, no_jpeg: str = "") -> Encoded:
-    """Code one file; odd input is stored, never refused. `no_jpeg`: why it could not be unpacked as JPEG, see photoarc.scan.
+    """Code one file; odd input is stored, never refused. `no_jpeg`: why it could not be unpacked as JPEG, see photoarc.disk.scan.
 
     Raises ModelError if the learned codec itself is not usable (broken installation).
     """
@@ -209,9 +137,9 @@ def _untried(file: Small, options: CodingOptions) -> Encoded:
 
 def _with_place(encoded: Encoded, data: bytes, options: CodingOptions) -> Encoded:
     if options.strip_gps and encoded.photo is None:
-        from photoarc.pictures import place_search
+        from photoarc.pictures.places import search
 
-        encoded = dataclasses.replace(encoded, holds_place=place_search.holds_place(data))
+        encoded = dataclasses.replace(encoded, holds_place=search.holds_place(data))
     return encoded
 
 
@@ -219,11 +147,12 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
         return _bit_exact(data, digest, options.effort, BY_CHOICE)
-    from photoarc.codecs.fidelity import Fidelity
-    from photoarc.pictures import gps, metadata
+    from photoarc.codecs.photo.fidelity import Fidelity
+    from photoarc.pictures import metadata
     from photoarc.pictures.image import photograph, write
+    from photoarc.pictures.places import strip
 
-    cost = costs.to_pack(len(data), picture_size(io.BytesIO(data)), lossy=True, effort=defaults.EFFORT)
+    cost = costs.to_pack(len(data), picture_size(io.BytesIO(data)), lossy=True, effort=EFFORT)
     if not costs.worth(cost.seconds, len(data)):
         return _bit_exact(data, digest, options.effort, FEW_BYTES)
     photo = photograph(data, recode=options.recode)
@@ -233,7 +162,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     if no_jpeg and photo.source_format in AS_JPEG:
         return _bit_exact(data, digest, options.effort, no_jpeg)
     if options.strip_gps:
-        stripped = gps.strip(metadata.unpack(photo.metadata))
+        stripped = strip.strip(metadata.unpack(photo.metadata))
         photo, dropped = dataclasses.replace(photo, metadata=metadata.pack(stripped.items)), stripped.dropped
     if options.mode is Mode.LZMA:
         from photoarc.codecs import latents as lossy
@@ -265,7 +194,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
 
     quality = options.quality
     if options.searches:
-        from photoarc.codecs import descent
+        from photoarc.codecs.photo import descent
 
         quality = descent.as_good(quality, options.effort, options.tuning)
     try:

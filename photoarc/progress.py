@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from photoarc.errors import MemberError
+from photoarc.member import Kind, PhotoInfo
 from photoarc.names import display
-from photoarc.records import Kind, PhotoInfo
+
+Listener = Callable[[float], None]
+PAUSE_S = 0.5
+CODING = 2 / 3  # of the time of a coder of JPEG files; the rest goes to decoding what it wrote
 
 # Predicted seconds of a kind after which what it has really taken weighs more than the prediction.
 TRUST_S = 4.0
@@ -185,3 +191,64 @@ class Failure:
 def failure(error: MemberError) -> Failure:
     """A MemberError as a record for summaries; `kind` is the name of its class."""
     return Failure(error.name, type(error).__name__, error.reason)
+
+
+def _nobody(share: float) -> None:
+    pass
+
+
+_listener: ContextVar[Listener] = ContextVar("listener", default=_nobody)
+
+
+def tell(share: float) -> None:
+    """Share of the file, 0..1, that is done."""
+    _listener.get()(share)
+
+
+class _Thrown(BaseException):
+    """What a listener raised: no `except Exception` between it and its block is meant for that."""
+
+    def __init__(self, listener: Listener, error: Exception) -> None:
+        self.listener, self.error = listener, error
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Until the block ends, `listener` gets what is told. What it raises ends the block, whatever the work does about errors."""
+
+    def hear(share: float) -> None:
+        try:
+            listener(share)
+        except Exception as error:
+            raise _Thrown(listener, error) from error
+
+    before = _listener.set(hear)
+    try:
+        yield
+    except _Thrown as thrown:
+        if thrown.listener is not listener:
+            raise
+        raise thrown.error from None
+    finally:
+        _listener.reset(before)
+
+
+@contextmanager
+def part(start: float, end: float) -> Iterator[None]:
+    """Until the block ends, shares that are told are those of this part of the work."""
+    listener = _listener.get()
+    with heard_by(lambda share: listener(start + share * (end - start))):
+        yield
+
+
+def now_and_then(listener: Listener) -> Listener:
+    """The same listener, spared what is told within PAUSE_S of what it heard last."""
+    last = time.monotonic()
+
+    def hear(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PAUSE_S:
+            last = time.monotonic()
+            listener(share)
+
+    return hear

@@ -10,8 +10,8 @@ from blake3 import blake3
 
 import photoarc
 from photoarc import codecs
-from photoarc.records import NO_DIGEST, Kind, Member
-from photoarc.writer import ArchiveWriter
+from photoarc.container.writer import ArchiveWriter
+from photoarc.member import NO_DIGEST, Kind, Member
 
 ARCHIVE_ID = bytes(range(16))
 TIME_NS = 1_700_000_000_123_456_789

@@ -20,10 +20,9 @@ import pictures
 from blake3 import blake3
 
 import photoarc
-from photoarc import pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import Kind
-from photoarc.tuning import Tuning
+from photoarc.jobs import pack
+from photoarc.member import Kind
+from photoarc.options import CodingOptions, Mode, PackOptions, Tuning
 
 GOLDEN = Path(__file__).parent / "golden"
 UNRELEASED = "unreleased"
@@ -89,7 +88,7 @@ def make(version: str) -> None:
         asked |= {"smallest": CodingOptions(Mode.LOSSLESS, effort=9), "psnr": CodingOptions(tuning=Tuning.PSNR)}
         for name, coding in asked.items():
             path = place / f"{name}.pha"
-            pack.pack([folder], path, pack.PackOptions(coding))
+            pack.pack([folder], path, PackOptions(coding))
             with photoarc.open(path) as archive:
                 digests[path.name] = {
                     member.display_name: blake3((Path(scratch) / member.display_name).read_bytes()).hexdigest()

@@ -1,8 +1,9 @@
-"""Who may import whom (docs/design.md): downward only, and heavy packages in one place each."""
+"""The house (docs/design.md): who may import whom, which packages have heavy things, what each room may do."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,100 +16,42 @@ from containers import sample, write
 import photoarc
 
 PACKAGE = Path(photoarc.__file__).parent
+DESIGN = PACKAGE.parent / "docs" / "design.md"
 
-# Each layer imports itself and what is below. A new module is added here by hand.
-LAYERS = [
-    {"__main__"},
-    {"cli", "console", "arguments"},
-    {
-        "pack",
-        "coding",
-        "comparing",
-        "summary",
-        "unpack",
-        "unpacked",
-        "duplicates",
-        "verify",
-        "deletion",
-        "expectation",
-        "rehearsal",
-        "report",
-        "inspection",
-        "progress",
-        "bar",
-        "selection",
-        "patterns",
-        "sources",
-        "large",
-        "room",
-        "serving",
-        "workers",
-        "folderbench",
-    },
-    {"archive", "writer"},
-    {"groups"},
-    {"pipeline"},
-    {"bitexact", "costs"},
-    {"codecs"},
-    {"models"},
-    {"entropy"},
-    {"pictures"},
-    {
-        *("container", "likeness", "salvage", "strata", "traces", "partial"),
-        *("scan", "extract", "attributes", "targets", "folders", "replacing", "taken"),
-    },
-    {"frames"},
-    {"defaults"},
-    {"records", "tuning"},
-    {"names", "origin", "partway", "spawning", "wishes", "machine"},
-    {"foreign", "refusals", "brackets"},
-    {"errors", "safe_path"},
-]
-RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+# Each room imports itself and what stands behind it. A new one is added here by hand.
+ROOMS = (
+    *("__main__", "cli", "folderbench", "jobs", "archive", "pipeline", "codecs", "container", "disk", "pictures", "models", "entropy"),
+    *("progress", "member", "names", "options", "units", "errors"),
+)
+RANK = {name: rank for rank, name in enumerate(ROOMS)}
+MOST_FILES, MOST_FOLDERS, MOST_LINES = 10, 9, 350
 
+# Packages, and where they may be imported.
 ONLY_IN = {
     "torch": set[str](),
     "onnx": set[str](),
     "onnxruntime": {"models/runtime.py"},
     "PIL": {"pictures/image.py", "pictures/pillow.py", "pictures/writers.py"},
     "pillow_heif": {"pictures/image.py", "pictures/pillow.py"},
-    "struct": {"records.py", "frames.py", "codecs/*"},
+    "struct": {"container/*", "codecs/*"},
+    "multiprocessing": {"jobs/*"},
+    "subprocess": {"jobs/*", "folderbench/*"},
+    "rich": {"cli/*"},
+    "typer": {"cli/*"},
     "training": set[str](),
     "bench": set[str](),
     "tests": set[str](),
 }
-NO_NUMPY = {
-    "brackets.py",
-    "safe_path.py",
-    "spawning.py",
-    "wishes.py",
-    "defaults.py",
-    "targets.py",
-    "tuning.py",
-    "errors.py",
-    "names.py",
-    "records.py",
-    "frames.py",
-    "container.py",
-    "salvage.py",
-    "strata.py",
-    "traces.py",
-    "foreign.py",
-    "partial.py",
-    "replacing.py",
-    "folders.py",
-    "taken.py",
-    "archive.py",
-    "writer.py",
-    "scan.py",
-    "extract.py",
-    "origin.py",
-    "attributes.py",
-    "costs.py",
-    "machine.py",
-    "room.py",
-    "pictures/size.py",
-}
+# Calls that change what is on the disk, and who may make them: disk/ below a destination, the file of an archive, the deletion that was
+# asked for.
+CHANGING = {"mkdir", "makedirs", "symlink", "link", "rename", "replace", "unlink", "remove", "rmdir", "ftruncate", "chmod", "utime"}
+CHANGE_FROM = ("disk/", "container/partial_file.py", "jobs/deletion.py")
+# What `list` loads, which has to start fast.
+NO_NUMPY = (
+    *("archive.py", "member.py", "names.py", "errors.py", "options.py", "progress.py", "units.py"),
+    *("container/", "disk/", "codecs/costs.py", "codecs/__init__.py", "pictures/size.py", "pictures/kinds.py"),
+    *("jobs/machine.py", "jobs/overview.py", "jobs/room.py", "jobs/safe_path.py", "jobs/selection.py", "jobs/spawning.py"),
+)
 
 FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
@@ -133,8 +76,11 @@ def room(file: str) -> str:
     return file.removesuffix(".py").split("/")[0]
 
 
-def test_every_module_has_a_layer() -> None:
-    assert {room(file) for file in FILES} - {"__init__"} <= set(RANK)
+def test_the_house_has_few_doors() -> None:
+    inside = [path for path in PACKAGE.iterdir() if path.name not in {"__pycache__", "models_onnx", "py.typed"}]
+    assert sum(path.is_file() for path in inside) <= MOST_FILES
+    assert sum(path.is_dir() for path in inside) <= MOST_FOLDERS
+    assert {room(file) for file in FILES} - {"__init__"} == set(RANK)
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file != "__init__.py"])
@@ -145,6 +91,11 @@ def test_imports_go_down(file: str) -> None:
             assert RANK[parts[1]] >= RANK[room(file)], f"{file} imports {name}, which is above it"
 
 
+@pytest.mark.parametrize("file", FILES)
+def test_files_are_small(file: str) -> None:
+    assert len((PACKAGE / file).read_text().splitlines()) <= MOST_LINES
+
+
 @pytest.mark.parametrize("package", ONLY_IN)
 def test_heavy_packages_have_one_place(package: str) -> None:
     for file in FILES:
@@ -152,9 +103,40 @@ def test_heavy_packages_have_one_place(package: str) -> None:
         assert allowed or not any(name.split(".")[0] == package for name in imported(file)), f"{file} imports {package}"
 
 
-def test_the_container_does_without_numpy() -> None:
-    for file in NO_NUMPY:
-        assert not any(name.split(".")[0] == "numpy" for name in imported(file)), file
+def test_what_list_loads_does_without_numpy() -> None:
+    for file in FILES:
+        if file.startswith(NO_NUMPY) and file != "container/likeness.py":
+            assert not any(name.split(".")[0] == "numpy" for name in imported(file)), file
+
+
+def calls(file: str) -> Iterator[ast.Call]:
+    yield from (node for node in ast.walk(ast.parse((PACKAGE / file).read_text())) if isinstance(node, ast.Call))
+
+
+def test_only_the_command_line_prints() -> None:
+    for file in FILES:
+        printing = any(isinstance(call.func, ast.Name) and call.func.id == "print" for call in calls(file))
+        assert not printing or room(file) == "cli", file
+
+
+def test_only_the_disk_is_changed_by_the_disk() -> None:
+    for file in FILES:
+        for call in calls(file):
+            named = call.func
+            of_os = isinstance(named, ast.Attribute) and isinstance(named.value, ast.Name) and named.value.id == "os"
+            if of_os and named.attr in CHANGING:
+                assert file.startswith(CHANGE_FROM), f"{file} calls os.{named.attr}"
+
+
+def test_every_package_is_one_sentence_and_the_map_says_it() -> None:
+    if not DESIGN.exists():
+        pytest.skip("no docs beside the package")
+    said = dict(re.findall(r"^\| `([a-z_/]+)/` \| (.+) \|$", DESIGN.read_text(), re.MULTILINE))
+    packages = {file.removesuffix("/__init__.py"): file for file in FILES if file.endswith("/__init__.py")}
+    assert said.keys() == packages.keys()
+    for name, file in packages.items():
+        docstring = ast.get_docstring(ast.parse((PACKAGE / file).read_text())) or ""
+        assert docstring.split("\n\n")[0].replace("\n", " ") == said[name], name
 
 
 def test_public_surface() -> None:

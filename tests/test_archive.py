@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import photoarc
-from photoarc import frames, partial
 from photoarc.archive import Archive
+from photoarc.container import frames, partial_file
+from photoarc.container.writer import ArchiveWriter, archive_id
 from photoarc.errors import CannotWrite, PayloadCorrupt, UnreadableSource, UnsupportedCodec, UsageError
-from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
-from photoarc.writer import ArchiveWriter, archive_id
+from photoarc.member import Kind, Member, PhotoInfo, SourceFormat
 
 
 def contents(archive: Archive) -> list[tuple[Member, bytes]]:
@@ -186,7 +186,7 @@ def test_overwriting_needs_force(tmp_path: Path) -> None:
 def test_what_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links_work: bool) -> None:
     """And hours of work are not thrown away."""
     if not links_work:
-        monkeypatch.setattr(partial.os, "link", failing(errno.EPERM))
+        monkeypatch.setattr(partial_file.os, "link", failing(errno.EPERM))
     path = tmp_path / "a.pha"
 
     def meanwhile() -> None:
@@ -210,7 +210,7 @@ def failing(code: int) -> object:
 
 @pytest.mark.parametrize(("call", "code"), [("open", errno.EACCES), ("write", errno.ENOSPC), ("fsync", errno.EIO), ("write", errno.EDQUOT)])
 def test_what_the_system_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
-    monkeypatch.setattr(partial.os, call, failing(code))
+    monkeypatch.setattr(partial_file.os, call, failing(code))
     with pytest.raises(UsageError, match=os.strerror(code)):
         write(tmp_path / "a.pha", sample())
     monkeypatch.undo()
@@ -230,7 +230,7 @@ def test_the_nth_write_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             return real(fd, data[:50])  # and short writes
 
         with monkeypatch.context() as patched:
-            patched.setattr(partial.os, "write", sometimes)
+            patched.setattr(partial_file.os, "write", sometimes)
             try:
                 write(tmp_path / "a.pha", sample())
             except UsageError:
@@ -252,7 +252,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [sys.argv[2]]
 from containers import stored
-from photoarc.writer import ArchiveWriter
+from photoarc.container.writer import ArchiveWriter
 with ArchiveWriter(sys.argv[1], archive_id=bytes(16)) as writer:
     for n in range(3):
         writer.add(stored(b"%d" % n, b"data"), [b"data"])

@@ -15,13 +15,15 @@ from containers import folder, stored, write
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import attributes, cli, coding, deletion
+from photoarc.cli import app
+from photoarc.container.records import pack_member, parse_member
+from photoarc.disk import attributes
 from photoarc.errors import FormatError
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import pack_member, parse_member
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.verify import verify
+from photoarc.jobs import coding, deletion
+from photoarc.jobs.pack import pack
+from photoarc.jobs.unpack import unpack
+from photoarc.jobs.verify import verify
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 VALUES = {b"user.xdg.tags": "Küste, 2024".encode(), b"user.binary": bytes(range(256)), b"user.empty": b""}
@@ -121,7 +123,7 @@ def test_what_cannot_be_set_is_a_remark(tree: Path, tmp_path: Path, monkeypatch:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    result = CliRunner().invoke(cli.app, ["unpack", str(tmp_path / "out.pha"), str(tmp_path / "to"), "-j", "0"])
+    result = CliRunner().invoke(app.app, ["unpack", str(tmp_path / "out.pha"), str(tmp_path / "to"), "-j", "0"])
     assert result.exit_code == 0
     assert "warning: extended attributes of 6 members could not be set, first in/album/" in result.stderr
     assert result.stderr.count("warning") == 1
@@ -162,7 +164,7 @@ def test_large_ones_leave_the_group(tree: Path, tmp_path: Path, monkeypatch: pyt
 
 def test_listing_names_them(tree: Path, tmp_path: Path) -> None:
     pack([tree], tmp_path / "out.pha", LOSSLESS)
-    listed = json.loads(CliRunner().invoke(cli.app, ["list", str(tmp_path / "out.pha"), "--json"]).stdout)["members"]
+    listed = json.loads(CliRunner().invoke(app.app, ["list", str(tmp_path / "out.pha"), "--json"]).stdout)["members"]
     assert listed[1]["attributes"] == {"user.binary": 256, "user.empty": 0, "user.own": 5, "user.xdg.tags": 12}
 
 

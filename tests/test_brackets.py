@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from photoarc import brackets, cli
+from photoarc.cli import app
+from photoarc.disk import brackets
+from photoarc.disk.scan import scan
 from photoarc.errors import UsageError
-from photoarc.patterns import in_any_case
-from photoarc.scan import scan
-from photoarc.selection import matches
+from photoarc.jobs.patterns import in_any_case
+from photoarc.jobs.selection import matches
 
 NAMES = ["a", "b", "A", "Z", "7", "-", "]", "[", "!", "^", "&", "|", "~", "%", " ", "photo", "photo_", "[abc", "a+"]
 CASES = [  # as .gitignore has it of these
@@ -87,8 +88,8 @@ def test_list_says_what_it_does_not_understand(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "[z-a]").touch()
     run = CliRunner().invoke
-    assert run(cli.app, ["pack", str(tmp_path / "in"), str(archive), "-j", "0"]).exit_code == 0
-    assert run(cli.app, ["list", str(archive), "in/[z-a]", "-q"]).output.strip() == "in/[z-a]"
-    refused = run(cli.app, ["list", str(archive), "[[:foo:]]"])
+    assert run(app.app, ["pack", str(tmp_path / "in"), str(archive), "-j", "0"]).exit_code == 0
+    assert run(app.app, ["list", str(archive), "in/[z-a]", "-q"]).output.strip() == "in/[z-a]"
+    refused = run(app.app, ["list", str(archive), "[[:foo:]]"])
     assert refused.exit_code == 2
     assert "the pattern '[[:foo:]]' is not understood: there is no class [:foo:]" in refused.output

@@ -16,18 +16,19 @@ from containers import stored, write
 from typer.testing import CliRunner, Result
 
 import photoarc
-from photoarc import cli, report
-from photoarc import pack as packing
-from photoarc.inspection import CodecTotal
-from photoarc.summary import PackSummary, Photographs
-from photoarc.tuning import Tuning
+from photoarc.cli import app
+from photoarc.cli import text as report
+from photoarc.jobs import pack as packing
+from photoarc.jobs.overview import CodecTotal
+from photoarc.jobs.tally import PackSummary, Photographs
+from photoarc.options import Tuning
 
 NEVER_FOR_HELP = {"numpy", "onnxruntime", "PIL", "rich", "pathspec", "constriction", "pyjpegxl", "multiprocessing", "pydantic"}
 NEVER_FOR_LIST = NEVER_FOR_HELP - {"pydantic"}  # typer checks arguments with it
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app.app, [str(argument) for argument in arguments])
 
 
 def command(*arguments: object) -> list[str]:
@@ -205,7 +206,7 @@ def test_internal_errors_are_one_line(photos: Path, monkeypatch: pytest.MonkeyPa
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("photoarc.pack.pack", broken)
+    monkeypatch.setattr("photoarc.jobs.pack.pack", broken)
     result = run("pack", "photos", "out.pha")
     assert result.exit_code == 2
     assert result.stderr == "photoarc: internal error: ZeroDivisionError: oops; PHOTOARC_DEBUG=1 tells more\n"
@@ -300,7 +301,7 @@ def test_an_interrupt_after_packing_does_not_deny_the_archive(
 
     archive = tmp_path / "out.pha"
     monkeypatch.setattr(report, "pack_lines", interrupted)
-    result = CliRunner().invoke(cli.app, ["pack", str(photos), str(archive), *more])
+    result = CliRunner().invoke(app.app, ["pack", str(photos), str(archive), *more])
     assert (result.exit_code, result.stderr) == (130, f"photoarc: interrupted; {archive} is complete{said}\n")
     with photoarc.open(archive) as packed:
         assert packed.names()

@@ -17,7 +17,7 @@ from scripts import run
 from photoarc.models import manifest
 from photoarc.models.coefficient_groups import Grid
 from photoarc.models.coefficients import Coefficients
-from photoarc.pictures import jpeg_scan
+from photoarc.pictures.jpeg import scans
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -44,13 +44,13 @@ def photos(tmp_path):
 def grey_jpeg(pixels, quality):
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG", quality=quality)
-    return jpeg_scan.read(out.getvalue())
+    return scans.read(out.getvalue())
 
 
 def test_coefficients_are_those_that_a_program_writes():
     pixels = photo(64, 48)[..., 0]
     scan = grey_jpeg(pixels, 80)
-    steps = jpeg_scan.layout(scan.head).planes[0].quantiser
+    steps = scans.layout(scan.head).planes[0].quantiser
     assert np.array_equal(steps, np.floor((jpegs.LUMA * 40 + 50) / 100))  # quality 80: 200 - 2 x 80
     samples = torch.from_numpy(pixels.astype(np.float32) - 128)[None, None]
     made = jpegs.coefficients(samples, torch.from_numpy(steps.astype(np.float32))[None])[0].numpy()
@@ -114,7 +114,7 @@ def test_the_exported_model_is_the_trained_one(quality):
     net = coefficients.Jpeg()
     net.load_state_dict(torch.load(CHECKPOINT, weights_only=True)["m"])
     scan = grey_jpeg(photo(256, 192)[..., 0], quality)
-    steps = jpeg_scan.layout(scan.head).planes[0].quantiser
+    steps = scans.layout(scan.head).planes[0].quantiser
     with torch.no_grad():
         trained = float(net.luma(torch.from_numpy(scan.coefficients[0]).float()[None], torch.from_numpy(steps.astype(np.float32))[None])[0])
     model = Coefficients(manifest.entry(manifest.JPEG_CODED_WITH))
@@ -142,7 +142,7 @@ def test_from_photographs_to_a_codec(monkeypatch, photos, tmp_path):
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.*") if path.suffix != ".md"}
     model = Coefficients(replace(manifest.entry(manifest.JPEG_CODED_WITH), files=files, folder=folder))
     scan = grey_jpeg(photo(64, 40)[..., 0], 75)
-    grid = Grid(*scan.coefficients[0].shape[1:], jpeg_scan.layout(scan.head).planes[0].quantiser)
+    grid = Grid(*scan.coefficients[0].shape[1:], scans.layout(scan.head).planes[0].quantiser)
     (back,) = model.walk([grid], Adding(model, scan.coefficients))
     assert np.array_equal(back, scan.coefficients[0])
     assert "1.19 M parameters" in (folder / "CARD.md").read_text()

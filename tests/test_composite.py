@@ -9,7 +9,7 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoarc import codecs, pipeline
+from photoarc import codecs, options, pipeline
 from photoarc.codecs import composite, jpegxl
 from photoarc.errors import PayloadError
 
@@ -62,14 +62,14 @@ def test_refuses_what_holds_no_picture_for_jpeg_xl(data):
     ids=["plain", "few bytes behind", "film", "profile"],
 )
 def test_the_pipeline_takes_it_where_it_pays(data, codec_id):
-    encoded = pipeline.encode_file("a.jpg", data, pipeline.CodingOptions(pipeline.Mode.LOSSLESS))
+    encoded = pipeline.encode_file("a.jpg", data, options.CodingOptions(options.Mode.LOSSLESS))
     assert encoded.codec_id == codec_id
     assert pipeline.decode_payload("a.jpg", codec_id, encoded.payload, len(data), blake3(data).digest()) == data
 
 
 def test_the_lossy_modes_keep_such_files_bit_exact():
     for data in (FIRST + SECOND, FIRST + FILM):
-        encoded = pipeline.encode_file("a.jpg", data, pipeline.CodingOptions())
+        encoded = pipeline.encode_file("a.jpg", data, options.CodingOptions())
         assert (encoded.codec_id, encoded.note) == (codecs.COMPOSITE, "data after the end of the picture")
 
 

@@ -11,13 +11,13 @@ import pytest
 from containers import ARCHIVE_ID, names, sample, stored, write
 
 import photoarc
-from photoarc import container, frames
 from photoarc.archive import Archive
-from photoarc.container import make_chunk
+from photoarc.container import chunks, frames
+from photoarc.container.chunks import make_chunk
+from photoarc.container.frames import CHUNK_MAGIC, ChunkType
+from photoarc.disk.extractor import Extractor
 from photoarc.errors import IndexCorrupt, LimitExceeded, MemberError, NotAnArchive, PhotoarcError, Truncated, UnsupportedVersion
-from photoarc.extract import Extractor
-from photoarc.frames import CHUNK_MAGIC, ChunkType
-from photoarc.records import Kind, Member
+from photoarc.member import Kind, Member
 
 EXPECTED = {member.name: (member, data) for member, data in sample()}
 LARGEST = b"in/parts.bin"
@@ -282,8 +282,8 @@ def test_an_archive_in_an_archive_is_not_mixed_up(good: bytes, tmp_path: Path) -
 
 def test_the_scan_reads_in_small_blocks(good: bytes, damaged: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Magic across block borders is found, at every distance."""
-    monkeypatch.setattr("photoarc.traces.BLOCK_BYTES", 64)
-    monkeypatch.setattr(container, "BLOCK_BYTES", 64)
+    monkeypatch.setattr("photoarc.container.traces.BLOCK_BYTES", 64)
+    monkeypatch.setattr(chunks, "BLOCK_BYTES", 64)
     for gap in range(130):
         path = damaged(good[:48] + bytes(gap) + good[48:])
         assert len(names(path, scan=True)) == len(EXPECTED)

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import photoarc
-from photoarc import codecs, inspection, pipeline, report
+from photoarc import codecs, pipeline
+from photoarc.cli import text
 from photoarc.codecs import composite, dct, jpeg_rest, jpegxl
 from photoarc.errors import ModelError, PayloadCorrupt, PayloadError
+from photoarc.jobs import overview as inspection
+from photoarc.jobs.pack import pack
 from photoarc.models import coefficients
-from photoarc.pack import PackOptions, pack
-from photoarc.partway import heard_by
-from photoarc.pictures import jpeg_scan
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc.options import CodingOptions, Mode, PackOptions
+from photoarc.pictures.jpeg import scans
+from photoarc.progress import heard_by
 
 THUMBNAIL = pictures.jpeg(pictures.photo(96, 64, seed=5), quality=70)
 PHOTO = pictures.jpeg(pictures.photo(200, 150), segments=[(0xE1, b"Exif\0\0" + pictures.exif(6))])
@@ -95,7 +97,7 @@ def test_tiles_do_not_change_a_table(monkeypatch):
 
 def test_progressive_is_as_small_as_sequential():
     """The same coefficients: what is left is in the head, with tables for each scan."""
-    scan, plain = jpeg_scan.read(PROGRESSIVE), jpeg_scan.read(pictures.jpeg(pictures.photo(200, 150)))
+    scan, plain = scans.read(PROGRESSIVE), scans.read(pictures.jpeg(pictures.photo(200, 150)))
     model = dct.models.load_coefficients(3)
     packed = [len(jpeg_rest.pack(s.head + s.tail, None)) for s in (scan, plain)]
     sizes = [len(dct._encode(data, model)) for data in (PROGRESSIVE, pictures.jpeg(pictures.photo(200, 150)))]
@@ -155,7 +157,7 @@ def test_other_coefficients_are_an_error(monkeypatch):
 
 
 def test_steps_of_16_bits_are_refused():
-    layout = jpeg_scan.layout(jpeg_scan.read(PHOTO).head)
+    layout = scans.layout(scans.read(PHOTO).head)
     coarse = replace(layout, planes=tuple(replace(plane, quantiser=plane.quantiser + np.uint16(256)) for plane in layout.planes))
     assert len(dct._grids(layout)) == 3
     with pytest.raises(PayloadError, match="beyond 8 bits"):
@@ -164,7 +166,7 @@ def test_steps_of_16_bits_are_refused():
 
 def test_a_picture_that_claims_to_be_enormous_is_not_decoded(monkeypatch):
     payload = dct.encode(PHOTO)
-    monkeypatch.setattr(dct.jpeg, "plausible", lambda pixels, size_bytes: pixels > 1000 * size_bytes)
+    monkeypatch.setattr(dct.segments, "plausible", lambda pixels, size_bytes: pixels > 1000 * size_bytes)
     monkeypatch.setattr(dct, "_Reader", None)  # what would come next
     with pytest.raises(PayloadError, match="claims 200 x 150 pixels") as caught:
         dct.decode(payload, len(PHOTO))
@@ -184,7 +186,7 @@ def test_thumbnails_are_coded_as_pictures():
 
 
 def test_the_usual_tables_cost_next_to_nothing():
-    head = jpeg_scan.read(grey(64, 64)).head
+    head = scans.read(grey(64, 64)).head
     assert len(jpeg_rest.TABLES) == 432
     assert jpeg_rest.TABLES[:216] in head  # DC and AC of luma
     packed = jpeg_rest.pack(head, None)
@@ -225,12 +227,12 @@ def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
         assert [member.codec_id for member in opened] == [codecs.DCT]
         assert opened.read("a.jpg") == PHOTO
         overview = inspection.overview(str(archive), list(opened))
-    assert "  models    those that dct payloads name" in report.info_lines(overview)
-    assert any(line.startswith("  dct       1 file") for line in report.info_lines(overview))
+    assert "  models    those that dct payloads name" in text.info_lines(overview)
+    assert any(line.startswith("  dct       1 file") for line in text.info_lines(overview))
     other = inspection.CodecTotal("composite", 1, 2, 1)  # may hold pictures by dct
-    assert "  models    those that composite payloads name, if any" in report.info_lines(replace(overview, codecs=(other,)))
+    assert "  models    those that composite payloads name, if any" in text.info_lines(replace(overview, codecs=(other,)))
     both = replace(overview, codecs=(other, *overview.codecs))
-    assert "  models    those that composite and dct payloads name" in report.info_lines(both)
+    assert "  models    those that composite and dct payloads name" in text.info_lines(both)
 
 
 @pytest.mark.parametrize("data", [PHOTO, WITH_THUMBNAIL, PROGRESSIVE], ids=["plain", "thumbnail", "progressive"])

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoarc.codecs import deflate, fast_matches, long_matches, matches, retrace
-from photoarc.codecs.matches import Parameters
-from photoarc.codecs.retrace import Exceptions
+from photoarc.codecs.zlib_streams import fast_matches, long_matches, matches, retrace
+from photoarc.codecs.zlib_streams import tokens as deflate
+from photoarc.codecs.zlib_streams.matches import Parameters
+from photoarc.codecs.zlib_streams.retrace import Exceptions
 from photoarc.errors import PayloadError
 
 ROWS = pictures.photo(160, 120).reshape(120, -1)

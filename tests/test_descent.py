@@ -8,16 +8,16 @@ import pictures
 import pytest
 
 from photoarc import models
-from photoarc.codecs import descent, latents, learned, structure
-from photoarc.codecs.descent import Lengths
+from photoarc.codecs import latents, learned
+from photoarc.codecs.photo import bands, descent, structure
+from photoarc.codecs.photo.descent import Lengths
 from photoarc.entropy.tables import Table
 from photoarc.errors import GivenUp
+from photoarc.member import SourceFormat
 from photoarc.models.hyperprior import Hyperprior, blocks
-from photoarc.partway import heard_by
-from photoarc.pictures import tiling
+from photoarc.options import Tuning
 from photoarc.pictures.image import Photograph
-from photoarc.records import SourceFormat
-from photoarc.tuning import Tuning
+from photoarc.progress import heard_by
 
 
 def photo(width, height, seed=0):
@@ -75,7 +75,7 @@ def test_bands_of_a_tall_picture_are_searched_one_by_one(monkeypatch, tuning):
         seen.append((self.window.rows_above(), y.shape[2], 0 if below is None else below.shape[2]))
         return search(self, y, z)
 
-    monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
+    monkeypatch.setattr(bands, "BAND_PX", 128 * 128)
     monkeypatch.setattr(descent.Descent, "__call__", watch)
     source = photo(117, 301)
     assert cost(source, 75, 7, tuning) < 0.99 * cost(source, 75, 6, tuning)
@@ -94,7 +94,7 @@ def test_parts_may_be_of_any_size(monkeypatch):
 
 @pytest.mark.parametrize(("effort", "told"), [(6, 1), (7, 1 + 5)])
 def test_shares_are_told_as_bands_and_slopes_are_done(monkeypatch, effort, told):
-    monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
+    monkeypatch.setattr(bands, "BAND_PX", 128 * 128)
     shares = []
     with heard_by(shares.append):
         learned.encode(photo(100, 380), 60, Tuning.SSIM, effort=effort)
@@ -133,7 +133,7 @@ def test_slope_of_the_error_is_that_of_the_decoder(tuning):
     """A small step against the slope lowers the error of what is decoded, by what the slope says."""
     model = models.load_for(tuning)
     pixels = pictures.photo(64, 64)
-    y = model.analyze(tiling.cut(pixels, 0, 64, model.margin_px))
+    y = model.analyze(bands.cut(pixels, 0, 64, model.margin_px))
     framed = np.pad(pixels, ((4, 4), (4, 4), (0, 0))).astype(np.float32)
     strength = model.structure(4)
     assert (strength > 0) == (tuning is Tuning.SSIM)

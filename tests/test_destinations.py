@@ -14,9 +14,11 @@ import pytest
 from containers import folder, link, stored, write
 from typer.testing import CliRunner
 
-from photoarc import cli, extract, folders, unpack
-from photoarc.folders import Folder
-from photoarc.unpack import UnpackOptions
+from photoarc.cli import app
+from photoarc.disk import extractor, folders
+from photoarc.disk.folders import Folder
+from photoarc.jobs import unpack
+from photoarc.options import UnpackOptions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and links")
 HERE = UnpackOptions(workers=0)
@@ -41,7 +43,7 @@ def refusing(code: int) -> Callable[..., None]:
 @pytest.fixture(params=[True, False], ids=["dir_fd", "paths"])
 def use_dir_fd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if not request.param:
-        monkeypatch.setattr(extract.Extractor.__init__, "__kwdefaults__", {"keep": None, "use_dir_fd": False})
+        monkeypatch.setattr(extractor.Extractor.__init__, "__kwdefaults__", {"keep": None, "use_dir_fd": False})
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_what_cannot_be_set_is_counted_and_contents_are_there(
     os.umask(previous := os.umask(0o077))
     try:
         os.umask(0o077)  # so that modes differ from what files are made with
-        done = CliRunner().invoke(cli.app, ["unpack", str(tmp_path / "out.pha"), str(tmp_path / "to"), "-j", "0"])
+        done = CliRunner().invoke(app.app, ["unpack", str(tmp_path / "out.pha"), str(tmp_path / "to"), "-j", "0"])
     finally:
         os.umask(previous)
     assert done.exit_code == 0
@@ -263,8 +265,8 @@ def test_the_default_destination_is_never_what_was_packed(tmp_path: Path, monkey
     Path("photos").mkdir()
     Path("photos/a.txt").write_bytes(b"the original")
     for options, to in (((), "photos-unpacked"), (("-f",), "photos-unpacked-2")):
-        assert CliRunner().invoke(cli.app, ["pack", "-f", "photos", "photos.pha"]).exit_code == 0
-        done = CliRunner().invoke(cli.app, ["unpack", "photos.pha", "-j", "0", *options])
+        assert CliRunner().invoke(app.app, ["pack", "-f", "photos", "photos.pha"]).exit_code == 0
+        done = CliRunner().invoke(app.app, ["unpack", "photos.pha", "-j", "0", *options])
         assert done.exit_code == 0
         assert f"into {to}\n" in done.stdout
         assert contents(Path(to)) == {"photos/a.txt": b"the original"}
@@ -285,7 +287,7 @@ def test_names_that_the_file_system_refuses(tmp_path: Path, monkeypatch: pytest.
         real(self, temporary, final, force)
 
     monkeypatch.setattr(Folder, "rename", rename)
-    monkeypatch.setattr(extract, "REFUSED", ())
+    monkeypatch.setattr(extractor, "REFUSED", ())
     done = unpack.unpack(path, tmp_path / "to", HERE)
     assert [(failed.name, failed.reason.partition(" (")[0]) for failed in done.failures] == [
         ("10:30.txt", f"{tmp_path / 'to'} takes no names with :")

@@ -11,15 +11,18 @@ from containers import stored, write
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, coding, pipeline, sources
-from photoarc import pack as packing
-from photoarc.duplicates import groups
+from photoarc import pipeline
+from photoarc.cli import app
+from photoarc.container.records import pack_member, parse_member
+from photoarc.disk import reading
 from photoarc.errors import FormatError, PayloadCorrupt
-from photoarc.pack import PackOptions, code_source, pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import pack_member, parse_member
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.unpack import test as check
+from photoarc.jobs import coding
+from photoarc.jobs import pack as packing
+from photoarc.jobs.duplicates import groups
+from photoarc.jobs.pack import code_source, pack
+from photoarc.jobs.test import test as check
+from photoarc.jobs.unpack import unpack
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 NOISE = os.urandom(3000)
@@ -98,7 +101,7 @@ def test_a_first_copy_that_cannot_be_packed_leaves_its_twin(folder):
 def test_large_files_too(folder, monkeypatch):
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 1000)
     monkeypatch.setattr(packing, "PART_BYTES", 1024)
-    monkeypatch.setattr(sources, "PART_BYTES", 1024)
+    monkeypatch.setattr(reading, "PART_BYTES", 1024)
     assert pack(["photos"], "out.pha", LOSSLESS).duplicates == 3
     assert members()["b"].payload_bytes == 0
     unpack("out.pha", "copy")
@@ -147,12 +150,12 @@ def test_records_of_duplicates():
 def test_dups_reports(folder):
     pack(["photos"], "out.pha", LOSSLESS)
     runner = CliRunner()
-    shown = runner.invoke(cli.app, ["dups", "out.pha"]).output
+    shown = runner.invoke(app.app, ["dups", "out.pha"]).output
     assert "2 files of 3.00 kB:\n  photos/a\n  photos/b\n" in shown
-    found = json.loads(runner.invoke(cli.app, ["dups", "out.pha", "--json"]).output)["groups"]
+    found = json.loads(runner.invoke(app.app, ["dups", "out.pha", "--json"]).output)["groups"]
     assert [group["names"] for group in found][:2] == [["photos/d/a.jpg", "photos/e/a.jpg", "photos/f/b.jpg"], ["photos/a", "photos/b"]]
     assert groups([]) == []
-    assert "duplicate" in runner.invoke(cli.app, ["list", "out.pha"]).output
+    assert "duplicate" in runner.invoke(app.app, ["list", "out.pha"]).output
 
 
 def linked(folder):
@@ -162,7 +165,7 @@ def linked(folder):
 
 @pytest.mark.parametrize("use_dir_fd", [True, False])
 def test_hard_links_come_back(folder, monkeypatch, use_dir_fd):
-    monkeypatch.setattr("photoarc.extract.Extractor.__init__.__kwdefaults__", {"use_dir_fd": use_dir_fd})
+    monkeypatch.setattr("photoarc.disk.extractor.Extractor.__init__.__kwdefaults__", {"use_dir_fd": use_dir_fd})
     linked(folder)
     pack(["photos"], "out.pha", LOSSLESS)
     assert {name: member.hard_link for name, member in members().items() if member.hard_link} == {

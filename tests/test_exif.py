@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from photoarc.pictures import exif, place_search
+from photoarc.pictures.places import exif, search
 
 
 def read(tiff):
@@ -34,8 +34,8 @@ def test_exif_loses_the_place_and_nothing_else(endian):
     assert read(after).get_ifd(ExifTags.IFD.Exif) == {0x9003: "2026:01:02 03:04:05"}
     assert has_place(before, endian)
     assert not has_place(after, endian)
-    assert place_search.holds_place(b"any" + before)
-    assert not place_search.holds_place(b"any" + after)
+    assert search.holds_place(b"any" + before)
+    assert not search.holds_place(b"any" + after)
 
 
 def test_exif_without_a_place_is_not_touched():
@@ -83,7 +83,7 @@ def test_gps_directories_wherever_they_are(endian):
         tiff = tiff.ljust(400, b"\0") + place if there else tiff[:200]
         after, _ = exif.strip(tiff)
         assert place not in after, what
-        assert not place_search.holds_place(after), what
+        assert not search.holds_place(after), what
         assert exif.strip(after) == (after, []), what
         assert read(after)[0x0112] == 6, what
 
@@ -181,7 +181,7 @@ def test_any_exif_is_stripped_or_dropped(noise, at):
     changed = changed[:at] + noise + changed[at + len(noise) :]
     stripped, dropped = exif.strip(changed)
     assert stripped is None or len(stripped) == len(changed) or dropped
-    place_search.holds_place(changed)
+    search.holds_place(changed)
 
 
 NOTED = [places.exif(endian, *KNOWN[maker]) for endian in "<>" for maker in KNOWN]
@@ -196,5 +196,5 @@ def test_a_damaged_exif_holds_no_place_that_its_directories_lead_to(tiff, change
     damaged = bytes(damaged[:end] if end < 300 else damaged)
     stripped, _ = exif.strip(damaged)
     if stripped is not None:
-        assert not place_search.holds_place(stripped)
+        assert not search.holds_place(stripped)
         assert exif.strip(stripped)[0] == stripped

@@ -12,10 +12,10 @@ from typing import BinaryIO
 import pytest
 from containers import TIME_NS, folder, link, stored
 
-from photoarc import extract
+from photoarc.disk import extractor as extract
+from photoarc.disk.extractor import Extractor
 from photoarc.errors import CannotWrite, MemberError, PayloadCorrupt, UnsafeName, UnsupportedCodec, UsageError
-from photoarc.extract import Extractor
-from photoarc.records import Kind, Member
+from photoarc.member import Kind, Member
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and links")
 

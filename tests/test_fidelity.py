@@ -6,11 +6,11 @@ import numpy as np
 import pictures
 import pytest
 
-from photoarc.codecs.fidelity import Fidelity
+from photoarc.codecs.photo.fidelity import Fidelity
 from photoarc.errors import TooFar
-from photoarc.pictures import graphics
-from photoarc.pipeline import CodingOptions, Mode, decode_payload, encode_file
-from photoarc.tuning import Tuning
+from photoarc.options import CodingOptions, Mode, Tuning
+from photoarc.pictures.drawings import graphics
+from photoarc.pipeline import decode_payload, encode_file
 
 PHOTO = pictures.photo(256, 192)
 NOISE = np.random.default_rng(0).integers(0, 256, (192, 256, 3), np.uint8)

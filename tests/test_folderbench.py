@@ -19,7 +19,7 @@ import pytest
 from PIL import ImageFont
 from typer.testing import CliRunner, Result
 
-from photoarc import cli
+from photoarc.cli import app
 from photoarc.folderbench import childprocess, labels, page, tools
 from photoarc.folderbench import measure as folderbench
 from photoarc.folderbench import plots as benchplots
@@ -29,7 +29,7 @@ from photoarc.folderbench.plots import Axis, Group, Mark
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app.app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ import pictures
 import pytest
 
 from photoarc import codecs
-from photoarc.codecs import forecast, latents, learned, photograph
+from photoarc.codecs import latents, learned
+from photoarc.codecs.photo import forecast
+from photoarc.codecs.photo import payload as photograph
+from photoarc.member import SourceFormat
+from photoarc.options import CodingOptions, Mode
 from photoarc.pictures.image import Photograph
-from photoarc.pipeline import CodingOptions, Mode, encode_file
-from photoarc.records import SourceFormat
+from photoarc.pipeline import encode_file
 
 SIDES = 1600, 1200  # three windows a strip
 

@@ -11,11 +11,11 @@ from blake3 import blake3
 from containers import ARCHIVE_ID, names, stored
 
 import photoarc
-from photoarc import frames
-from photoarc.container import make_chunk
+from photoarc.container import frames
+from photoarc.container.chunks import make_chunk
+from photoarc.container.frames import ChunkType
+from photoarc.container.records import pack_member
 from photoarc.errors import IndexCorrupt, LimitExceeded, PayloadCorrupt, UnsupportedCodec
-from photoarc.frames import ChunkType
-from photoarc.records import pack_member
 
 
 def forge(

@@ -10,8 +10,8 @@ from blake3 import blake3
 import photoarc
 from photoarc import codecs
 from photoarc.codecs import lepton
+from photoarc.member import Kind
 from photoarc.models.manifest import entries
-from photoarc.records import Kind
 
 GOLDEN = Path(__file__).parent / "golden"
 RELEASES = sorted(path.parent for path in GOLDEN.glob("*/digests.json"))

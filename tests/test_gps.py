@@ -17,9 +17,11 @@ from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, pipeline
-from photoarc.pictures import exif, gps, place_search, xmp
+from photoarc import options, pipeline
+from photoarc.cli import app
 from photoarc.pictures.metadata import Item
+from photoarc.pictures.places import exif, search, xmp
+from photoarc.pictures.places import strip as gps
 
 PHOTO = pictures.photo(200, 150)
 XMP_PREFIX, EXTENDED = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
@@ -137,19 +139,19 @@ def test_no_place_comes_out_of_an_archive(tmp_path, monkeypatch, mode):
     for name, make in (("a.jpg", jpeg), ("b.png", png), ("c.webp", webp)):
         Path(name).write_bytes(make())
         assert any(trace in everything(make()) for trace in TRACES)
-    done = run(cli.app, ["pack", "a.jpg", "b.png", "c.webp", "gone.pha", "--strip", "gps", "--mode", mode, "-j", "0"])
+    done = run(app.app, ["pack", "a.jpg", "b.png", "c.webp", "gone.pha", "--strip", "gps", "--mode", mode, "-j", "0"])
     assert done.exit_code == 0
     for what in ("a segment APP7 of a maker", "a comment with coordinates"):
         assert f"{what} was left out, for it may hold a place, of 1 photograph: a.jpg" in done.output
     assert "STILL" not in done.output
     for way in ([], ["--as", "jpeg"], ["--as", "png"], ["--as", "webp"]):
-        assert run(cli.app, ["unpack", "gone.pha", "out", "-f", *way, "-j", "0"]).exit_code == 0
+        assert run(app.app, ["unpack", "gone.pha", "out", "-f", *way, "-j", "0"]).exit_code == 0
     written = sorted(Path("out").iterdir())
     assert {file.suffix for file in written} == {".jpg", ".png", ".webp"}
     for file in written:
         data = file.read_bytes()
         assert not [trace for trace in TRACES if trace in everything(data)], file
-        assert not place_search.holds_place(data)
+        assert not search.holds_place(data)
         with Image.open(io.BytesIO(data)) as picture:
             assert not picture.getexif().get_ifd(ExifTags.IFD.GPSInfo)
             assert picture.getexif()[0x0112] == 6
@@ -163,14 +165,14 @@ def test_no_place_comes_out_of_an_archive(tmp_path, monkeypatch, mode):
 def test_no_place_comes_out_of_what_was_recoded(kind):
     held = {"exif": places.exif(orientation=1), "xmp": PACKET}
     data = test_recode.MAKERS[kind](**held)
-    coded = pipeline.encode_file("a", data, pipeline.CodingOptions(strip_gps=True, recode=True, quality=50))
+    coded = pipeline.encode_file("a", data, options.CodingOptions(strip_gps=True, recode=True, quality=50))
     assert (coded.photo is not None, coded.dropped, coded.holds_place) == (True, (), False)
     written = pipeline.decode_payload("a", coded.codec_id, coded.payload, coded.size_bytes, coded.digest)
     assert xmp.strip(PACKET)[0] in written
     assert not [trace for trace in TRACES if trace in written]
     with Image.open(io.BytesIO(written)) as picture:
         assert picture.getexif()[0x010E] == "a picture with a place"
-    kept = pipeline.encode_file("a", data, pipeline.CodingOptions(strip_gps=True))
+    kept = pipeline.encode_file("a", data, options.CodingOptions(strip_gps=True))
     assert (kept.photo, kept.holds_place) == (None, True)
 
 
@@ -190,7 +192,7 @@ def test_files_that_are_kept_with_a_place_are_named(tmp_path, monkeypatch):
     without = {"text.txt": b"GPS, II*\0 and MM\0* alone", "tail2.jpg": pictures.jpeg(PHOTO, tail=b"x"), "raw2.dng": pictures.exif()}
     for name, data in (with_place | without).items():
         Path("d", name).write_bytes(data)
-    done = run(cli.app, ["pack", "d", "kept.pha", "--strip", "gps", "-j", "0"])
+    done = run(app.app, ["pack", "d", "kept.pha", "--strip", "gps", "-j", "0"])
     assert done.exit_code == 0
     assert "files kept bit-exact, with all that they hold: 11 (8 with a place in them)" in done.output
     assert "A PLACE IS STILL IN 8 files" in done.output
@@ -198,14 +200,14 @@ def test_files_that_are_kept_with_a_place_are_named(tmp_path, monkeypatch):
     assert sum(name in done.output for name in names) == 5
     assert "and 3 more" in done.output
     assert not any(f"d/{name}" in done.output for name in without)
-    assert "gps" not in run(cli.app, ["pack", "d", "b.pha", "-j", "0"]).output
-    assert run(cli.app, ["pack", "d", "c.pha", "--strip", "gps", "--mode", "lossless"]).exit_code == 2
+    assert "gps" not in run(app.app, ["pack", "d", "b.pha", "-j", "0"]).output
+    assert run(app.app, ["pack", "d", "c.pha", "--strip", "gps", "--mode", "lossless"]).exit_code == 2
 
 
 def test_without_the_wish_everything_stays(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.jpg").write_bytes(jpeg())
-    assert run(cli.app, ["pack", "a.jpg", "kept.pha", "-j", "0"]).exit_code == 0
+    assert run(app.app, ["pack", "a.jpg", "kept.pha", "-j", "0"]).exit_code == 0
     with photoarc.open("kept.pha") as opened:
         held = opened.read("a.jpg")
     assert b"Exif\0\xff" + places.exif() in held

@@ -1,4 +1,4 @@
-"""What is no photograph stays bit-exact, and photographs do not (photoarc.pictures.graphics, photoarc.pictures.light)."""
+"""What is no photograph stays bit-exact, and photographs do not (photoarc.pictures.drawings.graphics, photoarc.pictures.drawings.light)."""
 
 import contextlib
 import io
@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import cues, graphics, image, light
+from photoarc.pictures import cues, image
+from photoarc.pictures.drawings import graphics, light
 
 DRAWN = dict(drawings.all_of_them())
 SHOT = pictures.photo(384, 320, 7, 3.0)

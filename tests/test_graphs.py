@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photoarc.codecs.structure import weigh
+from photoarc.codecs.photo.structure import weigh
 from photoarc.models.runtime import onnxruntime
 
 pytest.importorskip("torch")

@@ -13,18 +13,19 @@ from containers import ARCHIVE_ID, folder, stored
 from test_corrupt import overwrite
 
 import photoarc
-from photoarc import codecs, frames, groups
-from photoarc.codecs import solid
-from photoarc.container import make_chunk
+from photoarc import codecs
+from photoarc.container import frames, groups
+from photoarc.container.chunks import make_chunk
+from photoarc.container.frames import ChunkType, GroupRecord
+from photoarc.container.records import pack_member, parse_member
+from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, MemberError, PayloadCorrupt, PhotoarcError
-from photoarc.frames import ChunkType, GroupRecord
-from photoarc.records import NO_DIGEST, Member, pack_member, parse_member
-from photoarc.unpack import test as check
-from photoarc.writer import ArchiveWriter
+from photoarc.jobs.test import test as check
+from photoarc.member import NO_DIGEST, Member
 
 
 def grouped(files: Sequence[tuple[bytes, bytes]]) -> tuple[list[Member], bytes, bytes]:
-    payload = solid.encode_group([data for _, data in files])
+    payload = groups.encode_group([data for _, data in files])
     shares = groups.shares(len(payload), [len(data) for _, data in files])
     members = [
         dataclasses.replace(stored(name, data), codec_id=codecs.SOLID, parts=0, payload_bytes=share, grouped=True)
@@ -140,7 +141,7 @@ def test_groups_that_lie(tmp_path: Path) -> None:
 
 def test_a_bomb_takes_no_memory() -> None:
     """A group that declares little and holds much, and one that declares much and holds little."""
-    huge = solid.encode_group([bytes(64 << 20)])
+    huge = groups.encode_group([bytes(64 << 20)])
     member = dataclasses.replace(stored(b"a", b"1234"), codec_id=codecs.SOLID, parts=0, grouped=True)
     records = [
         frames.pack_group(GroupRecord((member,), 4, bytes(32))),

@@ -11,8 +11,9 @@ from PIL import Image
 
 import photoarc
 from photoarc.errors import PayloadError
-from photoarc.pictures import heif, jpeg, jxl, pillow, tiff, webp
+from photoarc.pictures import heif, jxl, pillow, tiff, webp
 from photoarc.pictures.boxes import boxes
+from photoarc.pictures.jpeg import segments
 
 SIZES = (0, 1, 2, 7, 8, 9, 15, 16, 17, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 
@@ -62,9 +63,9 @@ def test_many_items_take_time_as_they_are_many() -> None:
 def test_fill_bytes_are_passed_once() -> None:
     before = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
     for text in (b"a\xff\xff\xd9", b"\xff\x00\xff\xff\xff\x00\xff\xd0\xff\xff\xc4", b"\xff\xff", b"\xff\xd0\xff\xff\xd0", b""):
-        old, new = before.search(text), jpeg._AFTER_SCAN.search(text)
+        old, new = before.search(text), segments._AFTER_SCAN.search(text)
         assert (old and old.span()) == (new and new.span())
-    assert jpeg._AFTER_SCAN.search(b"a" + b"\xff" * 2_000_000) is None  # by squares this took hours
+    assert segments._AFTER_SCAN.search(b"a" + b"\xff" * 2_000_000) is None  # by squares this took hours
 
 
 def test_tags_without_end_are_not_read() -> None:

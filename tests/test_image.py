@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import image, jpeg, metadata, pillow, png, webp, writers
-from photoarc.records import SourceFormat
+from photoarc.member import SourceFormat
+from photoarc.pictures import image, metadata, pillow, png, webp, writers
+from photoarc.pictures.jpeg import segments as jpeg
 
 WIDTH, HEIGHT = 200, 150
 PHOTO = pictures.photo(WIDTH, HEIGHT)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoarc.pictures import gps, iptc, photoshop, png_texts
+from photoarc.pictures.places import iptc, photoshop, png_texts, strip
 
 WITHOUT = places.dataset(0, b"\0\4") + places.dataset(80, b"A. Author")
 
@@ -52,7 +52,7 @@ def test_resources_of_other_kinds():
     )
     assert b"Berlin" not in body
     assert places.packet() in body
-    assert gps.strip_exif(places.exif())[0] in body
+    assert strip.strip_exif(places.exif())[0] in body
     assert dropped == ["Photoshop resources of plug-ins"]
     assert photoshop.strip(b"8BIM\4\4") == (None, ["Photoshop resources that cannot be followed"])
 
@@ -63,7 +63,7 @@ def chunk(kind, keyword, text):
 
 
 def stripped(kind, keyword, text):
-    return png_texts.strip(kind, chunk(kind, keyword, text), gps.strip_exif)
+    return png_texts.strip(kind, chunk(kind, keyword, text), strip.strip_exif)
 
 
 @pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
@@ -73,7 +73,7 @@ def test_texts_of_png(kind):
     assert stripped(kind, b"Location", b"Berlin") == (None, [])
     assert stripped(kind, b"Comment", b"lat: 52.5, lon: 13.4") == (None, ["a text with coordinates"])
     profiles = {
-        b"exif": (b"Exif\0\0" + places.exif(), b"Exif\0\0" + gps.strip_exif(places.exif())[0]),
+        b"exif": (b"Exif\0\0" + places.exif(), b"Exif\0\0" + strip.strip_exif(places.exif())[0]),
         b"app1": (b"http://ns.adobe.com/xap/1.0/\0" + places.packet("<a:City/>"), b"http://ns.adobe.com/xap/1.0/\0" + places.packet()),
         b"xmp": (places.packet("<a:City/>"), places.packet()),
         b"iptc": (places.IIM, WITHOUT),
@@ -98,5 +98,5 @@ def test_damaged_iptc_is_stripped_or_dropped(at, length, noise):
         iptc.strip(damaged)
         body, dropped = photoshop.strip(damaged)
         assert dropped if body is None else photoshop.strip(body) == (body, [])
-        png_texts.strip(b"zTXt", damaged, gps.strip_exif)
-        png_texts.strip(b"iTXt", b"Raw profile type iptc\0\0\0\0\0" + raw("iptc", damaged)[: at + 20], gps.strip_exif)
+        png_texts.strip(b"zTXt", damaged, strip.strip_exif)
+        png_texts.strip(b"iTXt", b"Raw profile type iptc\0\0\0\0\0" + raw("iptc", damaged)[: at + 20], strip.strip_exif)

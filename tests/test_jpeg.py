@@ -5,7 +5,7 @@ import pyjpegxl
 import pytest
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import jpeg
+from photoarc.pictures.jpeg import segments as jpeg
 
 PHOTO = pictures.photo(96, 80)
 

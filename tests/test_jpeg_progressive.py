@@ -9,7 +9,8 @@ import pictures
 import pytest
 from PIL import Image
 
-from photoarc.pictures import jpeg_progressive_bits, jpeg_scan
+from photoarc.pictures.jpeg import progressive_bits
+from photoarc.pictures.jpeg import scans as jpeg_scan
 
 JPEGTRAN = shutil.which("jpegtran")
 needs_jpegtran = pytest.mark.skipif(JPEGTRAN is None, reason="no jpegtran")
@@ -190,7 +191,7 @@ def test_small_chunks_give_the_same(monkeypatch):
         pictures.progressive_jpeg(pictures.photo(200, 150), restart_marker_blocks=4),
     ]
     scans = [back(d) for d in data]
-    monkeypatch.setattr(jpeg_progressive_bits, "_CHUNK", 64)
-    monkeypatch.setattr(jpeg_progressive_bits, "_STRIP_COEFFICIENTS", 64)
+    monkeypatch.setattr(progressive_bits, "_CHUNK", 64)
+    monkeypatch.setattr(progressive_bits, "_STRIP_COEFFICIENTS", 64)
     for scan, expected in zip(scans, data, strict=True):
         assert jpeg_scan.write(scan.head, scan.coefficients, scan.tail, scan.padding) == expected

@@ -7,7 +7,8 @@ import pictures
 import pytest
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import jpeg, jpeg_progressive, jpeg_scan
+from photoarc.pictures.jpeg import progressive, segments
+from photoarc.pictures.jpeg import scans as jpeg_scan
 
 PHOTO = pictures.photo(96, 80)
 
@@ -72,18 +73,18 @@ def test_scripts_by_the_rules(bands, sound):
         first, last, high, low = map(int, band.replace("-", " ").split())
         scans.append(replace(header, first=first, last=last, high=high, low=low))
     if sound:
-        jpeg_progressive.check_script(scans, 1)
+        progressive.check_script(scans, 1)
     else:
         with pytest.raises(PayloadError, match="order of progressive scans"):
-            jpeg_progressive.check_script(scans, 1)
+            progressive.check_script(scans, 1)
 
 
 def test_several_components_are_for_dc_only():
     dc = jpeg_scan.layout(jpeg_scan.read(pictures.progressive_jpeg(PHOTO)).head).scans[0]
     ac = replace(dc, first=1, last=63)
-    jpeg_progressive.check_script([dc, *(replace(ac, components=(n,)) for n in range(3))], 3)
+    progressive.check_script([dc, *(replace(ac, components=(n,)) for n in range(3))], 3)
     with pytest.raises(PayloadError, match="order of progressive scans"):
-        jpeg_progressive.check_script([dc, ac], 3)
+        progressive.check_script([dc, ac], 3)
 
 
 def test_components_of_one_number():
@@ -134,16 +135,16 @@ def test_between_scans():
 def test_scans_without_end():
     head = jpeg_scan.read(pictures.progressive_jpeg(np.zeros((8, 8), np.uint8))).head
     scan = head[jpeg_scan.layout(head).scans[0].end :] + b"\0"
-    with pytest.raises(PayloadError, match=f"more than {jpeg.MAX_SCANS} scans"):
-        jpeg_scan.read(head + b"\0" + scan * jpeg.MAX_SCANS + b"\xff\xd9")
+    with pytest.raises(PayloadError, match=f"more than {segments.MAX_SCANS} scans"):
+        jpeg_scan.read(head + b"\0" + scan * segments.MAX_SCANS + b"\xff\xd9")
 
 
 def test_values_beyond_16_bits():
     band = np.array([32767, -32767, 32768])
-    assert jpeg_progressive._narrow(band[:2]).tolist() == [32767, -32767]
+    assert progressive._narrow(band[:2]).tolist() == [32767, -32767]
     for n in (band, -band):
         with pytest.raises(PayloadError, match="out of range"):
-            jpeg_progressive._narrow(n)
+            progressive._narrow(n)
 
 
 def test_write_refuses_what_does_not_fit():

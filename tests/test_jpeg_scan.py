@@ -8,15 +8,15 @@ import pytest
 from PIL import Image
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import jpeg, jpeg_huffman, jpeg_scan
+from photoarc.pictures.jpeg import huffman, scans, segments
 
 PHOTO = pictures.photo(96, 80)
 NOISE = np.random.default_rng(1).integers(0, 256, (120, 200, 3), np.uint8)
 
 
 def _back(data):
-    scan = jpeg_scan.read(data)
-    assert jpeg_scan.write(scan.head, scan.coefficients, scan.tail, scan.padding) == data
+    scan = scans.read(data)
+    assert scans.write(scan.head, scan.coefficients, scan.tail, scan.padding) == data
     assert data.startswith(scan.head)
     assert data.endswith(scan.tail)
     assert scan.tail.startswith(b"\xff\xd9")
@@ -47,7 +47,7 @@ def test_round_trip_with_restarts(options, pixels):
     if pixels.shape[2] == 1 and "keep_rgb" in options:
         options = {}
     scan = _back(pictures.jpeg(pixels, **options))
-    assert (jpeg_scan.layout(scan.head).scans[0].restart_interval > 0) == any(name.startswith("restart") for name in options)
+    assert (scans.layout(scan.head).scans[0].restart_interval > 0) == any(name.startswith("restart") for name in options)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (7, 9), (8, 8), (16, 16), (17, 33), (1, 2000), (3000, 5)])
@@ -70,16 +70,16 @@ def test_flat_pictures_never_fall_in_step(channels, grey):
 
 
 def test_several_batches_and_restarts_in_the_middle(monkeypatch):
-    monkeypatch.setattr(jpeg_huffman, "_MAX_LANES", 32)
-    monkeypatch.setattr(jpeg_huffman, "_SLICE_LANES", 5)
-    monkeypatch.setattr(jpeg_huffman, "_MIN_CHUNK_BYTES", 64)
-    monkeypatch.setattr(jpeg_huffman, "_MAX_CHUNK_BYTES", 128)
-    monkeypatch.setattr(jpeg_scan, "_STRIP_COEFFICIENTS", 64)
+    monkeypatch.setattr(huffman, "_MAX_LANES", 32)
+    monkeypatch.setattr(huffman, "_SLICE_LANES", 5)
+    monkeypatch.setattr(huffman, "_MIN_CHUNK_BYTES", 64)
+    monkeypatch.setattr(huffman, "_MAX_CHUNK_BYTES", 128)
+    monkeypatch.setattr(scans, "_STRIP_COEFFICIENTS", 64)
     for options in ({}, {"quality": 100}, {"restart_marker_rows": 3}, {"restart_marker_blocks": 1}, {"restart_marker_blocks": 11}):
         data = pictures.jpeg(pictures.photo(400, 300), **options)
         small = _back(data)
         monkeypatch.undo()
-        for one, other in zip(small.coefficients, jpeg_scan.read(data).coefficients, strict=True):
+        for one, other in zip(small.coefficients, scans.read(data).coefficients, strict=True):
             assert (one == other).all()
 
 
@@ -92,10 +92,10 @@ def _cosines():
 def test_coefficients_are_those_that_pillow_decodes(quality):
     pixels = pictures.photo(150, 93)[:, :, :1]
     data = pictures.jpeg(pixels, quality=quality)
-    scan = jpeg_scan.read(data)
-    (plane,) = jpeg_scan.layout(scan.head).planes
+    scan = scans.read(data)
+    (plane,) = scans.layout(scan.head).planes
     natural = np.empty((64, plane.rows, plane.columns))
-    natural[list(jpeg.ZIGZAG)] = scan.coefficients[0] * plane.quantiser.astype(float)[:, None, None]
+    natural[list(segments.ZIGZAG)] = scan.coefficients[0] * plane.quantiser.astype(float)[:, None, None]
     blocks = natural.reshape(8, 8, plane.rows, plane.columns)
     samples = np.einsum("uvrc,uy,vx->rycx", blocks, _cosines(), _cosines()).reshape(8 * plane.rows, 8 * plane.columns)
     decoded = np.asarray(Image.open(io.BytesIO(data)), float)
@@ -105,14 +105,14 @@ def test_coefficients_are_those_that_pillow_decodes(quality):
 @pytest.mark.parametrize("sampling", ["11 11 11", "21 11 11", "22 11 11", "12 11 11", "41 11 11", "14 11 11", "22 21 12", "42 11 11"])
 def test_blocks_are_in_the_order_in_which_pillow_decodes_them(sampling):
     """Luma of one grey per block, through `write` and Pillow, in samplings that Pillow itself does not write."""
-    head = jpeg_scan.read(pictures.jpeg(PHOTO, quality=90, restart_marker_blocks=2)).head
+    head = scans.read(pictures.jpeg(PHOTO, quality=90, restart_marker_blocks=2)).head
     for n, factors in enumerate(bytes.fromhex(sampling)):
         at = head.index(b"\xff\xc0") + 11 + 3 * n
         head = head[:at] + bytes([factors]) + head[at + 1 :]
-    plan = jpeg_scan.layout(head)
+    plan = scans.layout(head)
     planes = [np.zeros((64, plane.rows, plane.columns), np.int16) for plane in plan.planes]
     planes[0][0] = np.random.default_rng(2).integers(-300, 300, planes[0].shape[1:])
-    written = jpeg_scan.write(head, planes, b"\xff\xd9", 1)
+    written = scans.write(head, planes, b"\xff\xd9", 1)
     for one, other in zip(planes, _back(written).coefficients, strict=True):
         assert (one == other).all()
     decoded = Image.open(io.BytesIO(written))
@@ -133,8 +133,8 @@ def test_zigzag_and_signs_by_hand():
     assert scan.head == head
     assert scan.tail == b"\xff\xd9tail"
     assert scan.coefficients[0][:, 0, 0].tolist() == [2, 0, -3] + 61 * [0]
-    assert jpeg.ZIGZAG[:6] == (0, 1, 8, 16, 9, 2)
-    plane = jpeg_scan.layout(head).planes[0]
+    assert segments.ZIGZAG[:6] == (0, 1, 8, 16, 9, 2)
+    plane = scans.layout(head).planes[0]
     assert plane.quantiser.tolist() == list(range(1, 65))
     zeros = _back(data[: len(head) + 1] + b"\0" + scan.tail)
     assert zeros.padding == 0
@@ -142,7 +142,7 @@ def test_zigzag_and_signs_by_hand():
         changed = scan.coefficients[0].copy()
         changed[k] = value
         with pytest.raises(PayloadError):
-            jpeg_scan.write(head, (changed,), scan.tail, 1)
+            scans.write(head, (changed,), scan.tail, 1)
 
 
 def test_components_of_one_number():
@@ -156,13 +156,13 @@ def test_components_of_one_number():
 def test_wide_quantisers():
     tables = [list(range(1, 65)), [300] * 63 + [1000]]
     scan = _back(pictures.jpeg(PHOTO, quality=-1, qtables=tables, subsampling=0))
-    planes = jpeg_scan.layout(scan.head).planes
+    planes = scans.layout(scan.head).planes
     assert planes[1].quantiser.tolist() == tables[1]
     assert sorted(planes[0].quantiser.tolist()) == tables[0]
 
 
 def test_write_refuses_what_does_not_fit():
-    scan = jpeg_scan.read(pictures.jpeg(PHOTO))
+    scan = scans.read(pictures.jpeg(PHOTO))
     y, cb, cr = scan.coefficients
     for planes, padding in (
         ((y, cb), 1),
@@ -172,29 +172,29 @@ def test_write_refuses_what_does_not_fit():
         ((y, cb, cr[:32]), 1),
     ):
         with pytest.raises(PayloadError, match="do not fit"):
-            jpeg_scan.write(scan.head, planes, scan.tail, padding)
+            scans.write(scan.head, planes, scan.tail, padding)
     far = y.copy()
     far[1, 0, 0] = 1024  # size 11: no code for it in the tables of annex K
     with pytest.raises(PayloadError, match="without a Huffman code"):
-        jpeg_scan.write(scan.head, (far, cb, cr), scan.tail, 1)
+        scans.write(scan.head, (far, cb, cr), scan.tail, 1)
     far[1, 0, 0] = 1023
-    written = jpeg_scan.write(scan.head, (far, cb, cr), scan.tail, 1)
-    assert (jpeg_scan.read(written).coefficients[0] == far).all()
+    written = scans.write(scan.head, (far, cb, cr), scan.tail, 1)
+    assert (scans.read(written).coefficients[0] == far).all()
     far[0, 0, :2] = 32767, -32767
     with pytest.raises(PayloadError, match="DC"):
-        jpeg_scan.write(scan.head, (far, cb, cr), scan.tail, 1)
+        scans.write(scan.head, (far, cb, cr), scan.tail, 1)
 
 
 def test_any_coefficients_come_back():
     """Long runs, large values and everything between, with the tables of annex K."""
     rng = np.random.default_rng(3)
-    scan = jpeg_scan.read(pictures.jpeg(pictures.photo(160, 96), restart_marker_blocks=5))
+    scan = scans.read(pictures.jpeg(pictures.photo(160, 96), restart_marker_blocks=5))
     planes = []
     for c in scan.coefficients:
         values = np.rint(rng.laplace(0, 30, c.shape)).clip(-1023, 1023) * (rng.random(c.shape) < rng.choice([0.01, 0.04, 0.9], c.shape[1:]))
         planes.append(values.astype(np.int16))
-    written = jpeg_scan.write(scan.head, planes, scan.tail, 0)
-    again = jpeg_scan.read(written)
+    written = scans.write(scan.head, planes, scan.tail, 0)
+    again = scans.read(written)
     assert again.padding == 0
     for one, other in zip(planes, again.coefficients, strict=True):
         assert (one == other).all()
@@ -213,7 +213,7 @@ def test_any_coefficients_come_back():
 )
 def test_refused(data, reason):
     with pytest.raises(PayloadError, match=reason):
-        jpeg_scan.read(data)
+        scans.read(data)
 
 
 def _changed(marker, offset, new):
@@ -246,21 +246,21 @@ def _changed(marker, offset, new):
 )
 def test_refused_with_the_reason(patch, reason):
     with pytest.raises(PayloadError, match=reason):
-        jpeg_scan.read(_changed(*patch))
+        scans.read(_changed(*patch))
 
 
 def test_too_many_coefficients():
-    head = jpeg_scan.read(pictures.jpeg(PHOTO)).head
+    head = scans.read(pictures.jpeg(PHOTO)).head
     at = head.index(b"\xff\xc0") + 5
     with pytest.raises(PayloadError, match="too many coefficients"):
-        jpeg_scan.layout(head[:at] + b"\xff\xff\xff\xff" + head[at + 4 :])
+        scans.layout(head[:at] + b"\xff\xff\xff\xff" + head[at + 4 :])
 
 
 def test_every_prefix_is_refused():
     data = pictures.jpeg(PHOTO[:32, :40], quality=30)
     for end in range(len(data)):
         with pytest.raises(PayloadError):
-            jpeg_scan.read(data[:end])
+            scans.read(data[:end])
     _back(data)
 
 
@@ -268,7 +268,7 @@ def test_every_prefix_is_refused():
 def test_mutations_are_refused_or_come_back(options):
     rng = np.random.default_rng(5)
     data = pictures.jpeg(pictures.photo(120, 100), **options)
-    start = len(jpeg_scan.read(data).head)
+    start = len(scans.read(data).head)
     outcomes = []
     for turn in range(100):
         changed = bytearray(data)

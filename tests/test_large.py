@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import photoarc
-from photoarc import codecs, coding, large, pack, pipeline, unpack
+from photoarc import codecs, pipeline
 from photoarc.codecs import blocks
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.pack import PackOptions
-from photoarc.unpack import UnpackOptions
+from photoarc.jobs import coding, large, pack, test, unpack
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 
 NOISE = random.Random(7).randbytes(300_000)
-OPTIONS = PackOptions(pipeline.CodingOptions(pipeline.Mode.LOSSLESS), workers=0)
+OPTIONS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_large_files_are_compressed_and_come_back(tmp_path: Path) -> None:
         assert film.size_bytes < film.payload_bytes < film.size_bytes + 200  # stored, at 28 bytes a block
         assert len(NOISE) < mixed.payload_bytes < mixed.size_bytes * 0.55
         assert archive.read("s/mixed.bin") == (folder / "mixed.bin").read_bytes()
-    assert not unpack.test(tmp_path / "a.pha", 0).failures
+    assert not test.test(tmp_path / "a.pha", 0).failures
     assert not unpack.unpack(tmp_path / "a.pha", tmp_path / "out", UnpackOptions(workers=0)).failures
     for path in folder.iterdir():
         assert (tmp_path / "out" / "s" / path.name).read_bytes() == path.read_bytes()
@@ -84,7 +84,7 @@ def test_workers_give_the_same_archive(tmp_path: Path) -> None:
 
 
 def test_what_does_not_deflate_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks.raw_lzma, "compress", lambda *_, **__: pytest.fail("LZMA was tried"))
+    monkeypatch.setattr(blocks.lzma2, "compress", lambda *_, **__: pytest.fail("LZMA was tried"))
     assert len(blocks.encode_block([(0, len(NOISE))], NOISE, 5)) == len(NOISE) + 28
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_nothing_but_a_hole(tmp_path: Path) -> None:
 def changing(path: Path, how: str) -> object:
     """A worker after which the file is another, once."""
 
-    def code(options: pipeline.CodingOptions, item: coding.Item) -> coding.Result:
+    def code(options: CodingOptions, item: coding.Item) -> coding.Result:
         if isinstance(item, large.Block) and item.source.name.endswith(b"mixed.bin") and item.number == 1:
             if how == "crash":
                 raise RuntimeError("odd block")
@@ -139,7 +139,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_out(tmp_path: Path, how: s
     assert [failed.name for failed in done.failures] == ["s/mixed.bin"]
     with photoarc.open(tmp_path / "a.pha") as archive:
         assert archive.names() == ["s", "s/catalog.lrcat", "s/film.mp4", "s/small.txt"]
-    assert not unpack.test(tmp_path / "a.pha", 0).failures
+    assert not test.test(tmp_path / "a.pha", 0).failures
 
 
 def test_a_block_that_cannot_be_coded_is_stored(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_damage_costs_the_file_and_a_scan_finds_the_others(tmp_path: Path) -> No
     data = bytearray((tmp_path / "a.pha").read_bytes())
     data[data.index(NOISE[1000:1100])] ^= 1  # in the film
     (tmp_path / "hit.pha").write_bytes(data)
-    assert [failed.name for failed in unpack.test(tmp_path / "hit.pha", 0).failures] == ["s/film.mp4"]
+    assert [failed.name for failed in test.test(tmp_path / "hit.pha", 0).failures] == ["s/film.mp4"]
     (tmp_path / "cut.pha").write_bytes(data[:-200])
     with photoarc.open(tmp_path / "cut.pha", scan=True) as archive:
         assert archive.names() == ["s", "s/catalog.lrcat", "s/mixed.bin", "s/small.txt"]

@@ -9,14 +9,17 @@ import pictures
 import pytest
 
 from photoarc import models
-from photoarc.codecs import latents, learned, photo_header, photograph
-from photoarc.codecs.photo_header import parse_header
+from photoarc.codecs import latents, learned
+from photoarc.codecs.photo import bands as tiling
+from photoarc.codecs.photo import header as photo_header
+from photoarc.codecs.photo import hyperprior_bands
+from photoarc.codecs.photo import payload as photograph
+from photoarc.codecs.photo.header import parse_header
 from photoarc.errors import PayloadCorrupt, PayloadError, SymbolMismatch
+from photoarc.member import SourceFormat
 from photoarc.models import manifest
-from photoarc.pictures import tiling
+from photoarc.options import Tuning
 from photoarc.pictures.image import Photograph
-from photoarc.records import SourceFormat
-from photoarc.tuning import Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_decoder as reference
@@ -106,7 +109,7 @@ def test_reference_decoder_reads_the_same_integers(size, quality, monkeypatch):
     bands, found, stored = reference.decode(payload, reference.Model(model.entry.folder))
     assert found == stored == header.checksum
     for band, stream, integers in zip(tiling.bands(size[1], header.band_rows_px, 16), streams, bands, strict=True):
-        ours = learned._Coder().read_band(model, stream, header.level(model), photograph._coded(header, band))
+        ours = hyperprior_bands.HyperpriorBands().read_band(model, stream, header.level(model), photograph._coded(header, band))
         for a, b in zip(ours, integers, strict=True):
             assert np.array_equal(a[0], b)
 

@@ -9,8 +9,9 @@ import pictures
 import pytest
 from typer.testing import CliRunner
 
-from photoarc import cli
-from photoarc.pictures import image, jpeg
+from photoarc.cli import app
+from photoarc.pictures import image
+from photoarc.pictures.jpeg import segments
 
 PHOTO = pictures.photo(200, 150)
 ADOBE = b"Adobe\0\x64\0\0\0\0"
@@ -41,9 +42,9 @@ def test_what_does_not_come_back_is_counted(tmp_path: Path, monkeypatch: pytest.
     for name, data in (files | {"e.jpg": pictures.jpeg(PHOTO), "f.png": pictures.png(PHOTO)}).items():
         Path("d", name).write_bytes(data)
         assert (image.photograph(data).pixels == PHOTO).all() or name == "e.jpg"
-    done = run(cli.app, ["pack", "d", "a.pha", "-j", "0"])
+    done = run(app.app, ["pack", "d", "a.pha", "-j", "0"])
     assert "will not come back: 2 interlacing of PNG, 1 long headers of BMP, 1 suggested palettes of PNG" in done.output
-    assert "will not" not in run(cli.app, ["pack", "d/e.jpg", "d/f.png", "b.pha", "-j", "0"]).output
+    assert "will not" not in run(app.app, ["pack", "d/e.jpg", "d/f.png", "b.pha", "-j", "0"]).output
 
 
 @pytest.mark.parametrize("grey", [False, True])
@@ -53,7 +54,7 @@ def test_adobe_s_segment_comes_back(grey: bool) -> None:
     assert data[2:4] == b"\xff\xe0"
     photo = image.photograph(data)
     written = image.write(photo)
-    assert [s.body for s in jpeg.split(written).metadata if s.marker == jpeg.APP14] == [ADOBE + bytes([not grey])]
+    assert [s.body for s in segments.split(written).metadata if s.marker == segments.APP14] == [ADOBE + bytes([not grey])]
     again = image.photograph(written)
     assert np.abs(again.pixels.astype(int) - photo.pixels).max() <= 8
     assert again.metadata == photo.metadata
@@ -62,4 +63,4 @@ def test_adobe_s_segment_comes_back(grey: bool) -> None:
 def test_adobe_s_segment_of_rgb_is_written_once() -> None:
     data = pictures.jpeg(PHOTO, keep_rgb=True)
     written = image.write(image.photograph(data))
-    assert [s.body[11] for s in jpeg.split(written).metadata if s.marker == jpeg.APP14] == [0]
+    assert [s.body[11] for s in segments.split(written).metadata if s.marker == segments.APP14] == [0]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from photoarc import codecs, pipeline
 from photoarc.codecs import composite, lepton
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc.jobs.pack import pack
+from photoarc.options import CodingOptions, Mode, PackOptions
 
 needs_lepton = pytest.mark.skipif(not lepton.available(), reason="no wheel of Lepton for this machine")
 PHOTO = pictures.jpeg(pictures.photo(200, 150), segments=[(0xE1, b"Exif\0\0" + pictures.exif(6))])

@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, codecs
+from photoarc import codecs
+from photoarc.cli import app
+from photoarc.container.likeness import Likenesses, _alike
+from photoarc.container.records import pack_member, parse_member
+from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import FormatError, MemberError, PayloadCorrupt, PhotoarcError
-from photoarc.likeness import Likenesses, _alike
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.records import Member, Shared, pack_member, parse_member
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.unpack import test as check
-from photoarc.writer import ArchiveWriter
+from photoarc.jobs.pack import pack
+from photoarc.jobs.test import test as check
+from photoarc.jobs.unpack import unpack
+from photoarc.member import Member, Shared
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 
 PLAIN = pictures.jpeg(pictures.photo(256, 192, noise=2), quality=90)
 
@@ -61,9 +63,9 @@ def test_only_the_piece_that_differs_is_stored(folder, mode):
     assert found["b.jpg"].payload_bytes < 0.1 * found["a.jpg"].payload_bytes
     assert payloads["b.jpg"] == payloads["d.jpg"] != payloads["a.jpg"]
     alike = [["photos/a.jpg", "photos/b.jpg", "photos/c.jpg"]]
-    shown = CliRunner().invoke(cli.app, ["dups", "out.pha"]).output
+    shown = CliRunner().invoke(app.app, ["dups", "out.pha"]).output
     assert "3 files alike but for a piece (metadata, as a rule):\n  photos/a.jpg\n  photos/b.jpg\n  photos/c.jpg\n" in shown
-    assert [group["names"] for group in json.loads(CliRunner().invoke(cli.app, ["dups", "out.pha", "--json"]).output)["alike"]] == alike
+    assert [group["names"] for group in json.loads(CliRunner().invoke(app.app, ["dups", "out.pha", "--json"]).output)["alike"]] == alike
     assert check("out.pha", 1).failures == ()
     unpack("out.pha", "copy", UnpackOptions(workers=0))
     for name, data in FILES.items():

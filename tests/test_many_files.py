@@ -14,6 +14,9 @@ from pathlib import Path
 import many_files
 import pytest
 
+from photoarc import options, units
+from photoarc.archive import open_archive
+
 COUNTS = (5_000, 20_000)
 COMMANDS = ("pack", "list", "list --json", "test", "verify", "unpack", "unpack --only")
 # One process and what it started: CPU seconds, peak memory of the largest in kB.
@@ -76,15 +79,16 @@ if __name__ == "__main__":
 
 def test_list_and_info_count_records_and_index(tmp_path: Path) -> None:
     """Of many files of a few bytes each, payloads are a small part of the archive: what it really takes is said."""
-    from photoarc import inspection, pack, pipeline, report
+    from photoarc.cli import text
+    from photoarc.jobs import overview, pack
 
     (tmp_path / "in").mkdir()
     for number in range(300):
         (tmp_path / "in" / f"{number}.json").write_text(f'{{"n": {number}}}')
     path = tmp_path / "a.pha"
-    pack.pack([tmp_path / "in"], path, pack.PackOptions(pipeline.CodingOptions(pipeline.Mode.LOSSLESS), workers=0))
-    with inspection.open_archive(path) as archive:
-        sizes = report.info_lines(inspection.overview(str(path), archive.members))[2]
-        assert f"-> {report.size(path.stat().st_size)} (" in sizes
+    pack.pack([tmp_path / "in"], path, options.PackOptions(options.CodingOptions(options.Mode.LOSSLESS), workers=0))
+    with open_archive(path) as archive:
+        sizes = text.info_lines(overview.overview(str(path), archive.members))[2]
+        assert f"-> {units.size(path.stat().st_size)} (" in sizes
         assert "of it records and index" in sizes
-        assert report.size(path.stat().st_size) in report.list_lines(archive.members, path.stat().st_size)[-1]
+        assert units.size(path.stat().st_size) in text.list_lines(archive.members, path.stat().st_size)[-1]

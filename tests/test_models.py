@@ -18,7 +18,7 @@ from photoarc.models.hyper_context import HyperContext
 from photoarc.models.hyperprior import CLIP, Hyperprior
 from photoarc.models.runtime import onnxruntime
 from photoarc.models.slices import SLICES, roll
-from photoarc.tuning import Tuning
+from photoarc.options import Tuning
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_decoder as reference

@@ -12,12 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, coding, scan
-from photoarc.attributes import EARLIEST_NS, LATEST_NS
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.verify import verify
+from photoarc.cli import app
+from photoarc.disk import scan
+from photoarc.disk.attributes import EARLIEST_NS, LATEST_NS
+from photoarc.jobs import coding
+from photoarc.jobs.pack import pack
+from photoarc.jobs.unpack import unpack
+from photoarc.jobs.verify import verify
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="dates, FIFOs")
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
@@ -87,7 +89,7 @@ def test_a_fifo_is_no_difference(photos: Path, tmp_path: Path) -> None:
     os.mkfifo(photos / "pipe")
     found = verify(tmp_path / "out.pha", [photos])
     assert (found.differs, found.same, found.skipped, found.failures) == (False, 3, ("photos/pipe",), ())
-    said = CliRunner().invoke(cli.app, ["verify", str(tmp_path / "out.pha"), "--against", str(photos)])
+    said = CliRunner().invoke(app.app, ["verify", str(tmp_path / "out.pha"), "--against", str(photos)])
     assert said.exit_code == 0
     assert "skipped  photos/pipe" in said.stdout
     assert "agrees: 3 of 3 members" in said.stdout

@@ -7,8 +7,10 @@ import pytest
 from containers import sample, write
 
 import photoarc
-from photoarc import archive, extract, origin, unpack
+from photoarc import archive, options
+from photoarc.disk import extractor, origin
 from photoarc.errors import UnsafeName
+from photoarc.jobs import unpack
 from photoarc.names import safe_parts
 
 MARK = b"[ZoneTransfer]\r\nZoneId=3\r\nHostUrl=https://example.org/\r\n"
@@ -20,7 +22,7 @@ def marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = write(tmp_path / "x.pha", sample())
     if os.name != "nt":
         monkeypatch.setitem(origin.mark_of.__kwdefaults__, "windows", True)
-        monkeypatch.setitem(extract.Extractor.__init__.__kwdefaults__, "use_dir_fd", False)
+        monkeypatch.setitem(extractor.Extractor.__init__.__kwdefaults__, "use_dir_fd", False)
     Path(f"{path}:Zone.Identifier").write_bytes(MARK)
     return Path(path)
 
@@ -41,7 +43,7 @@ def test_every_file_bears_the_mark_of_its_archive(marked: Path, tmp_path: Path, 
         files = [member for member in opened.members if member.kind == 0]
         if one:
             opened.extract(files[0], tmp_path / "out")
-    done = None if one else unpack.unpack(marked, tmp_path / "out", unpack.UnpackOptions(workers=0))
+    done = None if one else unpack.unpack(marked, tmp_path / "out", options.UnpackOptions(workers=0))
     assert seen == [MARK] * (1 if one else len(files))
     assert done is None or done.remarks == ()
 
@@ -54,7 +56,7 @@ def test_a_file_is_marked_before_its_mode_may_forbid_it(tmp_path: Path) -> None:
 
 def test_where_there_are_no_streams_it_is_said(marked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(origin, "set_mark", lambda *_: False)
-    done = unpack.unpack(marked, tmp_path / "out", unpack.UnpackOptions(workers=0))
+    done = unpack.unpack(marked, tmp_path / "out", options.UnpackOptions(workers=0))
     assert "the archive's marks of the web" in done.remarks[0]
     assert not origin.set_mark(os.fsencode(tmp_path / "no folder" / "file"), MARK)
 
@@ -62,7 +64,7 @@ def test_where_there_are_no_streams_it_is_said(marked: Path, tmp_path: Path, mon
 def test_nothing_is_marked_without_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "x.pha", sample())
     monkeypatch.setattr(origin, "set_mark", lambda *_: pytest.fail("marked"))
-    unpack.unpack(path, tmp_path / "out", unpack.UnpackOptions(workers=0))
+    unpack.unpack(path, tmp_path / "out", options.UnpackOptions(workers=0))
     with archive.Archive(path) as opened:
         assert opened._mark == b""
 

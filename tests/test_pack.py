@@ -12,14 +12,16 @@ from blake3 import blake3
 from PIL import Image
 
 import photoarc
-import photoarc.records
-from photoarc import codecs, coding, large, machine, pipeline, sources
-from photoarc import pack as packing
+import photoarc.container.records
+from photoarc import codecs, pipeline
+from photoarc.disk import reading
+from photoarc.disk.scan import SourceFile
 from photoarc.errors import ModelMissing, UsageError
-from photoarc.pack import Coded, PackOptions, code_source, pack
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc.jobs import coding, large, machine
+from photoarc.jobs import pack as packing
+from photoarc.jobs.pack import Coded, code_source, pack
+from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.progress import Progress
-from photoarc.scan import SourceFile
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 
@@ -61,7 +63,7 @@ def fall_over(options: CodingOptions, source: SourceFile) -> Coded:
 def die(options: CodingOptions, source: SourceFile) -> Coded:
     if source.name.endswith(b"1.jpg"):
         os.kill(os.getpid(), signal.SIGKILL)
-    data, stamp = sources.read_whole(source)
+    data, stamp = reading.read_whole(source)
     return Coded(pipeline.Encoded(codecs.STORE, data, len(data), blake3(data).digest()), stamp)
 
 
@@ -120,7 +122,9 @@ def test_no_worker_and_two_write_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
     def job(count: int, size_bytes: int, ending: bytes) -> list[SourceFile]:
-        return [SourceFile(b"", b"%d%b" % (number, ending), photoarc.records.Kind.FILE, 0, 0, size_bytes) for number in range(count)]
+        return [
+            SourceFile(b"", b"%d%b" % (number, ending), photoarc.container.records.Kind.FILE, 0, 0, size_bytes) for number in range(count)
+        ]
 
     assert packing._crew_size([], 8) == 0
     assert packing._crew_size(job(20, 1000, b".txt"), 8) == 1
@@ -168,19 +172,19 @@ def test_an_unreadable_file_is_reported(folder: Path, tmp_path: Path, monkeypatc
 
 def test_a_file_that_changed_kind_or_grew_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    source = SourceFile(os.fsencode(path), b"x", photoarc.records.Kind.FILE, 0o644, 0, 4)
+    source = SourceFile(os.fsencode(path), b"x", photoarc.container.records.Kind.FILE, 0o644, 0, 4)
     os.mkfifo(path)
     with pytest.raises(photoarc.UnreadableSource, match="not any more"):
-        sources.read_whole(source)
+        reading.read_whole(source)
     path.unlink()
     path.symlink_to("y")
     with pytest.raises(photoarc.UnreadableSource, match="cannot be read"):
-        sources.read_whole(source)
+        reading.read_whole(source)
     path.unlink()
     path.write_bytes(bytes(100))
     with pytest.raises(photoarc.UnreadableSource, match="grew to 100 bytes"):
-        sources.read_whole(source, limit_bytes=50)
-    data, stamp = sources.read_whole(source)
+        reading.read_whole(source, limit_bytes=50)
+    data, stamp = reading.read_whole(source)
     assert (len(data), stamp.size_bytes) == (100, 100)  # edited between scan and reading: packed as it is now
 
 

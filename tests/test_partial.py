@@ -12,9 +12,9 @@ import pytest
 from containers import ARCHIVE_ID, names, sample, stored, write
 
 import photoarc
-from photoarc import partial
+from photoarc.container import partial_file
+from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import UnreadableSource, UsageError
-from photoarc.writer import ArchiveWriter
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links")
 
@@ -31,7 +31,7 @@ def test_an_archive_that_cannot_be_replaced_stays_whole(tmp_path: Path, monkeypa
     path = write(tmp_path / "out.pha", sample())
     before, info = path.read_bytes(), path.stat()
     for call in ("rename", "replace"):
-        monkeypatch.setattr(partial.os, call, refusing(code))
+        monkeypatch.setattr(partial_file.os, call, refusing(code))
     with pytest.raises(UsageError, match=r"complete and lies there as (.*): rename it, .*out\.pha is as it was before$") as caught:  # noqa: SIM117
         with ArchiveWriter(path, force=True, archive_id=ARCHIVE_ID) as writer:
             writer.add(stored(b"new", b"data"), [b"data"])
@@ -49,7 +49,7 @@ def broken() -> Iterator[bytes]:
 @pytest.mark.parametrize("code", [errno.EPERM, errno.ENOTSUP, errno.EINVAL])
 @pytest.mark.parametrize("later_bytes", [4, 3 << 20])
 def test_a_member_is_taken_back_where_no_file_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, later_bytes: int) -> None:
-    monkeypatch.setattr(partial.os, "ftruncate", refusing(code))
+    monkeypatch.setattr(partial_file.os, "ftruncate", refusing(code))
     with ArchiveWriter(tmp_path / "out.pha", archive_id=ARCHIVE_ID) as writer:
         writer.add(stored(b"a", b"data"), [b"data"])
         with pytest.raises(UnreadableSource):
@@ -75,7 +75,7 @@ def test_what_is_called_unfinished(tmp_path: Path) -> None:
 
 
 def test_the_own_name_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partial.os, "unlink", refusing(errno.EPERM))
+    monkeypatch.setattr(partial_file.os, "unlink", refusing(errno.EPERM))
     with ArchiveWriter(tmp_path / "out.pha", archive_id=ARCHIVE_ID) as writer:
         pass
     (left,) = tmp_path.glob("*.partial-*")
@@ -85,7 +85,7 @@ def test_the_own_name_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest
 
 def test_a_longer_copy_that_cannot_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for call in ("unlink", "ftruncate"):
-        monkeypatch.setattr(partial.os, call, refusing(errno.EPERM))
+        monkeypatch.setattr(partial_file.os, call, refusing(errno.EPERM))
     with ArchiveWriter(tmp_path / "out.pha", archive_id=ARCHIVE_ID) as writer, pytest.raises(UnreadableSource):
         writer.add(stored(b"broken", bytes(2 << 20), parts=2), broken())
     assert names(tmp_path / "out.pha") == []

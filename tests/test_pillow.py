@@ -12,9 +12,9 @@ from PIL import Image, ImageOps, PngImagePlugin
 
 import photoarc
 from photoarc.errors import DecodeFailed, PayloadError
-from photoarc.pack import PackOptions, pack
+from photoarc.jobs.pack import pack
+from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.pictures import pillow
-from photoarc.pipeline import CodingOptions, Mode
 
 PHOTO = pictures.photo(256, 192)
 EXIF, XMP, ICC = pictures.exif(6), pictures.XMP, pictures.icc()

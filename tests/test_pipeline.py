@@ -6,14 +6,14 @@ import pytest
 from blake3 import blake3
 from PIL import Image
 
-from photoarc import codecs, pipeline
+from photoarc import codecs
 from photoarc.codecs import learned
-from photoarc.codecs.photo_header import parse_header
+from photoarc.codecs.photo.header import parse_header
 from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.models import Hyperprior
 from photoarc.models.manifest import CODED_WITH
-from photoarc.pipeline import CodingOptions, Mode, decode_image, decode_payload, encode_file
-from photoarc.tuning import Tuning
+from photoarc.options import CodingOptions, Mode, Tuning
+from photoarc.pipeline import decode_image, decode_payload, encode_file
 
 
 def code(data, mode=Mode.FAST, quality=70.0):
@@ -175,7 +175,7 @@ def test_tuning_reaches_the_payload(mode):
 def test_default_quality_is_the_documented_one():
     assert CodingOptions().quality == 75
     assert CodingOptions().tuning is Tuning.SSIM
-    assert pipeline.CodingOptions().mode is Mode.FAST
+    assert CodingOptions().mode is Mode.FAST
 
 
 def test_effort_makes_photographs_smaller_and_no_worse():

@@ -9,10 +9,12 @@ import places
 import pytest
 from typer.testing import CliRunner
 
-from photoarc import cli
-from photoarc.pictures import PNG_SIGNATURE, exif, extended_xmp, gps, iptc, jumbf, place_search, xmp
+from photoarc.cli import app
+from photoarc.jobs.tally import FileRemarks
+from photoarc.pictures import jumbf
+from photoarc.pictures.kinds import PNG_SIGNATURE
 from photoarc.pictures.metadata import Item
-from photoarc.summary import FileRemarks
+from photoarc.pictures.places import exif, extended_xmp, iptc, search, strip, xmp
 
 MEGABYTE = 1 << 20
 JSON = b'{"exif:GPSLatitude":"52,31.2N"}'
@@ -50,13 +52,13 @@ def png(assertion):
     ],
 )
 def test_places_in_jumbf(make, body, is_one):
-    assert place_search.holds_place(make(body)) is is_one
+    assert search.holds_place(make(body)) is is_one
 
 
 def test_boxes_without_a_length_and_with_a_long_one():
     inner = box(b"jumd", bytes(17)) + box(b"json", JSON)
-    assert place_search.holds_place(bytes(4) + b"jumb" + inner)
-    assert place_search.holds_place(b"\0\0\0\1jumb" + struct.pack(">Q", 16 + len(inner)) + inner)
+    assert search.holds_place(bytes(4) + b"jumb" + inner)
+    assert search.holds_place(b"\0\0\0\1jumb" + struct.pack(">Q", 16 + len(inner)) + inner)
     assert next(jumbf.boxes(superbox(JSON) + bytes(50) + b"rest")).startswith(superbox(JSON))
 
 
@@ -64,7 +66,7 @@ def test_pack_names_them(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.heic").write_bytes(b"\0\0\0\x18ftypheic" + superbox(JSON))
     Path("b.heic").write_bytes(b"\0\0\0\x18ftypheic" + superbox(NO_PLACE))
-    done = CliRunner().invoke(cli.app, ["pack", "a.heic", "b.heic", "x.pha", "--strip", "gps", "-j", "0"])
+    done = CliRunner().invoke(app.app, ["pack", "a.heic", "b.heic", "x.pha", "--strip", "gps", "-j", "0"])
     assert "A PLACE IS STILL IN 1 file kept bit-exact, with all that they hold: a.heic;" in done.output
 
 
@@ -81,14 +83,14 @@ def test_one_and_many():
 def test_what_is_opened_and_never_closed_is_looked_at_once(piece):
     """With a search of its own for each, a megabyte took minutes."""
     data = piece * (MEGABYTE // len(piece))
-    assert not place_search.holds_place(data)
-    assert not place_search.holds_place(bytes(4) + b"jumb" + bytes(4) + b"jumd" + data)
-    assert place_search.holds_place(data + places.packet("<a:GPSLatitude>1</a:GPSLatitude>") + b"</x:xmpmeta>")
+    assert not search.holds_place(data)
+    assert not search.holds_place(bytes(4) + b"jumb" + bytes(4) + b"jumd" + data)
+    assert search.holds_place(data + places.packet("<a:GPSLatitude>1</a:GPSLatitude>") + b"</x:xmpmeta>")
 
 
 def test_texts_that_inflate_to_anything():
     bomb = zlib.compress(bytes(64 << 20), 9)
-    assert not place_search.holds_place(PNG_SIGNATURE + b"\0\0\xff\xffzTXta\0\0" * 200 + bomb)
+    assert not search.holds_place(PNG_SIGNATURE + b"\0\0\xff\xffzTXta\0\0" * 200 + bomb)
 
 
 def test_datasets_of_no_length():
@@ -108,10 +110,10 @@ def test_many_parts_of_extended_xmp():
     head = len(with_place).to_bytes(4, "big") + bytes(4)
     parts = [Item(b"APP1", extended_xmp.PREFIX + b"%032X" % number + head + with_place) for number in range(1000)]
     told = [Item(b"APP1", b"http://ns.adobe.com/xap/1.0/\0" + places.packet(f"<a:Data>{number:032X}</a:Data>")) for number in range(1000)]
-    done = gps.strip([*told, *parts])
+    done = strip.strip([*told, *parts])
     assert not any(b"Berlin" in item.body for item in done.items)
     new = xmp.strip(with_place)[0]
     assert all(item.body.endswith(new) for item in done.items[1000:])
     assert b"%032X" % 7 not in done.items[7].body
     unknown = Item(b"APP1", extended_xmp.PREFIX + b"no MD5 in thirty-two characters!" + head + with_place)
-    assert gps.strip([unknown]).dropped == (extended_xmp.BROKEN,)
+    assert strip.strip([unknown]).dropped == (extended_xmp.BROKEN,)

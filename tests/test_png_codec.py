@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photoarc import codecs, pipeline
-from photoarc.codecs import png, recipe, retrace, zlib_settings
-from photoarc.codecs.deflate import Block
-from photoarc.codecs.matches import Parameters
+from photoarc import codecs, options, pipeline
+from photoarc.codecs import png
+from photoarc.codecs.zlib_streams import recipe, retrace
+from photoarc.codecs.zlib_streams import settings as zlib_settings
+from photoarc.codecs.zlib_streams.matches import Parameters
+from photoarc.codecs.zlib_streams.tokens import Block
 from photoarc.errors import PayloadError
 
 PHOTO = pictures.photo(160, 120)
@@ -141,10 +143,10 @@ def test_refuses_what_it_is_not_for(data):
 
 def test_the_pipeline_takes_it():
     data = pictures.png(pictures.photo(300, 200), compress_level=6)
-    encoded = pipeline.encode_file("a.png", data, pipeline.CodingOptions(pipeline.Mode.LOSSLESS))
+    encoded = pipeline.encode_file("a.png", data, options.CodingOptions(options.Mode.LOSSLESS))
     assert encoded.codec_id == codecs.PNG
     assert pipeline.decode_payload("a.png", codecs.PNG, encoded.payload, len(data), blake3(data).digest()) == data
-    broken = pipeline.encode_file("a.png", REFUSED["cut"], pipeline.CodingOptions(pipeline.Mode.LOSSLESS))
+    broken = pipeline.encode_file("a.png", REFUSED["cut"], options.CodingOptions(options.Mode.LOSSLESS))
     assert broken.codec_id in (codecs.LZMA, codecs.STORE)
 
 
@@ -176,10 +178,10 @@ def test_a_damaged_description_is_refused(at, noise):
     """Behind the LZMA, where a flip in the payload hardly reaches."""
     head = png._HEAD.unpack_from(PAYLOAD)
     end = png._HEAD.size + head[12]
-    plain = bytearray(png.raw_lzma.decompress(PAYLOAD[png._HEAD.size : end], head[11]))
+    plain = bytearray(png.lzma2.decompress(PAYLOAD[png._HEAD.size : end], head[11]))
     at %= len(plain)
     plain[at : at + len(noise)] = noise
-    packed = png.raw_lzma.compress(bytes(plain))
+    packed = png.lzma2.compress(bytes(plain))
     payload = png._HEAD.pack(*head[:11], len(plain), len(packed)) + packed + PAYLOAD[end:]
     try:
         assert len(png.decode(payload, len(SMALL))) == len(SMALL)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pictures
 import pytest
 
-from photoarc import bar
-from photoarc.expectation import MOST_HEADERS, of_packing
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc.cli import bar
+from photoarc.disk.scan import scan
+from photoarc.jobs.expectation import MOST_HEADERS, of_packing
+from photoarc.jobs.pack import pack
+from photoarc.jobs.test import test as check
+from photoarc.member import Kind
+from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.progress import Expected, Meter, Progress
-from photoarc.records import Kind
-from photoarc.scan import scan
-from photoarc.unpack import test as check
 
 
 class Clock:
@@ -105,7 +105,7 @@ def test_jobs_tell_their_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_headers_of_many_pictures_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_HEADERS >= 1000
-    monkeypatch.setattr("photoarc.expectation.MOST_HEADERS", 3)
+    monkeypatch.setattr("photoarc.jobs.expectation.MOST_HEADERS", 3)
     for number in range(10):
         (tmp_path / f"{number}.jpg").write_bytes(pictures.jpeg(pictures.photo(160, 120)))
     files, _ = scan([tmp_path])

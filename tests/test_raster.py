@@ -14,8 +14,8 @@ from PIL import Image
 from photoarc import codecs, pipeline
 from photoarc.codecs import bands, raster
 from photoarc.errors import PayloadError
+from photoarc.options import CodingOptions, Mode
 from photoarc.pictures import raster as geometry
-from photoarc.pipeline import CodingOptions, Mode
 
 PHOTO = pictures.photo(130, 90, seed=4)
 DEEP = (PHOTO.astype(np.uint16) << 8) + np.random.default_rng(1).integers(0, 32, PHOTO.shape, dtype=np.uint16)

@@ -13,13 +13,16 @@ from PIL import AvifImagePlugin, Image, ImageCms
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, codecs, pipeline, scan
+from photoarc import codecs, pipeline
+from photoarc.cli import app
+from photoarc.disk import scan
 from photoarc.errors import PayloadError
-from photoarc.pack import PackOptions, pack
+from photoarc.jobs.pack import pack
+from photoarc.jobs.unpack import unpack
+from photoarc.member import SourceFormat
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 from photoarc.pictures import heif, image, jxl, metadata, tiff, webp
-from photoarc.pipeline import CodingOptions, Mode, encode_file
-from photoarc.records import SourceFormat
-from photoarc.unpack import UnpackOptions, unpack
+from photoarc.pipeline import encode_file
 
 PHOTO = pictures.photo(256, 192)
 _made = Image.Exif()
@@ -284,8 +287,8 @@ def test_the_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.avif").write_bytes(avif())
     run = CliRunner().invoke
-    assert "choose one" in run(cli.app, ["pack", "a.avif", "out.pha", "--recode", "--mode", "lossless"]).stderr
-    assert run(cli.app, ["pack", "a.avif", "out.pha", "--recode", "--min-gain", "0", "--quality", "60", "-j", "0"]).exit_code == 0
-    assert '"source_format": "avif"' in run(cli.app, ["list", "out.pha", "--json"]).stdout
-    assert run(cli.app, ["unpack", "out.pha", "to"]).exit_code == 0
+    assert "choose one" in run(app.app, ["pack", "a.avif", "out.pha", "--recode", "--mode", "lossless"]).stderr
+    assert run(app.app, ["pack", "a.avif", "out.pha", "--recode", "--min-gain", "0", "--quality", "60", "-j", "0"]).exit_code == 0
+    assert '"source_format": "avif"' in run(app.app, ["list", "out.pha", "--json"]).stdout
+    assert run(app.app, ["unpack", "out.pha", "to"]).exit_code == 0
     assert [path.name for path in (tmp_path / "to").iterdir()] == ["a.avif.jpg"]

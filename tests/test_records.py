@@ -9,9 +9,9 @@ from containers import stored
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photoarc import frames, records
+from photoarc.container import frames, records
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, NotAnArchive, PhotoarcError, Truncated, UnsupportedVersion
-from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
+from photoarc.member import Kind, Member, PhotoInfo, SourceFormat
 
 u16, u32 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)

@@ -18,10 +18,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_coefficients as reference
 
 from photoarc import models
-from photoarc.codecs import dct, jpeg_rest, raw_lzma
+from photoarc.codecs import dct, jpeg_rest
+from photoarc.entropy import lzma2
 from photoarc.models import coefficients, manifest
 from photoarc.models.runtime import onnxruntime
-from photoarc.pictures import jpeg_scan
+from photoarc.pictures.jpeg import scans
 
 FOLDER = manifest.entry(manifest.JPEG_CODED_WITH).folder
 PLAIN = reference.Model(FOLDER)
@@ -73,19 +74,19 @@ def equal(planes, others):
 def test_coefficients(data):
     ((planes, found, stored),) = reference.decode(dct.encode(data), PLAIN)
     assert found == stored
-    assert equal(planes, jpeg_scan.read(data).coefficients)
+    assert equal(planes, scans.read(data).coefficients)
 
 
 @pytest.mark.parametrize("method", range(3))
 def test_heads(method, monkeypatch):
     data = jpeg(16, 16, S420)
     if method < 2:  # what another writer may choose
-        monkeypatch.setattr(jpeg_rest, "_smallest", lambda rest: bytes([method]) + (raw_lzma.compress(rest) if method else rest))
+        monkeypatch.setattr(jpeg_rest, "_smallest", lambda rest: bytes([method]) + (lzma2.compress(rest) if method else rest))
     payload = dct.encode(data)
     assert payload[reference.HEADER.size + reference.PICTURE.size :][:2] == bytes([0, method])
     ((planes, found, stored),) = reference.decode(payload, PLAIN)
     assert found == stored
-    assert equal(planes, jpeg_scan.read(data).coefficients)
+    assert equal(planes, scans.read(data).coefficients)
 
 
 def test_thumbnails():
@@ -96,7 +97,7 @@ def test_thumbnails():
     assert len(decoded) == len(pieces)
     for (planes, found, stored), piece in zip(decoded, pieces, strict=True):
         assert found == stored
-        assert equal(planes, jpeg_scan.read(piece).coefficients)
+        assert equal(planes, scans.read(piece).coefficients)
 
 
 def test_the_tables_that_deflate_knows():
@@ -108,16 +109,16 @@ def test_the_tables_that_deflate_knows():
 def test_coefficients_that_no_picture_has(sampling, seed, monkeypatch):
     """Every limit is reached: of logarithms, linear means, offsets, reaches of tables."""
     data, rng = jpeg(56, 40, sampling, 1 if seed else 100), np.random.default_rng(seed)
-    scan = jpeg_scan.read(data)
+    scan = scans.read(data)
     wild = [np.clip(rng.standard_cauchy(plane.shape) * 30, -16383, 16383).astype(np.int16) for plane in scan.coefficients]
     wild[0][0, :2] = rng.choice([-16383, 16383], wild[0][0, :2].shape)
-    monkeypatch.setattr(jpeg_scan, "read", lambda _: replace(scan, coefficients=tuple(wild)))
+    monkeypatch.setattr(scans, "read", lambda _: replace(scan, coefficients=tuple(wild)))
     payload = dct.transcode(data)
     ((planes, found, stored),) = reference.decode(payload, PLAIN)
     assert found == stored
     assert equal(planes, wild)
     decoded = []
-    monkeypatch.setattr(jpeg_scan, "write", lambda _head, planes, _tail, _padding: decoded.extend(planes) or data)
+    monkeypatch.setattr(scans, "write", lambda _head, planes, _tail, _padding: decoded.extend(planes) or data)
     assert dct.decode(payload, len(data)) == data
     assert equal(decoded, wild)
 

@@ -17,8 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 import reference_deflate
 import reference_png as reference
 
-from photoarc.codecs import deflate, fast_matches, huffman, long_matches, png, png_rows, retrace
-from photoarc.codecs.matches import Parameters
+from photoarc.codecs import png, png_rows
+from photoarc.codecs.zlib_streams import fast_matches, huffman, long_matches, retrace
+from photoarc.codecs.zlib_streams import tokens as deflate
+from photoarc.codecs.zlib_streams.matches import Parameters
 
 FILES = {
     "rgb, small chunks": png_file(PHOTO[:50], 2, idat=100),

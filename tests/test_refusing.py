@@ -14,10 +14,11 @@ import pytest
 from containers import link, stored, write
 
 import photoarc
-from photoarc import extract, folders, unpack
-from photoarc.pack import PackOptions, pack
-from photoarc.records import Member
-from photoarc.unpack import UnpackOptions
+from photoarc.disk import extractor, folders
+from photoarc.jobs import unpack
+from photoarc.jobs.pack import pack
+from photoarc.member import Member
+from photoarc.options import PackOptions, UnpackOptions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, removal of open files")
 HERE = UnpackOptions(workers=0)
@@ -35,7 +36,7 @@ def refusing(code: int) -> Callable[..., None]:
 @pytest.fixture(params=[True, False], ids=["dir_fd", "paths"], autouse=True)
 def use_dir_fd(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if not request.param:
-        monkeypatch.setattr(extract.Extractor.__init__, "__kwdefaults__", {"keep": None, "use_dir_fd": False, "mark": b""})
+        monkeypatch.setattr(extractor.Extractor.__init__, "__kwdefaults__", {"keep": None, "use_dir_fd": False, "mark": b""})
 
 
 def members_called_as_temporary_files() -> list[tuple[Member, bytes]]:

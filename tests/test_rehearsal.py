@@ -10,10 +10,11 @@ import pictures
 import pytest
 from typer.testing import CliRunner
 
-from photoarc import cli, rehearsal
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.scan import scan
+from photoarc.cli import app
+from photoarc.disk.scan import scan
+from photoarc.jobs import rehearsal
+from photoarc.jobs.pack import pack
+from photoarc.options import CodingOptions, Mode, PackOptions
 
 
 @pytest.fixture
@@ -52,14 +53,14 @@ def test_the_reasons_are_those_of_packing(folder: Path) -> None:
 
 
 def test_the_command_tells_fates_and_an_estimate(folder: Path) -> None:
-    shown = CliRunner().invoke(cli.app, ["pack", "--dry-run", "in", "out.pha"])
+    shown = CliRunner().invoke(app.app, ["pack", "--dry-run", "in", "out.pha"])
     assert shown.exit_code == 0
     assert "1 JPEG, " in shown.stdout
     assert "would be tried lossily; drawings" in shown.stdout
     assert "1 PNG, " in shown.stdout
     assert "bit-exact, tiny" in shown.stdout
     assert "an estimate from typical shares: about " in shown.stdout
-    found = json.loads(CliRunner().invoke(cli.app, ["pack", "--dry-run", "--json", "in", "out.pha"]).stdout)
+    found = json.loads(CliRunner().invoke(app.app, ["pack", "--dry-run", "--json", "in", "out.pha"]).stdout)
     assert 5000 < found["estimated_bytes"] < sum(member["size_bytes"] for member in found["members"])
     assert sum(kind["files"] for kind in found["kinds"]) == 6
     assert not Path("out.pha").exists()
@@ -74,6 +75,6 @@ def test_what_cannot_be_read_is_known_before(folder: Path, monkeypatch: pytest.M
         return real(path, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(os, "open", guarded)
-    shown = CliRunner().invoke(cli.app, ["pack", "--dry-run", "in", "out.pha"])
+    shown = CliRunner().invoke(app.app, ["pack", "--dry-run", "in", "out.pha"])
     assert shown.exit_code == 1
     assert "in/b.png: cannot be read: Permission denied" in shown.stderr

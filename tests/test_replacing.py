@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from containers import ARCHIVE_ID, names, sample, write
 
-from photoarc import deletion, partial, replacing
+from photoarc.container import partial_file, replacing
+from photoarc.container.replacing import place
+from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import UsageError
 from photoarc.folderbench.measure import check_place
-from photoarc.pack import PackOptions, find, pack
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.replacing import place
-from photoarc.writer import ArchiveWriter
+from photoarc.jobs import deletion
+from photoarc.jobs.pack import find, pack
+from photoarc.options import CodingOptions, Mode, PackOptions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes, links, devices")
 FORCED = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0, force=True)
@@ -231,7 +232,7 @@ def test_a_folder_that_cannot_be_opened(photos: Path, tmp_path: Path, monkeypatc
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return real(path, flags, mode, **rest)
 
-    monkeypatch.setattr(partial.os, "open", refuse)
+    monkeypatch.setattr(partial_file.os, "open", refuse)
     assert "Permission denied" in pack([photos], tmp_path / "out.pha", ASKED).warnings[0]
     assert names(tmp_path / "out.pha")
 
@@ -240,8 +241,8 @@ def test_neither_link_nor_rename_keeps_the_work(photos: Path, tmp_path: Path, mo
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(partial.os, "link", refuse)
-    monkeypatch.setattr(partial.os, "replace", refuse)
+    monkeypatch.setattr(partial_file.os, "link", refuse)
+    monkeypatch.setattr(partial_file.os, "replace", refuse)
     with pytest.raises(UsageError, match="cannot get this name: Operation not permitted"):
         pack([photos], tmp_path / "out.pha", ASKED)
     (whole,) = tmp_path.glob("out.pha*")

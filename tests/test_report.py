@@ -7,11 +7,13 @@ import os
 
 import pytest
 
-from photoarc import console, report
-from photoarc.inspection import Overview
+from photoarc import units
+from photoarc.cli import console
+from photoarc.cli import text as report
+from photoarc.errors import explained
+from photoarc.jobs.overview import Overview
 from photoarc.models import manifest
 from photoarc.progress import Failure
-from photoarc.refusals import explained
 
 
 @pytest.mark.parametrize(
@@ -28,11 +30,11 @@ from photoarc.refusals import explained
     ],
 )
 def test_sizes(count_bytes: int, text: str) -> None:
-    assert report.size(count_bytes) == text
+    assert units.size(count_bytes) == text
 
 
 def test_durations() -> None:
-    assert [report.duration(seconds) for seconds in (0.04, 99.9, 100, 3599, 7500)] == [
+    assert [units.duration(seconds) for seconds in (0.04, 99.9, 100, 3599, 7500)] == [
         "0.0 s",
         "99.9 s",
         "1 min 40 s",

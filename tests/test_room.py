@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from photoarc import coding, costs, machine, pack, pipeline, workers
-from photoarc.costs import MIB, Cost
+from photoarc.codecs import costs
+from photoarc.codecs.costs import MIB, Cost
 from photoarc.errors import UsageError
-from photoarc.room import Budget, Room
+from photoarc.jobs import coding, machine, pack, workers
+from photoarc.jobs.room import Budget, Room
+from photoarc.options import CodingOptions, Mode, PackOptions
 
 
 def group(root: Path, line: str, files: dict[str, str]) -> Path:
@@ -163,7 +165,7 @@ def test_memory_changes_nothing_in_an_archive(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / "in" / f"{number}.bin").write_bytes(os.urandom(70_000) + b"text " * 5000)
     for name, memory in (("small", 10**6), ("usual", None)):
-        options = pack.PackOptions(pipeline.CodingOptions(pipeline.Mode.LOSSLESS), 2, memory_bytes=memory)
+        options = PackOptions(CodingOptions(Mode.LOSSLESS), 2, memory_bytes=memory)
         done = pack.pack([tmp_path / "in"], tmp_path / f"{name}.pha", options)
         assert len([text for text in done.warnings if "more than all workers are to have" in text]) == (4 if memory else 0)
     assert (tmp_path / "small.pha").read_bytes() == (tmp_path / "usual.pha").read_bytes()
@@ -174,5 +176,5 @@ def test_what_is_foreseen_of_a_source_is_read_from_its_header(tmp_path: Path) ->
 
     Image.new("RGB", (3000, 2000)).save(tmp_path / "large.jpg")
     found, _ = pack.scan([tmp_path / "large.jpg"])
-    foreseen = coding.foresee(pipeline.CodingOptions(pipeline.Mode.LOSSLESS), found[0])
+    foreseen = coding.foresee(CodingOptions(Mode.LOSSLESS), found[0])
     assert foreseen.memory_bytes > costs.general(found[0].size_bytes).memory_bytes + 50 * MIB

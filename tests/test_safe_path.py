@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from photoarc import safe_path, spawning, workers
+from photoarc.jobs import safe_path, spawning, workers
 
 SOURCE = (
     "import os\nopen(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'RAN'), 'a').write(__name__ + '\\n')\nraise SystemExit(99)\n"
@@ -28,15 +28,15 @@ COMMANDS = (
 )
 LIBRARY = """
 import os, sys
-import photoarc.pack, photoarc.unpack
+import photoarc.jobs.pack, photoarc.jobs.test, photoarc.jobs.unpack
 for folder in sys.argv[1:]:  # in the first, which is clean, the caller imports all that it needs itself
     os.chdir(folder)
-    photoarc.pack.pack(["pics"], "l.pha", photoarc.pack.PackOptions(workers=1))
-    assert photoarc.unpack.test("l.pha", 1).sound == 3
+    photoarc.jobs.pack.pack(["pics"], "l.pha", photoarc.jobs.pack.PackOptions(workers=1))
+    assert photoarc.jobs.test.test("l.pha", 1).sound == 3
 assert sys.path[0] == "" and "PYTHONSAFEPATH" not in os.environ
 """
 WHERE = """
-from photoarc import safe_path, workers
+from photoarc.jobs import safe_path, workers
 print(list(workers.run(safe_path.with_home, [["/a"]], workers=1, cost=len))[0].value)
 """
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from photoarc.disk.scan import SourceFile, scan
 from photoarc.errors import UnreadableSource, UsageError
-from photoarc.patterns import excludes, in_any_case
-from photoarc.records import Kind
-from photoarc.scan import SourceFile, scan
+from photoarc.jobs.patterns import excludes, in_any_case
+from photoarc.member import Kind
 
 
 @pytest.fixture

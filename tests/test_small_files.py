@@ -14,18 +14,20 @@ import pytest
 from blake3 import blake3
 
 import photoarc
-from photoarc import codecs, coding, frames, groups, pipeline
-from photoarc.codecs import solid
-from photoarc.duplicates import groups as identical
+from photoarc import codecs, pipeline
+from photoarc.container import frames, groups
+from photoarc.container.frames import ChunkType
+from photoarc.disk.scan import SourceFile, scan
 from photoarc.errors import MemberError, ModelMissing
-from photoarc.frames import ChunkType
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode, Small
-from photoarc.records import Kind, Member
-from photoarc.scan import SourceFile, scan
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.unpack import test as check
-from photoarc.verify import verify
+from photoarc.jobs import coding
+from photoarc.jobs.duplicates import groups as identical
+from photoarc.jobs.pack import pack
+from photoarc.jobs.test import test as check
+from photoarc.jobs.unpack import unpack
+from photoarc.jobs.verify import verify
+from photoarc.member import Kind, Member
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
+from photoarc.pipeline import Small
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 
@@ -167,12 +169,12 @@ def test_a_group_only_where_it_is_smaller() -> None:
     together = pipeline.encode_small(texts, options)
     alone = [pipeline.encode_file("", text.data, options) for text in texts]
     assert len(together.payload) < sum(len(file.payload) for file in alone)
-    assert solid.decode_group(together.payload, [len(text.data) for text in texts]) == [text.data for text in texts]
+    assert groups.decode_group(together.payload, [len(text.data) for text in texts]) == [text.data for text in texts]
 
 
 def test_a_coder_that_errs_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = lambda payload, sizes: [bytes(size) for size in sizes]  # noqa: E731
-    monkeypatch.setattr(solid, "decode_group", wrong)
+    monkeypatch.setattr(groups, "decode_group", wrong)
     together = pipeline.encode_small([Small("", b"a" * 100), Small("", b"b" * 100)], CodingOptions(Mode.LOSSLESS))
     assert {file.codec_id for file in together.files} == {codecs.LZMA}
 
@@ -308,8 +310,8 @@ def test_reading_every_member_of_many_groups_decodes_each_once(tmp_path: Path, m
     many_files.write(tmp_path / "in", 120, 0)
     pack([tmp_path / "in"], tmp_path / "out.pha", LOSSLESS)
     decoded = []
-    decode = solid.decode_group
-    monkeypatch.setattr(solid, "decode_group", lambda payload, sizes: decoded.append(len(sizes)) or decode(payload, sizes))
+    decode = groups.decode_group
+    monkeypatch.setattr(groups, "decode_group", lambda payload, sizes: decoded.append(len(sizes)) or decode(payload, sizes))
     with photoarc.open(tmp_path / "out.pha") as archive:
         for member in archive:
             archive.test(member)

@@ -114,7 +114,7 @@ def test_errors_are_json_too(place: Path) -> None:
 
 
 def test_a_terminal_that_is_gone_does_not_end_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    from photoarc.bar import Bar
+    from photoarc.cli.bar import Bar
     from photoarc.progress import Progress
 
     def gone(*_: object) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pictures
 import pytest
 
-from photoarc.codecs import structure
+from photoarc.codecs.photo import structure
 from photoarc.models.hyperprior import blocks
 
 

@@ -16,10 +16,13 @@ from lzw_encoder import lzw_stream
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import bands, raw_lzma, retrace, tiff, zlib_settings
+from photoarc.codecs import bands, tiff
+from photoarc.codecs.zlib_streams import retrace
+from photoarc.codecs.zlib_streams import settings as zlib_settings
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadError
+from photoarc.options import CodingOptions, Mode
 from photoarc.pictures import tiff as geometry
-from photoarc.pipeline import CodingOptions, Mode
 
 PHOTO = pictures.photo(130, 90, seed=4)
 DEEP = PHOTO.astype(np.uint16) * 251
@@ -189,7 +192,7 @@ def test_refused(data):
 @pytest.mark.parametrize("predictor", [1, 2])
 def test_photographs_take_less_than_by_lzma(compression, predictor):
     data = saved(Image.fromarray(pictures.photo(400, 300)), compression, predictor)
-    assert len(tiff.encode(data)) < 0.75 * len(raw_lzma.compress(data))
+    assert len(tiff.encode(data)) < 0.75 * len(lzma2.compress(data))
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
@@ -198,7 +201,7 @@ def test_graphics_take_less_than_by_lzma(compression):
     deep = drawing.astype(np.uint16) * 257
     for data in (saved(Image.fromarray(drawing), compression), tiff_file(deep, 5 if "lzw" in compression else 8, ">")):
         payload = tiff.encode(data)
-        assert len(payload) < 0.8 * len(raw_lzma.compress(data))
+        assert len(payload) < 0.8 * len(lzma2.compress(data))
         assert tiff.decode(payload, len(data)) == data
 
 
@@ -280,10 +283,10 @@ def test_odd_descriptions_are_errors(data):
     payload = PAYLOADS[good]
     head = list(tiff._HEAD.unpack_from(payload))
     end = tiff._HEAD.size + head[-1]
-    description = bytearray(raw_lzma.decompress(payload[tiff._HEAD.size : end], head[-2]))
+    description = bytearray(lzma2.decompress(payload[tiff._HEAD.size : end], head[-2]))
     for _ in range(data.draw(st.integers(1, 3))):
         description[data.draw(st.integers(0, 120))] = data.draw(st.integers(0, 255))
-    packed = raw_lzma.compress(bytes(description))
+    packed = lzma2.compress(bytes(description))
     head[-1] = len(packed)
     try:
         found = tiff.decode(tiff._HEAD.pack(*head) + packed + payload[end:], len(good))

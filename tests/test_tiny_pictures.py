@@ -11,12 +11,15 @@ import pytest
 from PIL import Image
 
 import photoarc
-from photoarc import bitexact, codecs, coding, pipeline
-from photoarc.pack import PackOptions, pack
+from photoarc import codecs, pipeline
+from photoarc.codecs import bitexact
+from photoarc.disk.scan import scan
+from photoarc.jobs import coding
+from photoarc.jobs.pack import pack
+from photoarc.jobs.unpack import unpack
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 from photoarc.pictures.size import is_tiny, picture_size
-from photoarc.pipeline import CodingOptions, Mode, Small
-from photoarc.scan import scan
-from photoarc.unpack import UnpackOptions, unpack
+from photoarc.pipeline import Small
 
 KINDS = ((".jpg", "JPEG"), (".PNG", "PNG"), (".bmp", "BMP"), (".tif", "TIFF"), (".webp", "WEBP"), (".ppm", "PPM"), ("", "JPEG"))
 SCENE = pictures.photo(400, 300)

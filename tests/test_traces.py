@@ -8,10 +8,11 @@ import pytest
 from containers import ARCHIVE_ID, names, sample, stored, write
 
 import photoarc
-from photoarc import inspection, traces
-from photoarc.container import ArchiveFile
+from photoarc.archive import open_archive
+from photoarc.container import traces
+from photoarc.container.chunks import ArchiveFile
+from photoarc.container.foreign import what_it_is
 from photoarc.errors import IndexCorrupt, NotAnArchive
-from photoarc.foreign import what_it_is
 
 OTHER_ID = b"0123456789abcdef"
 SAMPLE = [member.display_name for member, _ in sample()]
@@ -31,7 +32,7 @@ def other(tmp_path: Path) -> bytes:
 def opened(path: Path, data: bytes) -> tuple[list[str], list[str], str]:
     """Names that can be read (and are), names that are lost, warnings."""
     path.write_bytes(data)
-    with inspection.open_archive(path) as archive:
+    with open_archive(path) as archive:
         for member in archive:
             archive.test(member)
         return sorted(archive.names()), [error.name for error in archive.damaged], "\n".join(archive.warnings)
@@ -68,7 +69,7 @@ def test_one_behind_the_other(tmp_path: Path, good: bytes, other: bytes) -> None
         assert {*found, *lost} == {*SAMPLE, "in/last.txt"}
         assert "2 archives, one behind the other" in warnings
         assert "1 names, first in/7.bin, are in two archives with different contents" in warnings
-        with inspection.open_archive(tmp_path / "two.pha") as archive:
+        with open_archive(tmp_path / "two.pha") as archive:
             assert archive.read("in/7.bin") == b"another"
 
 
@@ -114,7 +115,7 @@ def test_a_packed_archive_does_not_stand_for_the_one_it_is_in(tmp_path: Path, ot
 )
 def test_what_is_no_archive_is_called_by_its_kind(tmp_path: Path, head: bytes, what: str) -> None:
     (tmp_path / "a.pha").write_bytes(head)
-    for open_it in (photoarc.open, inspection.open_archive):
+    for open_it in (photoarc.open, open_archive):
         with pytest.raises(NotAnArchive, match=f"is {what}, not a photoarc archive"):
             open_it(tmp_path / "a.pha")
     assert what_it_is(b"\x01\x02\x03\x04") == ""

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from photoarc import cli, errors, report, unpack, workers
-from photoarc.pack import PackOptions, pack
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc import errors
+from photoarc.cli import app
+from photoarc.cli import text as report
+from photoarc.jobs import test, workers
+from photoarc.jobs import test as testing
+from photoarc.jobs.decoding import Job
+from photoarc.jobs.pack import pack
+from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.progress import failure
-from photoarc.unpack import Job
 
 
 def killed(number: int, _: Job) -> int:
@@ -49,7 +53,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, [*arguments])
+    return CliRunner().invoke(app.app, [*arguments])
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def run(*arguments: str) -> Result:
     ],
 )
 def test_what_says_nothing_about_the_archive(archive: str, monkeypatch: pytest.MonkeyPatch, check: Any, why: str) -> None:
-    monkeypatch.setattr(unpack, "check", check)
+    monkeypatch.setattr(testing, "check", check)
     done = run("test", archive, "-j", "1")
     assert done.exit_code == 1
     assert "DAMAGED" not in done.output
@@ -72,7 +76,7 @@ def test_what_says_nothing_about_the_archive(archive: str, monkeypatch: pytest.M
 
 
 def test_a_decoder_that_dies_of_a_member_means_damage(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpack, "check", by_fault)
+    monkeypatch.setattr(testing, "check", by_fault)
     done = run("test", archive, "-j", "1")
     assert done.exit_code == 1
     assert "x.pha is DAMAGED" in done.stdout
@@ -93,7 +97,7 @@ def test_workers_that_cannot_be_started_are_no_damage(archive: str, monkeypatch:
 )
 def test_a_name_that_is_taken_is_no_damage(error: type[errors.MemberError], damaged: bool) -> None:
     failures = (failure(errors.NotDecoded("a", "no memory")), failure(error("b", "why")))
-    done = unpack.CheckSummary("x.pha", 3, 1, 0, 10, 1.0, failures, ())
+    done = test.CheckSummary("x.pha", 3, 1, 0, 10, 1.0, failures, ())
     assert done.damaged == damaged
     assert ("DAMAGED" in report.check_lines(done)[0]) == damaged
 

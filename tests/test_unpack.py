@@ -11,15 +11,15 @@ from blake3 import blake3
 from containers import folder, link, stored, write
 
 import photoarc
-from photoarc import codecs, coding, selection, unpack
+from photoarc import codecs
+from photoarc.codecs.photo import bands
+from photoarc.disk.targets import targets
 from photoarc.errors import NotAnArchive, UsageError
-from photoarc.pack import PackOptions, pack
-from photoarc.pictures import tiling
-from photoarc.pipeline import CodingOptions, Mode
+from photoarc.jobs import coding, decoding, selection, test, unpack
+from photoarc.jobs.pack import pack
+from photoarc.member import Kind, Member, PhotoInfo, SourceFormat
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 from photoarc.progress import Progress
-from photoarc.records import Kind, Member, PhotoInfo, SourceFormat
-from photoarc.targets import targets
-from photoarc.unpack import UnpackOptions
 
 HERE = UnpackOptions(workers=0)
 
@@ -64,11 +64,11 @@ def test_a_crew_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.Monkey
     pack([tmp_path / "in"], tmp_path / "out.pha", PackOptions(CodingOptions(Mode.LOSSLESS), workers=0))
     with photoarc.open(tmp_path / "out.pha") as opened:
         assert {member.codec_id for member in opened if member.kind is Kind.FILE} == {codecs.LZMA}
-        assert [unpack._crew_size(opened.members, most) for most in (0, 2)] == [0, 1]
-        assert unpack._crew_size([replace(member, codec_id=codecs.STORE) for member in opened.members], 2) == 0
+        assert [decoding.crew_for(opened.members, most) for most in (0, 2)] == [0, 1]
+        assert decoding.crew_for([replace(member, codec_id=codecs.STORE) for member in opened.members], 2) == 0
         large = [replace(member, size_bytes=50_000_000) for member in opened.members]
-        assert unpack._crew_size(large, 8) == 5
-    monkeypatch.setattr(unpack, "_crew_size", lambda *_: 2)
+        assert decoding.crew_for(large, 8) == 5
+    monkeypatch.setattr(unpack, "crew_for", lambda *_: 2)
     done = unpack.unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=2))
     assert (done.files, done.failures) == (5, ())
     for number in range(5):
@@ -78,7 +78,7 @@ def test_a_crew_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("job", ["unpack", "test"])
 def test_what_takes_long_moves_the_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str) -> None:
     """A film by the parts that it is stored in, a photograph by its bands, a JPEG file by its coefficients."""
-    monkeypatch.setattr(tiling, "BAND_PX", 128 * 128)
+    monkeypatch.setattr(bands, "BAND_PX", 128 * 128)
     film, photo, jpeg = bytes(2500), pictures.png(pictures.photo(100, 380)), pictures.jpeg(pictures.photo(96, 64))
     for name, data in (("photo.png", photo), ("photo.jpg", jpeg)):
         (tmp_path / name).write_bytes(data)
@@ -91,7 +91,7 @@ def test_what_takes_long_moves_the_bar(tmp_path: Path, monkeypatch: pytest.Monke
         if job == "unpack":
             unpack.unpack(tmp_path / f"{name}.pha", tmp_path / "to" / name, HERE, seen.append)
         else:
-            unpack.test(tmp_path / f"{name}.pha", 0, seen.append)
+            test.test(tmp_path / f"{name}.pha", 0, seen.append)
         assert [now.files_done for now in seen] == [0] * (len(seen) - 1) + [1]
         assert {now.bytes_total for now in seen} == {seen[-1].bytes_done}
         found[name] = [now.bytes_done / now.bytes_total for now in seen]
@@ -161,7 +161,7 @@ def test_damage_costs_one_member_and_is_found_by_test(archive: Path, tmp_path: P
         needle = opened.read("p/2023/b.txt")
     data[data.index(needle) + 10] ^= 1
     archive.write_bytes(data)
-    checked = unpack.test(archive, 1)
+    checked = test.test(archive, 1)
     assert [(failed.name, failed.kind) for failed in checked.failures] == [("p/2023/b.txt", "PayloadCorrupt")]
     assert (checked.members, checked.sound) == (6, 5)
     done = unpack.unpack(archive, tmp_path / "to", HERE)
@@ -177,7 +177,7 @@ def test_a_damaged_index_is_replaced_by_a_scan(archive: Path, tmp_path: Path, cu
     assert done.files == 3
     assert str(archive) in done.warnings[0]
     assert "scanning" in " ".join(done.warnings)
-    assert unpack.test(archive, 1).warnings
+    assert test.test(archive, 1).warnings
 
 
 def test_a_member_that_a_scan_knows_by_name_only_is_a_failure(tmp_path: Path) -> None:
@@ -187,16 +187,16 @@ def test_a_member_that_a_scan_knows_by_name_only_is_a_failure(tmp_path: Path) ->
     done = unpack.unpack(archive, tmp_path / "to", HERE)
     assert (done.files, [failed.name for failed in done.failures]) == (1, ["cut"])
     assert not any(warning.startswith("cut: ") for warning in done.warnings)
-    checked = unpack.test(archive, 1)
+    checked = test.test(archive, 1)
     assert (checked.members, checked.sound) == (2, 1)
 
 
 def test_what_is_not_an_archive(tmp_path: Path) -> None:
     (tmp_path / "x.pha").write_bytes(b"\xff\xd8\xff" + bytes(1000))
     with pytest.raises(NotAnArchive, match=r"x\.pha"):
-        unpack.test(tmp_path / "x.pha")
+        test.test(tmp_path / "x.pha")
     with pytest.raises(UsageError):
-        unpack.test(tmp_path / "missing.pha")
+        test.test(tmp_path / "missing.pha")
 
 
 def test_a_codec_from_the_future_fails_alone(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_wrong_digest_of_a_compressed_member_is_found(tmp_path: Path) -> None:
     payload = general.encode(b"abc" * 1000)
     good = Member(b"x", Kind.FILE, 0o644, 0, 3000, blake3(b"abc" * 1000).digest(), codecs.LZMA, len(payload), 1)
     archive = write(tmp_path / "x.pha", [(good, payload), (replace(good, name=b"y", digest=bytes(32)), payload)])
-    assert [(failed.name, failed.kind) for failed in unpack.test(archive, 1).failures] == [("y", "PayloadCorrupt")]
+    assert [(failed.name, failed.kind) for failed in test.test(archive, 1).failures] == [("y", "PayloadCorrupt")]
 
 
 def test_as_format_changes_endings_and_numbers_clashes() -> None:

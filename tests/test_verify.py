@@ -11,21 +11,23 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from photoarc import cli, deletion
+from photoarc.archive import open_archive
+from photoarc.cli import app
+from photoarc.cli import pack as pack_command
 from photoarc.errors import UsageError
-from photoarc.inspection import open_archive
-from photoarc.pack import PackOptions, pack
+from photoarc.jobs import deletion
+from photoarc.jobs.pack import pack
+from photoarc.jobs.unpack import unpack
+from photoarc.jobs.verify import verify
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 from photoarc.pictures import image
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.verify import verify
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
 ALL = {"photos/a.txt", "photos/b.bin", "photos/in/c.jpg"}
 
 
 def run(*arguments: object, stdin: str = "") -> tuple[int, str]:
-    done = CliRunner().invoke(cli.app, [str(argument) for argument in arguments], input=stdin)
+    done = CliRunner().invoke(app.app, [str(argument) for argument in arguments], input=stdin)
     return done.exit_code, done.output
 
 
@@ -46,7 +48,7 @@ def left() -> set[str]:
 
 @pytest.fixture
 def terminal(monkeypatch):
-    monkeypatch.setattr(cli, "_nobody_can_answer", lambda: False)
+    monkeypatch.setattr(pack_command, "_nobody_can_answer", lambda: False)
 
 
 def test_the_source_and_an_unpacked_copy_agree(photos):
@@ -236,7 +238,7 @@ def test_other_formats_are_as_unpacked(photos, unpacked, as_format):
 
 
 def test_by_workers(unpacked, monkeypatch):
-    monkeypatch.setattr("photoarc.unpack.WORTH_A_WORKER_PX", 1)
+    monkeypatch.setattr("photoarc.jobs.decoding.WORTH_A_WORKER_PX", 1)
     assert verify("out.pha", ["copy"], jobs=2).as_unpacked == 2
 
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from photoarc import cli, unpack, wishes
+from photoarc import options
+from photoarc.cli import app
 from photoarc.errors import UsageError
 from photoarc.folderbench.measure import BenchOptions
-from photoarc.pack import PackOptions
-from photoarc.pipeline import CodingOptions, Mode
-from photoarc.tuning import Tuning
-from photoarc.unpack import UnpackOptions
-from photoarc.verify import verify
-from photoarc.workers import crew_size
+from photoarc.jobs import test
+from photoarc.jobs.verify import verify
+from photoarc.jobs.workers import crew_size
+from photoarc.options import CodingOptions, Mode, PackOptions, Tuning, UnpackOptions
 
 LOSSY_ONLY: list[tuple[dict[str, Any], list[str]]] = [
     ({"quality": 50}, ["--quality", "50"]),
@@ -33,7 +32,7 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], list[str]]] = [
 
 
 def pack(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(cli.app, ["pack", ".", "out.pha", "--dry-run", *arguments])
+    done = CliRunner().invoke(app.app, ["pack", ".", "out.pha", "--dry-run", *arguments])
     return done.exit_code, done.stderr
 
 
@@ -105,12 +104,12 @@ def test_one_pattern_is_not_taken_for_its_letters(tmp_path: Path) -> None:
 
 
 def test_lossless_archives_hold_nothing_lossy_to_delete() -> None:
-    done = CliRunner().invoke(cli.app, ["pack", ".", "out.pha", "--mode", "lossless", "--delete-after-verify", "--delete-lossy", "--yes"])
+    done = CliRunner().invoke(app.app, ["pack", ".", "out.pha", "--mode", "lossless", "--delete-after-verify", "--delete-lossy", "--yes"])
     assert (done.exit_code, "--delete-lossy is about lossy photographs" in done.stderr) == (2, True)
 
 
 def test_what_is_a_number_is_taken() -> None:
-    wishes.number("quality", np.float32(75), 0, 100)
-    wishes.whole("effort", np.int64(3), 0, 9)
+    options.number("quality", np.float32(75), 0, 100)
+    options.whole("effort", np.int64(3), 0, 9)
     with pytest.raises(UsageError):
-        unpack.test("missing.pha", -1)
+        test.test("missing.pha", -1)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from photoarc import machine, workers
 from photoarc.errors import PhotoarcError, UnreadableSource
-from photoarc.partway import heard_by, part, tell
+from photoarc.jobs import machine, workers
+from photoarc.progress import heard_by, part, tell
 
 SPAWNED = 2
 

@@ -7,15 +7,19 @@ import pytest
 from typer.testing import CliRunner
 
 import photoarc
-from photoarc import cli, pipeline, scan
+from photoarc import pipeline
+from photoarc.cli import app
+from photoarc.disk import scan
+from photoarc.disk.targets import no_room_as_jpeg
 from photoarc.errors import PayloadError
-from photoarc.pack import PackOptions, pack
-from photoarc.pictures import image, jpeg
-from photoarc.pipeline import CodingOptions, Mode, encode_file
-from photoarc.records import SourceFormat
-from photoarc.targets import no_room_as_jpeg
-from photoarc.unpack import UnpackOptions, unpack
-from photoarc.unpack import test as check
+from photoarc.jobs.pack import pack
+from photoarc.jobs.test import test as check
+from photoarc.jobs.unpack import unpack
+from photoarc.member import SourceFormat
+from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
+from photoarc.pictures import image
+from photoarc.pictures.jpeg import segments
+from photoarc.pipeline import encode_file
 
 PHOTO = pictures.photo(256, 192)
 RECODE = CodingOptions(quality=60, min_gain_percent=0, recode=True)
@@ -35,8 +39,8 @@ def rgb_jpeg(factors):
 def test_rgb_jpeg_of_any_sampling(factors, mode):
     data = rgb_jpeg(factors)
     photo = image.photograph(data)
-    assert jpeg.unpack_settings(photo.writer).rgb
-    assert jpeg.unpack_settings(photo.writer).sampling == factors
+    assert segments.unpack_settings(photo.writer).rgb
+    assert segments.unpack_settings(photo.writer).sampling == factors
     encoded = encode_file("x.jpg", data, CodingOptions(mode, 60, min_gain_percent=0))
     if encoded.photo is None:
         assert "too far" in encoded.note  # its colours are those of another picture
@@ -99,7 +103,7 @@ def test_long_names_and_deletion(folder, tmp_path, length):
     name = "n" * (length - 4) + ".jxl"
     (folder / name).write_bytes(JXL)
     args = ["pack", str(folder), str(tmp_path / "out.pha"), "--recode", "--min-gain", "0", "--quality", "60", "-j", "0"]
-    ran = CliRunner().invoke(cli.app, [*args, "--delete-after-verify", "--delete-lossy", "--yes"])
+    ran = CliRunner().invoke(app.app, [*args, "--delete-after-verify", "--delete-lossy", "--yes"])
     assert ran.exit_code == 0, ran.output
     assert list(folder.iterdir()) == []
     assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()

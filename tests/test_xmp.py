@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photoarc.pictures import xmp
-from photoarc.pictures.places import is_place, names_coordinates
+from photoarc.pictures.places import xmp
+from photoarc.pictures.places.names import is_place, names_coordinates
 
 NAMES = """GPSLatitude GpsLatitude GpsLongtitude Latitude Longitude AbsoluteAltitude lat long City State Country CountryCode Location
     LocationCreated LocationShown CountryName ProvinceState Sublocation WorldRegion CiAdrCity CiAdrPcode LicensorCity

@@ -1,4 +1,4 @@
-"""How much error a quantisation step of a latent costs: what photoarc/codecs/descent.py has to know of a model."""
+"""How much error a quantisation step of a latent costs: what photoarc/codecs/photo/descent.py has to know of a model."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from model import Codec
 from torch import Tensor
 
-from photoarc.codecs import structure
+from photoarc.codecs.photo import structure
 
 SIDE_PX = 256
 PROBES = 4
@@ -17,7 +17,7 @@ PROBES = 4
 def curvature(codec: Codec, pictures: Sequence[Tensor], added: Tensor | None = None, strengths: Sequence[float] | None = None) -> Tensor:
     """Mean over pictures (1, 3, H, W) and places of the squares of the decoder's slopes, of pixels 0..255: (levels, M).
 
-    `added` (levels, M) goes to the log gains; `strengths`, one a level, weigh errors as photoarc.codecs.structure does. Sums over pixels
+    `added` (levels, M) goes to the log gains; `strengths`, one a level, weigh errors as codecs.photo.structure does. Sums over pixels
     of squared slopes come from random signs (Hutchinson 1990): the mean of (J^T v)^2 is the diagonal of J^T J.
     """
     x = torch.cat([p[:, :, :SIDE_PX, :SIDE_PX] for p in pictures])

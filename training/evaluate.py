@@ -27,7 +27,7 @@ from bench.bdrate import bd_rate
 from bench.curves import Measured
 from bench.tables import ANCHORS, HIGH_DB
 from photoarc.models import manifest
-from photoarc.tuning import Tuning
+from photoarc.options import Tuning
 
 PUBLISHED_PICTURES = {"kodak": 24}  # means over a selection are not comparable with published ones
 RANGES = {"all": (-100.0, 100.0), "below 32 dB": (0.0, 32.0), "37-44 dB": HIGH_DB}  # of PSNR; other metrics: all

@@ -159,7 +159,7 @@ def synthesis(codec: Codec) -> onnx.ModelProto:
 
 
 def _mean_kernel() -> np.ndarray:
-    """8x8 blocks of three colours -> their means over 2x2 and 4x4 pixels, (60, 192, 1, 1): the order of photoarc.codecs.structure."""
+    """8x8 blocks of three colours -> their means over 2x2 and 4x4 pixels, (60, 192, 1, 1): the order of photoarc.codecs.photo.structure."""
     rows = []
     for side in (2, 4):
         for colour, top, left in np.ndindex(3, 8 // side, 8 // side):
@@ -172,7 +172,7 @@ def _mean_kernel() -> np.ndarray:
 def synthesis_gradient(codec: Codec, structure: bool = False) -> onnx.ModelProto:
     """Slope of the weighted squared error of pixels 0..255 by each latent: g_s forth, as in `synthesis`, and back, each kernel stored once.
 
-    With `structure`, the squared errors of their means over 2x2 and 4x4 pixels count as well (photoarc.codecs.structure).
+    With `structure`, the squared errors of their means over 2x2 and 4x4 pixels count as well (photoarc.codecs.photo.structure).
     """
     net, g = codec.g_s, Graph("synthesis_gradient")
     split = g.constant(_up_kernel(net.split))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photoarc.pictures.jpeg import ZIGZAG
+from photoarc.pictures.jpeg.segments import ZIGZAG
 
 SAMPLINGS = ((2, 2), (2, 2), (1, 1), (1, 2), (2, 1))  # luma blocks down and across that meet one of chroma
 _NATURAL = list(ZIGZAG)

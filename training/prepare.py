@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from photoarc.pictures import graphics
+from photoarc.pictures.drawings import graphics
 
 HASH_SIDE, NEAR = 12, 20
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}

@@ -23,11 +23,11 @@ from PIL import Image
 
 from bench import lpips
 from photoarc import models
-from photoarc.codecs.descent import Lengths
+from photoarc.codecs.photo.bands import cut
+from photoarc.codecs.photo.descent import Lengths
 from photoarc.folderbench import metrics
 from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
-from photoarc.pictures.tiling import cut
-from photoarc.tuning import Tuning
+from photoarc.options import Tuning
 
 TILE_PX = 384
 GROUPS = {"luma": 15, "chroma": 5}

@@ -1,4 +1,6 @@
-"""Codecs turn the bytes of one file into a payload and back. IDs are permanent numbers: never derived, never reused.
+"""Codecs turn the bytes of one file into a payload and back.
+
+IDs are permanent numbers: never derived, never reused.
 
     ID   name      lossy   payload is made from
     0    store     no      any bytes, as they are
@@ -71,3 +73,9 @@ def get(codec_id: int) -> Codec:
     """
     module: ModuleType = importlib.import_module(CODECS[codec_id].module)
     return cast(Codec, module)
+
+
+def codec_name(codec_id: int) -> str:
+    """Name of a codec, its number if this version does not know it."""
+    entry = CODECS.get(codec_id)
+    return entry.name if entry else f"codec {codec_id}"

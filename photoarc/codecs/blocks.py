@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from struct import Struct
 
-from photoarc.codecs import general, raw_lzma
+from photoarc.codecs import general
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 MAX_DATA_BYTES = 1 << 25  # of a block, without holes
@@ -30,8 +31,8 @@ def encode_block(runs: Runs, data: bytes, effort: int) -> bytes:
     """
     coded, method = data, _STORED
     if data and general.promising(data):
-        packed = raw_lzma.compress(data, preset=_USUAL if effort >= _USUAL_EFFORT else _QUICK)
-        if general.pays(packed, data) and raw_lzma.decompress(packed, len(data)) == data:
+        packed = lzma2.compress(data, preset=_USUAL if effort >= _USUAL_EFFORT else _QUICK)
+        if general.pays(packed, data) and lzma2.decompress(packed, len(data)) == data:
             coded, method = packed, _LZMA
     return stored_block(runs, coded, method)
 
@@ -84,7 +85,7 @@ def _parse(view: memoryview, most_bytes: int) -> tuple[int, list[tuple[int, int]
 def _decoded(block: memoryview, runs: Runs) -> Iterator[tuple[int, memoryview]]:
     method, data, at = block[1], block[_HEAD.size + len(runs) * _RUN.size :], 0
     if method == _LZMA:
-        data = memoryview(raw_lzma.decompress(bytes(data), sum(size for _, size in runs)))
+        data = memoryview(lzma2.decompress(bytes(data), sum(size for _, size in runs)))
     for hole_bytes, size in runs:
         yield hole_bytes, data[at : at + size]
         at += size

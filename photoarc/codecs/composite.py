@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
 
-from photoarc import partway
+from photoarc import progress
 from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, general, get, jpegxl
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.pictures import jpeg
+from photoarc.pictures.jpeg import segments
 
 _VERSION = 1
 _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enough
@@ -52,7 +52,7 @@ class _Stream:
 def much_follows(data: bytes) -> bool:
     """Whether this codec is to be tried before plain JPEG XL."""
     try:
-        return len(jpeg.split(data).tail) >= _MUCH_BYTES
+        return len(segments.split(data).tail) >= _MUCH_BYTES
     except PayloadError:
         return False
 
@@ -66,7 +66,7 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     refusal = PayloadError("no picture in it")
     for picture in _pictures(data):
         try:
-            with partway.part(partway.CODING * picture.start / len(data), partway.CODING * picture.end / len(data)):
+            with progress.part(progress.CODING * picture.start / len(data), progress.CODING * picture.end / len(data)):
                 coded, own = _code_picture(data, picture, len(streams), thorough)
         except PayloadError as error:
             refusal = error
@@ -80,7 +80,7 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     for number in (_METADATA, _TAIL):
         streams[number] = _code_bytes(_gather(data, runs, number))
     payload = _pack(streams, runs)
-    with partway.part(partway.CODING, 1):
+    with progress.part(progress.CODING, 1):
         restored = decode(payload, len(data))
     if restored != data:
         raise PayloadError("the file does not come back from its streams")
@@ -100,7 +100,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
         raise PayloadError("the lengths of the streams do not agree", PayloadCorrupt)
     decoded, done, whole = [], 0, max(size_bytes, 1)
     for stream in streams:
-        with partway.part(done / whole, (done + stream.size_bytes) / whole):
+        with progress.part(done / whole, (done + stream.size_bytes) / whole):
             decoded.append(memoryview(get(stream.codec_id).decode(stream.packed, stream.size_bytes)))
         done += stream.size_bytes
     at, pieces = [0] * len(streams), []
@@ -121,7 +121,7 @@ class _Picture:
 
 def _pictures(data: bytes) -> list[_Picture]:
     """The JPEGs in the file. Raises PayloadError if it does not start with a sound one."""
-    found = jpeg.split(data)
+    found = segments.split(data)
     pictures = [_Picture(0, len(data) - len(found.tail), found.spans)]
     at = pictures[0].end
     for _ in range(_MAX_TRIES):
@@ -129,7 +129,7 @@ def _pictures(data: bytes) -> list[_Picture]:
         if at < 0 or len(pictures) == _MAX_PICTURES:
             break
         try:
-            found = jpeg.split(data[at:])
+            found = segments.split(data[at:])
         except PayloadError:
             at += 2
             continue

@@ -15,15 +15,15 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from photoarc import models, partway
+from photoarc import models, progress
 from photoarc.codecs import jpeg_rest, scale_shifts
 from photoarc.entropy.ans import Decoder, Encoder
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models import manifest
 from photoarc.models.coefficient_groups import Grid, Group, Integers, Values, Where, shape
 from photoarc.models.coefficients import COEFFICIENTS, QUANTISER_MAX, Coefficients
-from photoarc.pictures import jpeg, jpeg_scan
-from photoarc.pictures.jpeg_scan import Layout
+from photoarc.pictures.jpeg import scans, segments
+from photoarc.pictures.jpeg.scans import Layout
 
 _VERSION = 1
 _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-256
@@ -35,9 +35,9 @@ _NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 def encode(data: bytes) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
-    with partway.part(0, partway.CODING):
+    with progress.part(0, progress.CODING):
         payload = transcode(data)
-    with partway.part(partway.CODING, 1):
+    with progress.part(progress.CODING, 1):
         restored = decode(payload, len(data))
     if restored != data:
         raise PayloadError("the networks do not restore this JPEG")
@@ -68,16 +68,16 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 
 def _encode(data: bytes, model: Coefficients, *, thumbnail: bool = False) -> bytes:
     """One picture; thumbnails in its head are pictures of their own."""
-    jpeg.check_claims(data)
-    scan = jpeg_scan.read(data)
-    grids = _grids(jpeg_scan.layout(scan.head))
+    segments.check_claims(data)
+    scan = scans.read(data)
+    grids = _grids(scans.layout(scan.head))
     if max(max(-int(plane.min()), int(plane.max())) for plane in scan.coefficients) > _VALUE_MAX:
         raise PayloadError("JPEG with coefficients beyond 8 bits")
     writer = _Writer(scan.coefficients)
     model.walk(grids, writer)
     stream, tops = writer.finish(model)
     rest = scan.head + scan.tail
-    with partway.part(1, 1):
+    with progress.part(1, 1):
         packed = jpeg_rest.pack(rest, None if thumbnail else lambda picture: _encode(picture, model, thumbnail=True))
     sizes = len(scan.head), len(rest), len(packed), len(stream)
     return b"".join([_PICTURE.pack(scan.padding, len(tops), *sizes, _checksum(scan.coefficients)), packed, tops, stream])
@@ -91,11 +91,11 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
     if ends[-1] != len(coded) or head_bytes > rest_bytes or rest_bytes > size_bytes:
         raise PayloadError("the lengths in the payload do not agree", PayloadCorrupt)
     packed, tops, stream = (coded[start:end] for start, end in pairwise(ends))
-    with partway.part(0, 0):
+    with progress.part(0, 0):
         rest = jpeg_rest.unpack(packed, rest_bytes, None if thumbnail else lambda c, size: _decode(c, size, model, thumbnail=True))
     head, tail = rest[:head_bytes], rest[head_bytes:]
-    layout = jpeg_scan.layout(head)
-    if not jpeg.plausible(layout.width_px * layout.height_px, size_bytes):
+    layout = scans.layout(head)
+    if not segments.plausible(layout.width_px * layout.height_px, size_bytes):
         size = f"{layout.width_px} x {layout.height_px} pixels"
         raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
     try:
@@ -107,7 +107,7 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
         raise PayloadError(str(error), PayloadCorrupt) from error
     if _checksum(planes) != checksum:
         raise PayloadError("the coefficients do not have their checksum", PayloadCorrupt)
-    data = jpeg_scan.write(head, planes, tail, padding)
+    data = scans.write(head, planes, tail, padding)
     if len(data) != size_bytes:
         raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
     return data
@@ -141,7 +141,7 @@ class _Told:
 
     def done(self, coefficients: int) -> None:
         self._left -= coefficients
-        partway.tell(1 - self._left / self._all)
+        progress.tell(1 - self._left / self._all)
 
 
 class _Writer:

@@ -1,10 +1,10 @@
-"""Codec 1, `lzma`: any bytes as raw LZMA2 (photoarc.codecs.raw_lzma), where a cheap look at samples says that it pays."""
+"""Codec 1, `lzma`: any bytes as raw LZMA2 (photoarc.entropy.lzma2), where a cheap look at samples says that it pays."""
 
 from __future__ import annotations
 
 import zlib
 
-from photoarc.codecs import raw_lzma
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadError
 
 _PROBE_BYTES, _PROBES = 1 << 14, 8
@@ -15,7 +15,7 @@ def encode(data: bytes) -> bytes:
     """File bytes -> payload. Raises PayloadError if the bytes do not look compressible or did not shrink by 2 %."""
     if not data or not promising(data):
         raise PayloadError("not compressible")
-    payload = raw_lzma.compress(data)
+    payload = lzma2.compress(data)
     if not pays(payload, data):
         raise PayloadError("not compressible")
     return payload
@@ -28,7 +28,7 @@ def pays(payload: bytes, data: bytes) -> bool:
 
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
     """Payload -> file bytes. Raises PayloadError if the payload is damaged or does not hold exactly `size_bytes`."""
-    return raw_lzma.decompress(payload, size_bytes)
+    return lzma2.decompress(payload, size_bytes)
 
 
 def promising(data: bytes) -> bool:

@@ -15,7 +15,7 @@ from struct import Struct
 
 from photoarc.codecs import general
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.pictures import jpeg
+from photoarc.pictures.jpeg import segments
 
 # The Huffman tables of ITU-T T.81 tables K.3 to K.6 as four DHT segments: DC and AC of luma, DC and AC of chroma.
 TABLES = base64.b85decode(
@@ -44,7 +44,7 @@ def pack(rest: bytes, code: Code | None) -> bytes:
     while code and start >= 0 and len(rows) < _MAX_PICTURES and tries < _MAX_TRIES:
         tries += 1
         try:
-            picture = rest[start : len(rest) - len(jpeg.split(rest[start:]).tail)]
+            picture = rest[start : len(rest) - len(segments.split(rest[start:]).tail)]
             coded = code(picture) if len(picture) >= _LEAST_BYTES else picture
         except PayloadError:
             picture, coded = b"\xff", b""

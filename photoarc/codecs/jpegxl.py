@@ -9,7 +9,7 @@ from __future__ import annotations
 import pyjpegxl
 
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.pictures import jpeg
+from photoarc.pictures.jpeg import segments
 
 _LEAST_SAVING = 0.01
 
@@ -24,7 +24,7 @@ def encode(data: bytes) -> bytes:
 
 def transcode(data: bytes) -> bytes:
     """The same for callers who compare by themselves."""
-    jpeg.check_claims(data)
+    segments.check_claims(data)
     pyjpegxl.set_num_threads(1)
     try:
         payload = bytes(pyjpegxl.jpeg_to_jxl(data))
@@ -40,7 +40,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
     pyjpegxl.set_num_threads(1)
     try:
         header = pyjpegxl.probe(payload)
-        if not jpeg.plausible(header.width * header.height, size_bytes):
+        if not segments.plausible(header.width * header.height, size_bytes):
             size = f"{header.width} x {header.height} pixels"
             raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
         data = bytes(pyjpegxl.jxl_to_jpeg(payload))

@@ -12,15 +12,16 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from photoarc import defaults
-from photoarc.codecs import photograph, raw_lzma
-from photoarc.codecs.photograph import Improve, Integers, Mask, Nearness, TooLarge, anything, never
+from photoarc import options
+from photoarc.codecs.photo import payload as photograph
+from photoarc.codecs.photo.payload import Improve, Integers, Mask, Nearness, TooLarge, anything, never
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.member import PhotoInfo
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
+from photoarc.options import Tuning
 from photoarc.pictures.image import Photograph, write
-from photoarc.records import PhotoInfo
-from photoarc.tuning import Tuning
 
 PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes
 GROUP = 8  # channels that share a byte of the first plane
@@ -54,10 +55,10 @@ class _Coder:
         magnitude = np.zeros(model.channels * h * w, np.int32)
         alive = np.arange(len(magnitude))
         for plane in planes:
-            bits = np.frombuffer(raw_lzma.decompress(plane, -(-len(alive) // 8)), np.uint8)
+            bits = np.frombuffer(lzma2.decompress(plane, -(-len(alive) // 8)), np.uint8)
             alive = alive[np.unpackbits(bits, count=len(alive)).astype(bool)]
             magnitude[alive] += 1
-        rest = np.frombuffer(raw_lzma.decompress(rest_packed, len(alive)), np.uint8).astype(np.int32)
+        rest = np.frombuffer(lzma2.decompress(rest_packed, len(alive)), np.uint8).astype(np.int32)
         escaped = rest == ESCAPE
         if 2 * int(escaped.sum()) != len(large):
             raise ValueError(f"{len(large)} bytes of large values, expected {2 * int(escaped.sum())}")
@@ -91,7 +92,7 @@ def _unserial(values: npt.NDArray[np.int32], model: Hyperprior, h: int, w: int) 
 
 
 def _lzma(data: npt.NDArray[np.uint8]) -> bytes:
-    return raw_lzma.compress(data.tobytes(), lc=0, lp=0, pb=0, preset=9)
+    return lzma2.compress(data.tobytes(), lc=0, lp=0, pb=0, preset=9)
 
 
 def _sections(stream: bytes) -> list[bytes]:
@@ -111,9 +112,9 @@ def _sections(stream: bytes) -> list[bytes]:
 def encode(
     photo: Photograph,
     quality: float,
-    tuning: Tuning = defaults.TUNING,
+    tuning: Tuning = options.TUNING,
     too_large: TooLarge = never,
-    effort: int = defaults.EFFORT,
+    effort: int = options.EFFORT,
     near: Nearness = anything,
 ) -> tuple[bytes, PhotoInfo]:
     """Photograph -> payload; quality 0..100 moves between the trained levels. The others: see photograph.encode.

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import cast
 
 from photoarc.errors import NotDecoded, PayloadCorrupt, PayloadError
-from photoarc.pictures import jpeg
+from photoarc.pictures.jpeg import segments
 
 _LEAST_SAVING = 0.01
 _OLDEST = (0, 5, 8)  # 0.5.5 wrote files that no other version reads, and decoding them back by itself did not show it
@@ -59,7 +59,7 @@ def transcode(data: bytes) -> bytes:
     library = _library()
     if _version() < _OLDEST:
         raise PayloadError(f"this Lepton is older than {'.'.join(map(str, _OLDEST))}, which is not trusted to write")
-    jpeg.check_claims(data)
+    segments.check_claims(data)
     try:
         payload = bytes(library.compress_bytes(data))
     except Exception as refusal:
@@ -91,8 +91,8 @@ def _check_claim(payload: bytes, size_bytes: int) -> None:
         raise PayloadError(f"the head of the Lepton file is damaged: {broken}", PayloadCorrupt) from broken
     if signature != _SIGNATURE or jpeg_bytes != size_bytes:
         raise PayloadError(f"the payload is not that of a file of {size_bytes} bytes", PayloadCorrupt)
-    pixels = jpeg.claimed_pixels(header)
-    if not jpeg.plausible(pixels, size_bytes):
+    pixels = segments.claimed_pixels(header)
+    if not segments.plausible(pixels, size_bytes):
         raise PayloadError(f"the payload claims {pixels:,} pixels for a file of {size_bytes} bytes", PayloadCorrupt)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs.deflate import Writer
+from photoarc.codecs.zlib_streams.tokens import Writer
 from photoarc.errors import PayloadCorrupt, PayloadError
 
 CLEAR, END, FIRST = 256, 257, 258

@@ -4,7 +4,7 @@
     payload  LZMA( chunks, sizes, filters, blocks, exceptions )    JPEG XL( pixels )
 
 The DEFLATE stream comes back from the pixels as zlib would have made it, token by token, except where it is stored that it did not
-(photoarc.codecs.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the
+(zlib_streams.retrace). No zlib has to take part in that, so it does not matter which one is installed here or there. But where the
 zlib here makes the very stream of the data, it is asked first: that takes a third of the time, and a CRC tells whether it did.
 Graphics may have LZMA( pixels ) instead. Interlaced files are refused, and those of other writers than zlib. docs/format.md section 7.7.
 """
@@ -18,12 +18,14 @@ from struct import Struct, error
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import png_rows, raw_lzma, recipe, samples
-from photoarc.codecs.deflate import Block
-from photoarc.codecs.matches import Parameters
-from photoarc.codecs.recipe import Reader, Recipe
-from photoarc.codecs.retrace import Exceptions
+from photoarc.codecs import png_rows, samples
 from photoarc.codecs.samples import Samples
+from photoarc.codecs.zlib_streams import recipe
+from photoarc.codecs.zlib_streams.matches import Parameters
+from photoarc.codecs.zlib_streams.recipe import Reader, Recipe
+from photoarc.codecs.zlib_streams.retrace import Exceptions
+from photoarc.codecs.zlib_streams.tokens import Block
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
@@ -115,7 +117,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     if not np.array_equal(png_rows.filtered(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
     coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
-    by_lzma = raw_lzma.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
+    by_lzma = lzma2.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
     most_bytes = int(len(data) * (1 - _LEAST_SAVING))
     if min(len(coded), len(by_lzma)) > most_bytes:  # asked before the stream is retraced, which takes longer
         raise PayloadError("its pixels do not become smaller")
@@ -123,7 +125,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     how = made.parameters
     flags = how.flags | (shape.sample_bytes == 2) << 2 | (len(by_lzma) < len(coded)) << 3
     description = _describe(frame, filters, made)
-    packed = raw_lzma.compress(description)
+    packed = lzma2.compress(description)
     head = _HEAD.pack(
         _VERSION, how.level, how.memory, flags, shape.channels, *made.settings, made.crc,
         shape.width, shape.height, len(description), len(packed),
@@ -158,11 +160,11 @@ def _open(payload: bytes, size_bytes: int) -> tuple[_Frame, Recipe, NDArray[np.u
     if shape.raw_bytes > min(MAX_RAW_BYTES, size_bytes * _MAX_DEFLATE) or description_bytes > size_bytes * 8 + shape.raw_bytes:
         raise PayloadError(f"{width} x {height} samples are claimed for a file of {size_bytes} bytes", PayloadCorrupt)
     pixels_at = _HEAD.size + packed_bytes
-    description = raw_lzma.decompress(payload[_HEAD.size : pixels_at], description_bytes)
+    description = lzma2.decompress(payload[_HEAD.size : pixels_at], description_bytes)
     frame, filters, header, blocks, exceptions = _understand(description, height)
     parameters = Parameters.of(level, memory, flags)
     if flags & 8:
-        pixels = np.frombuffer(raw_lzma.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
+        pixels = np.frombuffer(lzma2.decompress(payload[pixels_at:], shape.raw_bytes - height), np.uint8)
     else:
         pixels = shape.bytes_of(samples.decode(payload[pixels_at:], (height, width, channels), shape.sample_bytes))
     raw = png_rows.filtered(pixels.reshape(height, width, shape.step), filters).ravel()

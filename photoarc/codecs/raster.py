@@ -13,8 +13,9 @@ from struct import Struct, error
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import bands, raw_lzma, samples
+from photoarc.codecs import bands, samples
 from photoarc.codecs.samples import Samples
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.raster import Raster, find
 
@@ -32,7 +33,7 @@ def encode(data: bytes, effort: int = 5) -> bytes:
     end = raster.offset + raster.size_bytes
     rows = np.frombuffer(data, np.uint8, raster.size_bytes, raster.offset).reshape(raster.height_px, raster.row_bytes)
     description = data[: raster.offset] + rows[:, raster.used_bytes :].tobytes() + data[end:]
-    packed = raw_lzma.compress(description)
+    packed = lzma2.compress(description)
     band_rows = max(1, bands.BAND_PX // raster.width_px)
     flags = _BIG_ENDIAN * raster.big_endian | _BLUE_FIRST * raster.blue_first
     head = _HEAD.pack(
@@ -69,7 +70,7 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     if offset + padding_bytes > description_bytes:
         raise PayloadError("the description is too short", PayloadCorrupt)
     at = _HEAD.size + packed_bytes
-    description = raw_lzma.decompress(payload[_HEAD.size : at], description_bytes)
+    description = lzma2.decompress(payload[_HEAD.size : at], description_bytes)
     out = np.empty(size_bytes, np.uint8)
     end = offset + raster.size_bytes
     out[:offset] = np.frombuffer(description, np.uint8, offset)

@@ -3,7 +3,7 @@
     file     .. | strip | .. | strip | ..
     payload  LZMA( strips, their recipes, everything else )    JPEG XL( band of rows )  JPEG XL( band of rows )  ..
 
-A strip of Deflate comes back as the data of a PNG do (photoarc.codecs.recipe), one of LZW by its encoder's rules (photoarc.codecs.lzw);
+A strip of Deflate comes back as the data of a PNG do (zlib_streams.recipe), one of LZW by its encoder's rules (photoarc.codecs.lzw);
 neither needs the library that wrote it. A strip that does not, or is damaged, goes along as it is, and its samples count as 0.
 Graphics may have LZMA( samples ) instead. docs/format.md section 7.10.
 """
@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from photoarc.codecs import bands, lzw, raw_lzma, recipe
-from photoarc.codecs.matches import Parameters
-from photoarc.codecs.recipe import Reader, Recipe
+from photoarc.codecs import bands, lzw
 from photoarc.codecs.samples import Samples, kind
+from photoarc.codecs.zlib_streams import recipe
+from photoarc.codecs.zlib_streams.matches import Parameters
+from photoarc.codecs.zlib_streams.recipe import Reader, Recipe
+from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import tiff
 from photoarc.pictures.tiff import DEFLATE, LZW, Layout
@@ -73,11 +75,11 @@ def _encode(data: bytes, effort: int) -> bytes:
     _check_size(method, layout, len(data))
     frame, strips, recipes, samples = _take_apart(data, method, layout, spans)
     description = _describe(method, frame, recipes)
-    packed = raw_lzma.compress(description)
+    packed = lzma2.compress(description)
     band_rows = max(1, bands.BAND_PX // layout.width_px)
     coded = bands.encode((samples[top : top + band_rows] for top in range(0, layout.height_px, band_rows)), effort)
     flat = layout.size_bytes > _FLAT * len(data)
-    by_lzma = raw_lzma.compress(samples.astype(_stored(layout)).tobytes(), pb=0) if flat else coded
+    by_lzma = lzma2.compress(samples.astype(_stored(layout)).tobytes(), pb=0) if flat else coded
     flags = _BIG_ENDIAN * layout.big_endian | _DIFFERENCES * layout.differences | _APART * layout.apart
     flags |= _BY_LZMA * (len(by_lzma) < len(coded))
     head = _HEAD.pack(
@@ -121,10 +123,10 @@ def _open(payload: bytes, size_bytes: int) -> tuple[int, Layout, _Frame, Recipes
     if description_bytes > size_bytes * 8 + layout.size_bytes or layout.strips > description_bytes:
         raise PayloadError("the description has an impossible length", PayloadCorrupt)
     at = _HEAD.size + packed_bytes
-    frame, recipes = _understand(method, layout, raw_lzma.decompress(payload[_HEAD.size : at], description_bytes))
+    frame, recipes = _understand(method, layout, lzma2.decompress(payload[_HEAD.size : at], description_bytes))
     shape = layout.height_px, layout.width_px, channels
     if flags & _BY_LZMA:
-        unpacked = raw_lzma.decompress(payload[at:], layout.size_bytes)
+        unpacked = lzma2.decompress(payload[at:], layout.size_bytes)
         return method, layout, frame, recipes, np.frombuffer(unpacked, _stored(layout)).astype(f"u{sample_bytes}").reshape(shape)
     samples: Samples = np.empty(shape, f"u{sample_bytes}")
     for top, band in bands.decode(payload, at, shape, sample_bytes, band_rows):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoarc import spawning
+from photoarc.jobs import spawning
 
 _SAMPLE_S = 0.02  # a look at ten processes takes 0.5 ms
 
@@ -31,7 +31,7 @@ class Finished:
 
 
 def run(command: Sequence[str], folder: Path, errors_path: Path) -> Finished:
-    """Run a command in a folder; its output is dropped, its stderr goes to a file. Its environment is photoarc.spawning's.
+    """Run a command in a folder; its output is dropped, its stderr goes to a file. Its environment is photoarc.jobs.spawning's.
 
     Raises OSError if it cannot be started.
     """

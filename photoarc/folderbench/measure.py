@@ -20,13 +20,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoarc import defaults, wishes
 from photoarc.errors import UsageError
 from photoarc.folderbench import metrics, tools
 from photoarc.folderbench.childprocess import Finished
-from photoarc.machine import usable_cores
+from photoarc.jobs.machine import usable_cores
+from photoarc.options import QUALITY, Mode, choice, keeps_every_bit, number, whole
 from photoarc.pictures.image import photograph
-from photoarc.pipeline import Mode
 
 MODES = tuple(Mode)
 Say = Callable[[str], None]
@@ -37,19 +36,19 @@ class BenchOptions:
     """What the user asked for; `temporary` is where archives and unpacked folders go (None: the system's place for such)."""
 
     modes: tuple[str, ...] = MODES
-    qualities: tuple[float, ...] = (defaults.QUALITY,)
+    qualities: tuple[float, ...] = (QUALITY,)
     rounds: int = 3
     temporary: Path | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError for what cannot be measured, and for a quality of modes that have none."""
         for mode in self.modes:
-            wishes.choice("mode", mode, MODES)
+            choice("mode", mode, MODES)
         for quality in self.qualities:
-            wishes.number("quality", quality, 0, 100)
-        wishes.whole("rounds", self.rounds, 1)
+            number("quality", quality, 0, 100)
+        whole("rounds", self.rounds, 1)
         if set(self.modes) == {Mode.LOSSLESS}:
-            wishes.keeps_every_bit({"quality": self.qualities != (defaults.QUALITY,)})
+            keeps_every_bit({"quality": self.qualities != (QUALITY,)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from photoarc.folderbench import plots
 from photoarc.folderbench.measure import Bench, Result
 from photoarc.folderbench.plots import Axis, Group, Mark
 from photoarc.folderbench.report import derived, peak_bytes, warnings
-from photoarc.report import count, size
+from photoarc.units import count, size
 
 _NBSP = "\u00a0"  # keeps a number and its unit on one line
 SIZE_HEAD = ("archive", "of the folder", "s", "MB/s", "MP/s", "s", "MB/s", "MP/s", "memory")

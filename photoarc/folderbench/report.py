@@ -8,7 +8,7 @@ from typing import Any
 import photoarc
 from photoarc.folderbench.measure import Bench, Folder, Result
 from photoarc.folderbench.plots import number
-from photoarc.report import count, size
+from photoarc.units import count, size
 
 GROUPS = (("", 3), ("pack", 3), ("unpack", 3), ("", 5))  # over so many columns each
 HEAD = ("", "size", "rate", "s", "MB/s", "MP/s", "s", "MB/s", "MP/s", "memory", "exact", "changed", "PSNR dB", "MS-SSIM")

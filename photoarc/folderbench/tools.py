@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoarc import spawning
 from photoarc.folderbench import childprocess
 from photoarc.folderbench.childprocess import Finished
+from photoarc.jobs import spawning
 
 PHOTOARC = (sys.executable, "-P", "-m", "photoarc")
 

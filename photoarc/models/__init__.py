@@ -1,4 +1,4 @@
-"""Learned models: networks run by ONNX Runtime on the CPU, tables of integers."""
+"""Learned models: networks that ONNX Runtime runs on the CPU, and tables of integers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from photoarc.models import manifest
 from photoarc.models.coefficients import Coefficients
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.manifest import ModelEntry
-from photoarc.tuning import Tuning
+from photoarc.options import Tuning
 
 
 @cache

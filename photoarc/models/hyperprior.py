@@ -7,7 +7,7 @@
     unroll(y_hat) * step / gain -synthesis-> pixels
 
 The gain is one of a channel and of a level, which is a number from 0 to levels - 1, trained where it is whole; the step is one of a place
-(photoarc.pictures.activity).
+(photoarc.codecs.photo.cells).
 
 Latents are (1, M, h, w) float32 at 1/16 of the picture, z_hat (1, Z, h/4, w/4). Symbols are (1, M, h, w) int16, indices uint8, both in
 rolled channel order. scale_k sees clipped symbols of slices < k only, so a decoder can read all symbols before it touches a float.
@@ -119,7 +119,7 @@ class Hyperprior:
         return self._interpolate(self._encoder["log_curvature"], level)
 
     def structure(self, level: float) -> float:
-        """What the structure terms are worth at a level in squared error (photoarc.codecs.structure): 0 if the model has none."""
+        """What the structure terms are worth at a level in squared error (photoarc.codecs.photo.structure): 0 if the model has none."""
         logs = self._encoder.get("log_structure")
         return 0.0 if logs is None else float(self._interpolate(logs, level)[0, 0, 0, 0])
 

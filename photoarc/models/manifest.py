@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from photoarc.errors import ModelCorrupt, ModelMissing
-from photoarc.tuning import Tuning
+from photoarc.options import Tuning
 
 # The model that codes new photographs, by what counts. Decoders load whichever a payload names.
 CODED_WITH = {Tuning.PSNR: 1, Tuning.SSIM: 2}

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import bmp, jpeg, pillow, png, webp
+from photoarc.pictures import bmp, pillow, png, webp
+from photoarc.pictures.jpeg import segments
 
 # Networks on another processor give other floats; rounded to 8 bits, they differ by one. A JPEG encoder may then round a coefficient that
 # lies between two steps the other way: of 20 drawn photographs at four qualities, one sample in fifty moved by one, the JPEGs written
@@ -37,7 +38,7 @@ def are_close(one: bytes, other: bytes) -> bool:
 def _beside(data: bytes, name: str) -> tuple[object, bool]:
     """What the file holds beside its pixels, and whether its format loses some of them. Raises PayloadError."""
     if name == "jpeg":
-        parts = jpeg.split(data)
+        parts = segments.split(data)
         return (parts.metadata, parts.tail), True
     if name == "png":
         return png.split(data).metadata, False

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.pictures import drawn
-from photoarc.pictures.windows import SIDE_PX, Pixels, codes, distinct
+from photoarc.pictures.drawings import drawn
+from photoarc.pictures.drawings.windows import SIDE_PX, Pixels, codes, distinct
 
 _AT_ONCE = 16  # windows: what is made of them stays in the cache
 _BLOCK, _CELL, _EDGES, _JUMP, _LINED = 8, 16, 8, 32, 0.015

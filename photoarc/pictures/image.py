@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import NO_PHOTOGRAPH, bmp, graphics, heif, jpeg, jxl, light, metadata, png, tiff, webp, writers
+from photoarc.member import AS_JPEG, SourceFormat
+from photoarc.pictures import bmp, heif, jxl, metadata, png, tiff, webp, writers
+from photoarc.pictures.drawings import graphics, light
+from photoarc.pictures.jpeg import segments
+from photoarc.pictures.kinds import NO_PHOTOGRAPH
 from photoarc.pictures.metadata import Item
-from photoarc.records import AS_JPEG, SourceFormat
 
 MAX_PIXELS = 500_000_000
 MIN_SIDE_PX, MIN_PIXELS = 64, 16_384  # below, a payload's fixed costs outweigh what lossy coding saves
 JPEG_QUALITY = 95  # of JPEGs written for pictures that were no JPEG
 WEBP_QUALITY = 95  # of WebPs written for pictures that were lossy WebPs
-_MAX_SIDE_PX = {"jpeg": jpeg.MAX_SIDE_PX, "webp": webp.MAX_SIDE_PX}
+_MAX_SIDE_PX = {"jpeg": segments.MAX_SIDE_PX, "webp": webp.MAX_SIDE_PX}
 _SOURCES = {
     SourceFormat.JPEG: "jpeg",
     SourceFormat.PNG: "png",
@@ -103,13 +106,13 @@ def _check_size(width_px: int, height_px: int) -> None:
 def _from_jpeg(data: bytes) -> Photograph:
     import pyjpegxl
 
-    parts = jpeg.split(data)
+    parts = segments.split(data)
     if parts.tail:
         raise PayloadError("data after the end of the picture")
     for segment in parts.metadata:
-        if segment.marker == jpeg.APP2 and segment.body[:4] == b"MPF\0":
+        if segment.marker == segments.APP2 and segment.body[:4] == b"MPF\0":
             raise PayloadError("several pictures in one file (MPF)")
-        if segment.marker == jpeg.APP11 and segment.body[:2] == b"JP":
+        if segment.marker == segments.APP11 and segment.body[:2] == b"JP":
             raise PayloadError("JPEG XT layers or content credentials, which belong to the exact file")
     frame = parts.frame
     _check_size(frame.width_px, frame.height_px)
@@ -119,8 +122,8 @@ def _from_jpeg(data: bytes) -> Photograph:
     except RuntimeError as error:
         raise PayloadError(f"broken JPEG: {str(error).rpartition('TurboJPEG error: ')[2][:80]}") from error
     graphics.check(pixels, from_jpeg=True)
-    writer = jpeg.pack_settings(jpeg.settings(parts))
-    kept = [_jpeg_item(s) for s in parts.metadata if jpeg.is_kept(s, parts)]
+    writer = segments.pack_settings(segments.settings(parts))
+    kept = [_jpeg_item(s) for s in parts.metadata if segments.is_kept(s, parts)]
     light.check(kept, "jpeg")
     return Photograph(pixels, None, SourceFormat.JPEG, metadata.pack(kept), writer)
 
@@ -269,7 +272,7 @@ def write(photo: Photograph, as_format: str | None = None, *, quick: bool = Fals
     if target == "bmp":
         return bmp.encode(photo.pixels, next((i.body for i in items if i.key == b"BMP " and len(i.body) == 8), bytes(8)))
     grey = photo.pixels.shape[2] == 1
-    settings = jpeg.unpack_settings(photo.writer) if target == source else jpeg.quality_settings(JPEG_QUALITY, grey=grey)
+    settings = segments.unpack_settings(photo.writer) if target == source else segments.quality_settings(JPEG_QUALITY, grey=grey)
     return writers.jpeg_file(photo.pixels, items, settings, quick=quick)
 
 
@@ -280,8 +283,8 @@ def _check_room(width_px: int, height_px: int, target: str) -> None:
         raise PayloadError(f"{width_px:,} x {height_px:,} pixels cannot be written as {target}, which ends at {most_px:,} a side")
 
 
-def _jpeg_item(segment: jpeg.Segment) -> Item:
-    return Item(b"COM " if segment.marker == jpeg.COM else b"APP%X" % (segment.marker & 15), segment.body)
+def _jpeg_item(segment: segments.Segment) -> Item:
+    return Item(b"COM " if segment.marker == segments.COM else b"APP%X" % (segment.marker & 15), segment.body)
 
 
 def _converted(items: list[Item], source: str, target: str) -> list[Item]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from photoarc.pictures.places import is_place
+from photoarc.pictures.places.names import is_place
 
 _SUPERBOX = re.compile(rb"jumb(?:.{8})?.{4}jumd", re.DOTALL)
 _JSON_NAME = re.compile(rb'"(?:[\w.-]{1,80}:)?([\w.-]{1,80})"\s{0,80}:')

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import PNG_SIGNATURE
+from photoarc.pictures.kinds import PNG_SIGNATURE
 from photoarc.pictures.metadata import AFTER, BEFORE, MAX_BYTES, Item
 
 try:

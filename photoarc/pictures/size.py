@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from photoarc.pictures import PNG_SIGNATURE
+from photoarc.pictures.kinds import PNG_SIGNATURE
 
 _HEAD_BYTES = 1 << 14
 _MAX_SEGMENTS = 1000

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import jpeg, webp
+from photoarc.pictures import webp
+from photoarc.pictures.jpeg import segments as jpeg
 from photoarc.pictures.metadata import Item
 
 OPTIMISED_PX = 32_000_000  # above, no Huffman tables of a JPEG's own: libjpeg would hold all its coefficients, 3 to 6 bytes a pixel

@@ -1,0 +1,1 @@
+"""What is typed and said: the command line."""

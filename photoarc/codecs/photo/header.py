@@ -1,0 +1,104 @@
+"""Header of a lossy photograph's payload (docs/format.md section 7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+
+from photoarc.codecs.photo.bands import UNIT_PX, padded
+from photoarc.codecs.photo.cells import CELL_PX
+from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.member import SourceFormat
+from photoarc.models.hyperprior import Hyperprior
+from photoarc.pictures.image import MAX_PIXELS
+
+VERSION = 1
+GREY, ALPHA = 1, 2
+_HEADER = Struct("<BBBBHHIIHHIIIII16s")
+HEADER_BYTES = _HEADER.size
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Section 7.1. `quality_c` is in hundredths, `checksum` the CRC-32 of the steps and of all decoded integers (7.2)."""
+
+    source_format: SourceFormat
+    grey: bool
+    has_alpha: bool
+    model_id: int
+    model_sha256: bytes  # its first 16 bytes
+    quality_c: int
+    width_px: int
+    height_px: int
+    band_rows_px: int
+    checksum: int
+    metadata_bytes: int
+    writer_bytes: int
+    alpha_bytes: int
+    cells_bytes: int
+
+    def level(self, model: Hyperprior) -> float:
+        """Where between the model's trained levels the photograph was coded."""
+        level: float = self.quality_c * (model.levels - 1) / 10000
+        return level
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of cells with a step of their own."""
+        return padded(self.height_px) // CELL_PX, padded(self.width_px) // CELL_PX
+
+    def pack(self) -> bytes:
+        """Header bytes."""
+        flags = GREY * self.grey | ALPHA * self.has_alpha
+        return _HEADER.pack(
+            VERSION,
+            flags,
+            self.source_format,
+            0,
+            self.model_id,
+            self.quality_c,
+            self.width_px,
+            self.height_px,
+            self.band_rows_px // UNIT_PX,
+            0,
+            self.checksum,
+            self.metadata_bytes,
+            self.writer_bytes,
+            self.alpha_bytes,
+            self.cells_bytes,
+            self.model_sha256,
+        )
+
+
+def parse_header(payload: bytes) -> Header:
+    """Header of a payload; raises PayloadError, before anything is allocated, for what this version cannot decode."""
+    if len(payload) < HEADER_BYTES:
+        raise PayloadError(f"photograph payload of {len(payload)} bytes, expected at least {HEADER_BYTES}", PayloadCorrupt)
+    fields = _HEADER.unpack_from(payload)
+    version, flags, source, _, model_id, quality_c, width, height, units, _, checksum, metadata, writer, alpha, cells, sha = fields
+    if version != VERSION:
+        raise PayloadError(f"photograph payload version {version}, this version of photoarc reads {VERSION}; update photoarc")
+    if not (width and height and units >= 2 and quality_c <= 10000 and flags <= (GREY | ALPHA)):
+        raise PayloadError("photograph header holds impossible values; the archive is damaged here", PayloadCorrupt)
+    if width * height > MAX_PIXELS:
+        raise PayloadError(f"photograph of {width} x {height} pixels, the limit is {MAX_PIXELS}")
+    try:
+        source_format = SourceFormat(source)
+    except ValueError:
+        raise PayloadError(f"photograph of source format {source}, unknown to this version; update photoarc") from None
+    return Header(
+        source_format,
+        bool(flags & GREY),
+        bool(flags & ALPHA),
+        model_id,
+        sha,
+        quality_c,
+        width,
+        height,
+        units * UNIT_PX,
+        checksum,
+        metadata,
+        writer,
+        alpha,
+        cells,
+    )

@@ -1,0 +1,227 @@
+"""Archives, written: members in, one file out. The bytes are described in docs/format.md sections 1-5.
+
+    header | MEMBER chunk, its PART chunks | MEMBER chunk | ... | INDEX chunks | footer
+
+Payloads are opaque here: `pipeline` makes them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from blake3 import blake3
+
+from photoarc.container import frames
+from photoarc.container.chunks import ArchiveFile, make_chunk, read_chunk, read_payload
+from photoarc.container.frames import FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
+from photoarc.container.groups import pack_group
+from photoarc.container.likeness import Likenesses
+from photoarc.container.partial_file import PartialFile
+from photoarc.container.records import pack_member
+from photoarc.errors import FormatError, UsageError
+from photoarc.member import Member
+
+_SHARD_BYTES = frames.MAX_SHARD_BYTES // 2  # an index part is closed here: the limit stays out of reach of one more record
+
+
+class _Identified(Protocol):
+    """What archive_id looks at (scan.SourceFile, records.Member)."""
+
+    @property
+    def name(self) -> bytes: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def mtime_ns(self) -> int: ...
+
+
+def archive_id(files: Iterable[_Identified], options_text: str) -> bytes:
+    """16 bytes that name an archive: the same files packed with the same options give the same archive, bit for bit."""
+    digest = blake3(options_text.encode() + b"\0")
+    for file in files:
+        digest.update(b"%d %d %d\n" % (len(file.name), file.size_bytes, file.mtime_ns) + file.name)
+    return digest.digest(16)
+
+
+class ArchiveWriter:
+    """Writes one archive from start to end; a context manager.
+
+    The bytes go to `<path>.partial-<random hex>` in the same folder. A clean exit writes index and footer, makes them durable and
+    only then gives the file its name; any exception removes it. Raises UsageError when the destination refuses.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, force: bool = False, archive_id: bytes) -> None:
+        if len(archive_id) != 16:
+            raise ValueError(f"an archive id has 16 bytes, not {len(archive_id)}")
+        self.path = Path(path)
+        self._file = PartialFile(self.path, force)
+        self._id = archive_id
+        self._sequence = self._members = 0
+        self._names: set[bytes] = set()
+        self._shards: list[list[bytes]] = [[]]
+        self._shard_bytes = 0
+        self._likenesses = Likenesses(self._read_back)
+
+    def __enter__(self) -> ArchiveWriter:
+        self._file.create()
+        try:
+            self._file.write([frames.pack_file_header(FileHeader(self._id))])
+        except BaseException:
+            self._file.discard()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self._finish()
+                self._file.commit()
+        finally:
+            self._file.discard()
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the destination could not do for an archive that is complete."""
+        return self._file.warnings
+
+    @property
+    def size_bytes(self) -> int:
+        """What has been written; the size of the archive when it is finished."""
+        return self._file.size_bytes
+
+    def add(self, member: Member, parts: Iterable[bytes]) -> int:
+        """Append one member; each part becomes one chunk (docs/format.md section 4.4). Returns the offset of the first.
+
+        `member.parts` and `member.payload_bytes` must be what `parts` will yield (ValueError otherwise). When `parts` raises, the
+        member is taken back and the archive goes on without it. Raises UsageError for a name that is there already.
+        """
+        self._refuse_twice(member)
+        start, sequence = self._file.size_bytes, self._sequence
+        record = pack_member(member)
+        written = count = 0
+        try:
+            for payload in parts:
+                kind = ChunkType.PART if count else ChunkType.MEMBER
+                self._chunk(kind, frames.pack_part(PartRecord(sequence, count)) if count else record, payload)
+                written += len(payload)
+                count += 1
+            if not count and not member.payload_bytes:
+                self._chunk(ChunkType.MEMBER, record, b"")
+            if count > max(member.parts, 1) or (member.parts > 1 and count < member.parts) or written != member.payload_bytes:
+                raise ValueError(
+                    f"{member.display_name}: the record declares {member.payload_bytes} bytes in {member.parts} parts, "
+                    f"got {written} in {count}"
+                )
+        except BaseException:
+            self._file.truncate(start)
+            self._sequence = sequence
+            raise
+        self._names.add(member.name)
+        self._index(frames.pack_entry(start, record))
+        self._members += 1
+        return start
+
+    def add_in_blocks(self, member: Member, parts: Iterable[bytes]) -> Member:
+        """Append a member of which payload_bytes is known behind its last part only (docs/format.md section 4.4): returns its record.
+
+        The first chunk then gets it in place of 0. Otherwise like `add`.
+        """
+        self._refuse_twice(member)
+        start, sequence, first = self._file.size_bytes, self._sequence, b""
+        written = count = 0
+        try:
+            for payload in parts:
+                if count:
+                    self._chunk(ChunkType.PART, frames.pack_part(PartRecord(sequence, count)), payload)
+                else:
+                    first = payload
+                    self._chunk(ChunkType.MEMBER, pack_member(member), payload)
+                written += len(payload)
+                count += 1
+            done = dataclasses.replace(member, payload_bytes=written)
+            record = pack_member(done)
+            if count != max(member.parts, 1):
+                raise ValueError(f"{member.display_name}: the record declares {member.parts} parts, got {count}")
+            self._file.rewrite(start, make_chunk(self._id, ChunkType.MEMBER, sequence, record, first)[0])
+        except BaseException:
+            self._file.truncate(start)
+            self._sequence = sequence
+            raise
+        self._names.add(done.name)
+        self._index(frames.pack_entry(start, record))
+        self._members += 1
+        return done
+
+    def add_coded(self, member: Member, payload: bytes) -> Member:
+        """Append one member with a payload in one part, of which only that is stored which no earlier payload has in the same place.
+
+        Returns the record (docs/format.md section 4.9).
+        """
+        found = self._likenesses.find(member.codec_id, payload)
+        if found is None:
+            offset = self.add(member, [payload])
+            self._likenesses.remember(member.digest, member.codec_id, payload, offset)
+            return member
+        shared, piece = found
+        member = dataclasses.replace(member, shared=shared, payload_bytes=len(piece))
+        self.add(member, [piece])
+        return member
+
+    def _read_back(self, offset: int) -> bytes:
+        """Payload of a chunk that was written. Raises UsageError if the disk does not give it back."""
+        source = ArchiveFile(self._file.partial)
+        try:
+            return read_payload(source, read_chunk(source, offset, self._id[:4]))
+        except FormatError as error:
+            raise UsageError(f"{self.path}: what was written cannot be read back: {error}; choose another disk") from error
+        finally:
+            source.close()
+
+    def add_group(self, members: Sequence[Member], payload: bytes, digest: bytes) -> None:
+        """Append small files that were coded together (docs/format.md section 4.7); `digest` is that of their contents, back to back."""
+        for member in members:
+            self._refuse_twice(member)
+        start = self._file.size_bytes
+        self._chunk(ChunkType.GROUP, pack_group(members, digest), payload)
+        for member in members:
+            self._index(frames.pack_entry(start, pack_member(member)))
+        self._names.update(member.name for member in members)
+        self._members += len(members)
+
+    def _refuse_twice(self, member: Member) -> None:
+        if member.name in self._names:
+            raise UsageError(f"{self.path}: two members are called {member.display_name}; an archive holds every name once")
+
+    def _index(self, entry: bytes) -> None:
+        if len(self._shards[-1]) == frames.MAX_SHARD_MEMBERS or self._shard_bytes + len(entry) > _SHARD_BYTES:
+            self._shards.append([])
+            self._shard_bytes = 0
+        self._shards[-1].append(entry)
+        self._shard_bytes += len(entry)
+
+    def _chunk(self, kind: ChunkType, record: bytes, payload: bytes) -> list[bytes]:
+        pieces = make_chunk(self._id, kind, self._sequence, record, payload)
+        self._file.write(pieces)
+        self._sequence += 1
+        return pieces
+
+    def _finish(self) -> None:
+        """Index and footer."""
+        index_offset, digest, index_chunks = self._file.size_bytes, blake3(), 0
+        for number, entries in enumerate(self._shards if self._members else []):
+            inflated = b"".join(entries)
+            record = frames.pack_index_record(IndexRecord(number, len(entries), len(inflated)))
+            for piece in self._chunk(ChunkType.INDEX, record, frames.deflate(inflated)):
+                digest.update(piece)
+            index_chunks += 1
+        self._file.write([
+            frames.pack_footer(Footer(
+                archive_id=self._id, index_chunks=index_chunks, index_offset=index_offset, members=self._members,
+                archive_bytes=self._file.size_bytes + FOOTER_BYTES, previous_footer=0, index_digest=digest.digest(),
+            ))
+        ])  # fmt: skip

@@ -1,0 +1,1 @@
+"""The user's files: the only package that walks folders, or writes below them."""

@@ -1,0 +1,82 @@
+"""What can be said about an archive without decoding anything in it. Light: `list` and `info` need nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from photoarc.archive import Archive
+from photoarc.codecs import codec_name
+from photoarc.container import frames
+from photoarc.errors import FormatError
+from photoarc.jobs.selection import matches
+from photoarc.member import Kind, Member
+from photoarc.progress import Failure, failure
+
+
+@dataclass(frozen=True, slots=True)
+class CodecTotal:
+    """What one codec did to the files that it got; `payload_bytes` is their size in the archive."""
+
+    codec: str
+    files: int
+    size_bytes: int
+    payload_bytes: int
+
+    def plus(self, member: Member) -> CodecTotal:
+        """The same with one more file."""
+        return CodecTotal(self.codec, self.files + 1, self.size_bytes + member.size_bytes, self.payload_bytes + member.payload_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What `info` says about an archive; `format_version` is empty if the header is damaged."""
+
+    archive: str
+    format_version: str
+    archive_bytes: int
+    files: int
+    directories: int
+    symlinks: int
+    size_bytes: int
+    payload_bytes: int
+    lossy: int
+    models: tuple[int, ...]
+    codecs: tuple[CodecTotal, ...]
+
+
+def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = False) -> list[Failure]:
+    """Members that a scan knows by name only."""
+    return [failure(error) for error in archive.damaged if not globs or any(matches(error.name, glob, ignore_case) for glob in globs)]
+
+
+def totals(members: Iterable[Member]) -> tuple[CodecTotal, ...]:
+    """Files and sizes by codec, in the order of the codec IDs."""
+    by_codec: dict[int, CodecTotal] = {}
+    for member in members:
+        if member.kind is Kind.FILE:
+            total = by_codec.get(member.codec_id) or CodecTotal(codec_name(member.codec_id), 0, 0, 0)
+            by_codec[member.codec_id] = total.plus(member)
+    return tuple(total for _, total in sorted(by_codec.items()))
+
+
+def overview(path: str, members: Sequence[Member]) -> Overview:
+    """Counts the members of an archive that has been opened. Raises OSError if it is gone since."""
+    kinds = Counter(member.kind for member in members)
+    by_codec = totals(members)
+    return Overview(
+        path, _format_version(path), os.path.getsize(path), kinds[Kind.FILE], kinds[Kind.DIRECTORY], kinds[Kind.SYMLINK],
+        sum(total.size_bytes for total in by_codec), sum(total.payload_bytes for total in by_codec),
+        sum(member.lossy for member in members), tuple(sorted({member.photo.model_id for member in members if member.photo})), by_codec,
+    )  # fmt: skip
+
+
+def _format_version(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            major, minor = frames.parse_file_header(file.read(frames.FILE_HEADER_BYTES)).version
+    except FormatError:
+        return ""
+    return f"{major}.{minor}"

@@ -1,0 +1,156 @@
+"""Archive -> files, and the check of every member: decode in a crew of workers, write in order.
+
+Archive.payload -> workers: pipeline.decode_payload -> Extractor (or nothing, for `test`)
+stored members and those in blocks, folders, links: this process, members of several parts streamed part by part
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from photoarc.archive import open_archive
+from photoarc.disk.origin import mark_of
+from photoarc.disk.targets import targets
+from photoarc.errors import CannotWrite, MemberError, NoRoom, UsageError
+from photoarc.jobs import workers
+from photoarc.jobs.decoding import Job, cost_bytes, crew_for, decode, foreseen, jobs_of, raise_failure
+from photoarc.jobs.machine import budget_bytes
+from photoarc.jobs.overview import damaged
+from photoarc.jobs.room import Budget
+from photoarc.jobs.selection import select
+from photoarc.jobs.unpacked import Tally, remarks, renamed_by_format
+from photoarc.member import Kind
+from photoarc.options import UnpackOptions
+from photoarc.progress import Callback, Failure, heard_by, silent
+
+if TYPE_CHECKING:
+    from photoarc.archive import Archive
+    from photoarc.disk.extractor import Extractor
+
+ARCHIVE_ENDING = ".pha"
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackSummary:
+    """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written.
+
+    `remarks` say what the destination has no place for: no fault of the archive, which keeps it. `renamed` has printable names of members
+    and on the disk, of those that could not have their own beside the others.
+    """
+
+    archive: str
+    destination: str
+    files: int
+    directories: int
+    symlinks: int
+    photographs: int
+    size_bytes: int
+    seconds: float
+    failures: tuple[Failure, ...]
+    warnings: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+def default_destination(archive_path: str | Path) -> Path:
+    """Folder in the current one, named after the archive, that does not exist or is empty.
+
+    What has this name is often what was packed: nothing is written into it, also with `force`.
+    """
+    name = Path(archive_path).name
+    stem = name.removesuffix(ARCHIVE_ENDING)
+    wanted = stem if stem and stem != name else f"{name}.unpacked"
+    numbers = itertools.chain(["", "-unpacked"], (f"-unpacked-{number}" for number in itertools.count(2)))
+    return next(folder for folder in (Path(wanted + number) for number in numbers) if _is_free(folder))
+
+
+def _is_free(folder: Path) -> bool:
+    try:
+        return not os.path.lexists(folder) or (folder.is_dir() and not folder.is_symlink() and not os.listdir(folder))
+    except OSError:  # may be full of anything
+        return False
+
+
+def unpack(
+    archive_path: str | Path, destination: str | Path, options: UnpackOptions | None = None, progress: Callback = silent
+) -> UnpackSummary:
+    """Writes the chosen members below `destination`. Members that fail are listed in the summary, the others are written.
+
+    Raises FormatError (no archive), UsageError (a glob that matches nothing, a destination that is a file), PhotoarcError (no workers).
+    """
+    from photoarc.disk.extractor import Extractor
+
+    started = time.monotonic()
+    options = options or UnpackOptions()
+    folder = Path(destination)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder to unpack into")
+    with open_archive(archive_path) as archive:
+        members = select(archive.members, options.only, ignore_case=options.ignore_case)
+        crew_size = crew_for(members, options.workers)
+        tally = Tally(members, progress, damaged(archive, options.only, ignore_case=options.ignore_case), crew_size)
+        names = targets(members, options.as_format)
+        budget = Budget(budget_bytes(options.memory_bytes), foreseen, tally.too_dear)
+        written: dict[bytes, tuple[bytes, bytes]] = {}
+        with Extractor(folder, options.force, keep=archive_path, mark=mark_of(archive_path)) as extractor:
+            extractor.spare(member.name for member in archive.members)
+            jobs = jobs_of(archive, members, names, options.as_format, extractor)
+            crew = workers.run(decode, jobs, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)
+            with closing(crew) as outcomes:
+                for outcome in outcomes:
+                    try:
+                        with heard_by(functools.partial(tally.hear, outcome.item)):
+                            size_bytes = _extract(archive, extractor, outcome, written)
+                        tally.add(outcome.item.member, size_bytes)
+                    except MemberError as error:
+                        tally.fail(outcome.item.member, error)
+                        if isinstance(error, NoRoom):
+                            break
+            tally.take_back(extractor.finish(), members)
+        done, renamed = tally.done, (*renamed_by_format(members, names, options.as_format), *extractor.renamed)
+        return UnpackSummary(
+            str(archive_path), str(folder), done[Kind.FILE], done[Kind.DIRECTORY], done[Kind.SYMLINK], tally.photographs, tally.size_bytes,
+            round(time.monotonic() - started, 3), tally.reported(len(members), folder), tuple(archive.warnings),
+            (*tally.remarks, *remarks(extractor, renamed)), renamed,
+        )  # fmt: skip
+
+
+def _extract(
+    archive: Archive, extractor: Extractor, outcome: workers.Outcome[Job, bytes], written: dict[bytes, tuple[bytes, bytes]]
+) -> int:
+    """Writes one member, returns the bytes written. Raises MemberError.
+
+    `written`, by member name, has digest and name on the disk of the files so far: what a hard link can lead to.
+    """
+    raise_failure(outcome)
+    job, member = outcome.item, outcome.item.member
+    if member.kind is Kind.DIRECTORY:
+        extractor.directory(member)
+        return 0
+    if member.kind is Kind.SYMLINK:
+        extractor.symlink(member)
+        return 0
+    digest, first = written.get(member.hard_link, (b"", b""))
+    if first and digest == member.digest:
+        with contextlib.suppress(CannotWrite):  # no links on this file system, or too many: a file of its own is as good
+            extractor.hard_link(member, job.target, first)
+            return member.size_bytes
+    value = outcome.value
+    if value is not None:
+        on_disk = extractor.file(member, functools.partial(_write, value), name=job.target)
+    else:
+        on_disk = extractor.file(member, lambda file: archive.write_into(member, file), name=job.target)
+    written[member.name] = member.digest, on_disk
+    return member.size_bytes if value is None else len(value)
+
+
+def _write(data: bytes, file: BinaryIO) -> None:
+    file.write(data)

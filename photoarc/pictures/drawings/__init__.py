@@ -1,0 +1,1 @@
+"""What is no photograph: drawings, screens, text, data, linear light."""

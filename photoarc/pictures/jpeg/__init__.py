@@ -1,0 +1,1 @@
+"""JPEG files taken apart and put together again, down to the coefficients."""

@@ -1,0 +1,306 @@
+"""Scans of a progressive JPEG: what may be in one, and entropy-coded data to coefficients (ITU-T T.81 annex G).
+
+    intervals (bytes without stuffing) -> serial: where symbols are, by bit -> with NumPy: values -> blocks (rows, columns, 64)
+
+Each scan adds bits to a band of coefficients, so blocks are kept while scans go by. Only finding the symbols is serial. In a
+scan that refines AC, the correction bits between two symbols, even of many blocks, are one run of bits for one run of
+coefficients: the loop passes over them as a whole. `jpeg_progressive_bits` is the way back.
+
+Nothing here says that the data are sound: whoever decodes encodes again and compares (`jpeg_scan.read`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photoarc.errors import PayloadError
+from photoarc.pictures.jpeg import huffman, sequential_bits
+from photoarc.pictures.jpeg.huffman import HuffmanTable
+
+_SLACK_BYTES = 8
+_MAX_POINT_TRANSFORM = 13  # T.81 B.2.3
+# What `_entries` says of a window besides its bits: 0 to 15 zeros and a coefficient, 16 zeros, no code, or 17 + n: end of bands.
+_ZEROS, _ENDS, _NO_CODE = 16, 17, 63
+
+
+@dataclass(frozen=True, slots=True)
+class ScanHeader:
+    """One SOS segment with what was in force there.
+
+    `components`: by their place in the frame, `sampling`: (horizontal, vertical) blocks of each in an MCU. `first`, `last`: band
+    of zigzag indices; `high`, `low`: bit positions Ah, Al. `dc`, `ac`: tables, one per component where the scan uses them.
+    `restart_interval`: in MCUs, 0 = none. `end`: of the header, in the head of the file.
+    """
+
+    components: tuple[int, ...]
+    sampling: tuple[tuple[int, int], ...]
+    mcu_rows: int
+    mcu_columns: int
+    first: int
+    last: int
+    high: int
+    low: int
+    dc: tuple[HuffmanTable, ...]
+    ac: tuple[HuffmanTable, ...]
+    restart_interval: int
+    end: int
+
+    @property
+    def mcus(self) -> int:
+        """Number of MCUs in the scan."""
+        return self.mcu_rows * self.mcu_columns
+
+    @property
+    def mcu_blocks(self) -> int:
+        """Blocks of all components in an MCU."""
+        return sum(h * v for h, v in self.sampling)
+
+    @property
+    def interval(self) -> int:
+        """MCUs that are coded without a restart."""
+        return self.restart_interval or self.mcus
+
+
+def check_script(scans: Sequence[ScanHeader], components: int) -> None:
+    """Raises PayloadError unless each bit of each coefficient comes at most once and in order (T.81 G.1.1.1).
+
+    So no coefficient is in more than 14 scans, which bounds the work.
+    """
+    low: list[list[int | None]] = [[None] * 64 for _ in range(components)]
+    for scan in scans:
+        band = range(scan.first, scan.last + 1)
+        sound = scan.first <= scan.last <= 63 and scan.low <= _MAX_POINT_TRANSFORM and scan.high in (0, scan.low + 1)
+        sound &= scan.last == 0 if scan.first == 0 else len(scan.components) == 1
+        for component in scan.components:
+            known = low[component]
+            sound = sound and (scan.first == 0 or known[0] is not None)
+            if not sound or any(known[k] != (scan.high or None) for k in band):
+                raise PayloadError("broken JPEG: order of progressive scans")
+            for k in band:
+                known[k] = scan.low
+
+
+def in_scan_order(scan: ScanHeader, values: NDArray[np.int16], n: int) -> NDArray[np.int16]:
+    """(MCUs, blocks of an MCU) view or copy of component n's (rows, columns) values: T.81 A.2."""
+    h, v = scan.sampling[n]
+    part = values[: scan.mcu_rows * v, : scan.mcu_columns * h].reshape(scan.mcu_rows, v, scan.mcu_columns, h)
+    return np.moveaxis(part, 1, 2).reshape(scan.mcus, h * v)
+
+
+def decode(scan: ScanHeader, intervals: Sequence[bytes], blocks: Sequence[NDArray[np.int16]]) -> None:
+    """Add a scan to the coefficients: (rows, columns, 64) per component of the frame."""
+    data = b"".join([*intervals, bytes(_SLACK_BYTES)])
+    sizes = np.array([len(interval) for interval in intervals], np.int64)
+    starts = (8 * (np.cumsum(sizes) - sizes)).tolist()
+    try:
+        if scan.first:
+            _decode_ac(scan, data, starts, blocks[scan.components[0]])
+        elif scan.high:
+            _refine_dc(scan, data, starts, blocks)
+        else:
+            _decode_dc(scan, data, starts, blocks)
+    except IndexError as error:
+        raise PayloadError("broken JPEG: a scan ends too early") from error
+
+
+def _entries(table: HuffmanTable, kind: str) -> NDArray[np.int64]:
+    """(65536,) by 16-bit window: bits of code and what belongs to it (5) | what it says (6) << 5 | bits of the code << 11."""
+    lengths = huffman.code_lengths(table)
+    symbols = np.frombuffer(table.symbols, np.uint8).astype(np.int64)
+    size, run = symbols & 15, symbols >> 4
+    if kind == "dc":
+        says = np.where(run, _NO_CODE, 0)
+    else:
+        says = np.where(size, run, np.where(run == 15, _ZEROS, _ENDS + run))
+        if kind == "refine":
+            says[size > 1] = _NO_CODE
+    bits = lengths + np.where(says >= _ENDS, run, size)
+    out = np.full(1 << 16, 1 | _NO_CODE << 5)
+    filled = np.repeat(np.where(says == _NO_CODE, 1, bits) | says << 5 | lengths << 11, 1 << (16 - lengths))
+    out[: len(filled)] = filled
+    return out
+
+
+def _windows(words: NDArray[np.uint32], position: NDArray[np.int64]) -> NDArray[np.int64]:
+    return words.take(position >> 3, mode="clip") >> (16 - (position & 7)) & 0xFFFF
+
+
+def _decode_dc(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequence[NDArray[np.int16]]) -> None:
+    words, found = huffman.words(data), array("q")
+    window_of, note = words.data, found.append
+    arrays = [_entries(table, "dc") for table in scan.dc]
+    lists = [entries.tolist() for entries in arrays]
+    counts = [h * v for h, v in scan.sampling]
+    pattern = [entries for entries, count in zip(lists, counts, strict=True) for _ in range(count)]
+    left = scan.mcus
+    for start in starts:
+        position = start
+        for _ in range(min(scan.interval, left)):
+            for entries in pattern:
+                note(position)
+                position += entries[window_of[position >> 3] >> (16 - (position & 7)) & 0xFFFF] & 31
+        left -= scan.interval
+    at = np.array(found, np.int64).reshape(scan.mcus, scan.mcu_blocks)
+    done = 0
+    for n, (component, count) in enumerate(zip(scan.components, counts, strict=True)):
+        places = at[:, done : done + count].ravel()
+        done += count
+        entry = arrays[n].take(_windows(words, places))
+        if (entry >> 5 & 63).any():
+            raise PayloadError("broken JPEG: no such Huffman code")
+        bits = entry >> 11
+        differences = huffman.signed(words, places + bits, (entry & 31) - bits)
+        values = sequential_bits.undo_prediction(differences, scan.interval * count).astype(np.int64)
+        _put(scan, n, _narrow(values << scan.low), blocks[component])
+
+
+def _refine_dc(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequence[NDArray[np.int16]]) -> None:
+    place = np.arange(scan.mcus * scan.mcu_blocks)
+    reset = scan.interval * scan.mcu_blocks
+    position = place % reset + np.repeat(starts, reset)[: len(place)]
+    octets = np.frombuffer(data, np.uint8)
+    bits = (octets.take(position >> 3, mode="clip") >> (7 - (position & 7)).astype(np.uint8) & 1).reshape(scan.mcus, scan.mcu_blocks)
+    done = 0
+    for n, (component, (h, v)) in enumerate(zip(scan.components, scan.sampling, strict=True)):
+        known = in_scan_order(scan, blocks[component][:, :, 0], n)
+        added = bits[:, done : done + h * v].astype(np.int16) << scan.low
+        done += h * v
+        _put(scan, n, known | added, blocks[component])
+
+
+def _put(scan: ScanHeader, n: int, values: NDArray[np.int16], blocks: NDArray[np.int16]) -> None:
+    """`in_scan_order` the other way round, for DC."""
+    h, v = scan.sampling[n]
+    ordered = np.moveaxis(values.reshape(scan.mcu_rows, scan.mcu_columns, v, h), 2, 1)
+    blocks[: scan.mcu_rows * v, : scan.mcu_columns * h, 0] = ordered.reshape(scan.mcu_rows * v, scan.mcu_columns * h)
+
+
+def _narrow(values: NDArray[np.int64]) -> NDArray[np.int16]:
+    out: NDArray[np.int16] = values.astype(np.int16)
+    if (out != values).any() or (out == -32768).any():
+        raise PayloadError("broken JPEG: coefficient out of range")
+    return out
+
+
+def _decode_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: NDArray[np.int16]) -> None:
+    """AC of one component; a place is its number among all coefficients of the band, block after block."""
+    window = (slice(scan.mcu_rows), slice(scan.mcu_columns), slice(scan.first, scan.last + 1))
+    width, words = scan.last + 1 - scan.first, huffman.words(data)
+    entries = _entries(scan.ac[0], "refine" if scan.high else "ac")
+    ends = [min(n * scan.interval, scan.mcus) * width for n in range(1, len(starts) + 1)]
+    if scan.high:
+        band = blocks[window].ravel()
+        places, at = _refine_ac(words, entries, starts, ends, band, width, scan.low)
+    else:
+        band = np.zeros(scan.mcus * width, np.int16)
+        places, at = _first_ac(words, entries, starts, ends, width)
+    entry = entries.take(_windows(words, at))
+    bits = entry >> 11
+    band[places] = _narrow(huffman.signed(words, at + bits, (entry & 31) - bits) << scan.low)
+    blocks[window] = band.reshape(scan.mcu_rows, scan.mcu_columns, width)
+
+
+_Found = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _first_ac(words: NDArray[np.uint32], entries: NDArray[np.int64], starts: list[int], ends: list[int], width: int) -> _Found:
+    """Places of new coefficients, and at which bits their codes are."""
+    table, window_of, places, at = entries.tolist(), words.data, array("q"), array("q")
+    put, note = places.append, at.append
+    place = 0
+    for start, end in zip(starts, ends, strict=True):
+        position, block_end = start, place + width
+        while place < end:
+            entry = table[window_of[position >> 3] >> (16 - (position & 7)) & 0xFFFF]
+            says = entry >> 5 & 63
+            if says < _ZEROS:
+                place += says
+                if place >= block_end:
+                    raise PayloadError("broken JPEG: run beyond its block")
+                put(place)
+                note(position)
+                place += 1
+                if place == block_end:
+                    block_end += width
+            elif says == _ZEROS:
+                place += 16
+                if place >= block_end:
+                    raise PayloadError("broken JPEG: run beyond its block")
+            elif says == _NO_CODE:
+                raise PayloadError("broken JPEG: no such Huffman code")
+            else:
+                place = block_end + width * (_more(window_of, position + (entry >> 11), says - _ENDS) - 1)
+                block_end = place + width
+            position += entry & 31
+        if place > end:
+            raise PayloadError("broken JPEG: end of bands beyond the scan")
+    return np.array(places, np.int64), np.array(at, np.int64)
+
+
+def _more(window_of: memoryview, position: int, bits: int) -> int:
+    """Length of a run of ends of bands, of `bits` bits behind its first (T.81 G.1.2.2)."""
+    low: int = window_of[position >> 3] >> (32 - bits - (position & 7)) & ((1 << bits) - 1)
+    return low + (1 << bits)
+
+
+def _refine_ac(
+    words: NDArray[np.uint32],
+    entries: NDArray[np.int64],
+    starts: list[int],
+    ends: list[int],
+    band: NDArray[np.int16],
+    width: int,
+    low: int,
+) -> _Found:
+    """The same, and correct those coefficients of the band that are not zero yet."""
+    known = np.flatnonzero(band)
+    counts = np.bincount(known // width, minlength=len(band) // width + 1)
+    before = (np.cumsum(counts) - counts).data  # by block: number of known coefficients before it
+    known_at = np.append(known, 1 << 62).data
+    table, window_of, places, at = entries.tolist(), words.data, array("q"), array("q")
+    put, note = places.append, at.append
+    # From known coefficient `turns` on, correction bits are as far from their coefficient's number as `shifts` says.
+    turns, shifts = array("q"), array("q")
+    place = number = 0
+    for start, end in zip(starts, ends, strict=True):
+        position, block_end = start, place + width
+        while place < end:
+            entry = table[window_of[position >> 3] >> (16 - (position & 7)) & 0xFFFF]
+            says, code_at, was = entry >> 5 & 63, position, number
+            position += entry & 31
+            if says <= _ZEROS:
+                place += says if says < _ZEROS else 15
+                while known_at[number] <= place:
+                    number += 1
+                    place += 1
+                if place >= block_end:
+                    raise PayloadError("broken JPEG: run beyond its block")
+                if says < _ZEROS:
+                    put(place)
+                    note(code_at)
+                place += 1
+                if place == block_end:
+                    block_end += width
+            elif says == _NO_CODE:
+                raise PayloadError("broken JPEG: no such Huffman code")
+            else:
+                place = block_end + width * (_more(window_of, code_at + (entry >> 11), says - _ENDS) - 1)
+                if place > end:
+                    raise PayloadError("broken JPEG: end of bands beyond the scan")
+                block_end = place + width
+                number = before[place // width]
+            if number != was:
+                turns.append(was)
+                shifts.append(position - was)
+                position += number - was
+    turned = np.array([*turns, len(known)], np.int64)
+    bits_at = np.arange(len(known)) + np.repeat(np.array(shifts, np.int64), turned[1:] - turned[:-1])
+    bits = (words.take(bits_at >> 3, mode="clip") >> (31 - (bits_at & 7)) & 1).astype(np.int16) << low
+    values = band[known]
+    band[known] = values + np.where(values < 0, -bits, bits)
+    return np.array(places, np.int64), np.array(at, np.int64)
