@@ -1,7 +1,7 @@
 """Multiply-accumulates a pixel, network by network, counted in the ONNX graphs of a model.
 
-    python bench/cost.py models_onnx/photo-1
-    python bench/cost.py models_onnx/jpeg-1                 of a 4:2:0 JPEG: pixels are those of the picture
+    python -m bench.cost models_onnx/photo-1
+    python -m bench.cost models_onnx/jpeg-1                 of a 4:2:0 JPEG: pixels are those of the picture
 
 Shapes come from ONNX's shape inference on a picture of --width x --height (margins, where a network computes them, are counted). One MAC is
 one multiplication and addition of a convolution or matrix product; biases, ReLU, shuffles and casts are not counted, as is usual.

@@ -13,14 +13,16 @@ from photoarc.models.runtime import onnxruntime
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
-sys.path.append(str(Path(__file__).parent.parent / "training"))  # beside the package, not in it
+sys.path.append(str(Path(__file__).parent.parent))  # bench/ and training/ are beside the package, not in it
+sys.path.append(str(Path(__file__).parent.parent / "training"))
 
-import cost
 import curvature
 import graphs
 import model
 import onnx
 import torch
+
+from bench import cost
 
 MODEL = Path(__file__).parent.parent / "models_onnx" / "photo-1"
 

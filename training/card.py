@@ -11,9 +11,12 @@ import argparse
 import csv
 import hashlib
 import json
+import sys
 from pathlib import Path
 
-import cost
+sys.path.append(str(Path(__file__).parent.parent))  # bench/ lies beside training/
+
+from bench import cost
 
 SEARCH = {f"{cost.SEARCH}.onnx", "encoder.npz"}  # for efforts 7 to 9
 
