@@ -198,3 +198,13 @@ def test_a_damaged_exif_holds_no_place_that_its_directories_lead_to(tiff, change
     if stripped is not None:
         assert not search.holds_place(stripped)
         assert exif.strip(stripped)[0] == stripped
+
+
+@pytest.mark.parametrize("tag", [0x010D, 0x010E, 0x013B, 0x8298, 0x9C9F, 0xA420, 0xA430])
+def test_texts_of_every_tag_are_asked(tag):
+    text = b"gps 52.52, 13.40 \0\0"
+    tiff = places.tiff(places.directory([(tag, 2, len(text), struct.pack("<I", 8 + 2 + 12 + 4))]), text)
+    after, dropped = exif.strip(tiff)
+    assert (b"52.52" in (after or b""), dropped) == (False, ["a text with coordinates"])
+    said = tiff.replace(b"gps 52.52, 13.40", b"Grandmother 1978")
+    assert exif.strip(said) == (said, [])

@@ -20,19 +20,40 @@ def raw(name, data):
     return f"\n{name}\n{len(data):8d}\n{lines}\n".encode()
 
 
+@pytest.mark.parametrize(
+    ("number", "text"), [(120, b"48.8583701, 2.2944813"), (25, b"geo:lat=48.8583"), (116, b"at 48.8583701, 2.2944813")]
+)
+def test_texts_with_coordinates_go_and_are_said(number, text):
+    dropped = []
+    assert iptc.strip(places.dataset(number, text) + WITHOUT, dropped) == WITHOUT
+    assert dropped == ["a text with coordinates"]
+    kept = places.dataset(number, b"Grandmother, 1978")
+    assert iptc.strip(kept + WITHOUT, dropped := []) == kept + WITHOUT
+    assert not dropped
+
+
+@pytest.mark.parametrize("number", [1008, 1035, 1054])
+def test_texts_of_photoshop_with_coordinates_go_and_are_said(number):
+    def resource(text):
+        return b"8BIM" + number.to_bytes(2, "big") + b"\0\0" + len(text).to_bytes(4, "big") + text + bytes(len(text) & 1)
+
+    assert photoshop.strip(resource(b"48.8583701, 2.2944813")) == (b"", ["a text with coordinates"])
+    assert photoshop.strip(resource(b"https://example.org/a")) == (resource(b"https://example.org/a"), [])
+
+
 @pytest.mark.parametrize("number", [26, 27, 90, 92, 95, 100, 101])
 def test_datasets_that_tell_a_place_go(number):
-    assert iptc.strip(places.dataset(number, b"Berlin") + WITHOUT + bytes(3)) == WITHOUT + bytes(3)
-    assert iptc.strip(places.dataset(number, b"B", record=3)) == places.dataset(number, b"B", record=3)
+    assert iptc.strip(places.dataset(number, b"Berlin") + WITHOUT + bytes(3), []) == WITHOUT + bytes(3)
+    assert iptc.strip(places.dataset(number, b"B", record=3), []) == places.dataset(number, b"B", record=3)
     long = bytes([0x1C, 2, number, 0x80, 4, 0, 1, 0, 0]) + bytes(65536)
-    assert iptc.strip(long + WITHOUT) == WITHOUT
+    assert iptc.strip(long + WITHOUT, []) == WITHOUT
 
 
 @pytest.mark.parametrize(
     "iim", [b"\x1c", b"\x1c\2\x5a\0\7Berlin", b"x", WITHOUT + b"\x1c\2\x5a\xff\xff", b"\x1c\2\x5a\x80\4\xff\xff\xff\xff"]
 )
 def test_datasets_that_cannot_be_followed(iim):
-    assert iptc.strip(iim) is None
+    assert iptc.strip(iim, []) is None
 
 
 def test_resources_keep_what_is_no_place_and_a_true_digest():
@@ -95,7 +116,7 @@ def test_texts_of_png(kind):
 def test_damaged_iptc_is_stripped_or_dropped(at, length, noise):
     for data in (places.IIM, places.resource(0x0404, places.IIM) + places.resource(0x0425, bytes(16), b"n")):
         damaged = data[:at] + noise + data[at + length :]
-        iptc.strip(damaged)
+        iptc.strip(damaged, [])
         body, dropped = photoshop.strip(damaged)
         assert dropped if body is None else photoshop.strip(body) == (body, [])
         png_texts.strip(b"zTXt", damaged, strip.strip_exif)

@@ -95,9 +95,9 @@ def test_texts_that_inflate_to_anything():
 
 def test_datasets_of_no_length():
     data = b"\x1c\x02\x50\0\0" * (MEGABYTE // 5)
-    assert iptc.strip(data) == data
-    assert iptc.strip(data + bytes(5)) == data + bytes(5)
-    assert iptc.strip(data + bytes(5) + b"x") is None
+    assert iptc.strip(data, []) == data
+    assert iptc.strip(data + bytes(5), []) == data + bytes(5)
+    assert iptc.strip(data + bytes(5) + b"x", []) is None
 
 
 def test_segments_in_each_other():

@@ -20,7 +20,11 @@ _GEOTIFF = frozenset((33550, 33922, 34264, 34735, 34736, 34737))
 _LAST_GPS_TAG, _NO_GPS_TAG, _PADDING, _PROCESSING_SOFTWARE = 0x1F, 0x100, 0xEA1C, 0x0B
 _MAKE, _MAKER_NOTE = 0x010F, 0x927C
 _XMP, _IPTC, _PHOTOSHOP, _DNG_PRIVATE = 0x02BC, 0x83BB, 0x8649, 0xC634
-_TEXTS = frozenset((0x010E, 0x9286, *range(0x9C9B, 0x9CA0)))
+# Description, comment, Windows' texts; names of documents, pages, programs, hosts, printers, artists, owners, lenses; history, identifiers.
+_TEXTS = frozenset((
+    *(0x010D, 0x010E, 0x011D, 0x0131, 0x013B, 0x013C, 0x0151, 0x8298, 0x8824, 0x9213, 0x9286, 0xA420),
+    *range(0x9C9B, 0x9CA0), *range(0xA430, 0xA440),
+))  # fmt: skip
 _LATITUDE, _LONGITUDE = 2, 4
 _MOST_DIRECTORIES = 64
 BROKEN = "EXIF that cannot be followed (its orientation was kept)"
@@ -148,7 +152,8 @@ class _Cleaner:
     def _embedded(self, at: int, entry: Entry) -> None:
         """XMP, or IPTC-IIM, as the value of a tag."""
         value = self.tiff.value(entry)
-        kept, lost = xmp.strip(value) if entry.tag == _XMP else (iptc.strip(value), [])
+        texts = list[str]()
+        kept, lost = xmp.strip(value) if entry.tag == _XMP else (iptc.strip(value, texts), texts)
         self.dropped += lost if kept is not None else []
         if kept is None or len(kept) > len(value):
             self.dropped.append("XMP or IPTC in EXIF that cannot be followed")

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 
 from photoarc.pictures.metadata import Item
 from photoarc.pictures.places import exif, iptc, xmp
+from photoarc.pictures.places.names import names_coordinates
 
 PREFIX = b"Photoshop 3.0\0"  # of segments APP13
 _IIM, _EXIF_1, _EXIF_3, _XMP, _DIGEST = 0x0404, 0x0422, 0x0423, 0x0424, 0x0425
+_WRITTEN = (1008, 1035, 1054)  # caption, URL, list of URLs
 _PLUG_INS, _NO_PLACE_BYTES = range(4000, 5000), 8  # anybody's, but so few bytes are no place
 _SIGNATURES = (b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa")
 
@@ -59,7 +61,7 @@ def strip(data: bytes) -> tuple[bytes | None, list[str]]:
     for found in resources:
         body: bytes | None = found.body
         if found.number == _IIM:
-            body = iptc.strip(found.body)
+            body = iptc.strip(found.body, dropped)
             if body is not None:
                 digests[hashlib.md5(found.body, usedforsecurity=False).digest()] = hashlib.md5(body, usedforsecurity=False).digest()
             else:
@@ -72,6 +74,8 @@ def strip(data: bytes) -> tuple[bytes | None, list[str]]:
             dropped += lost
         elif found.number in _PLUG_INS and len(body or b"") > _NO_PLACE_BYTES:
             body, dropped = None, [*dropped, "Photoshop resources of plug-ins"]
+        elif found.number in _WRITTEN and names_coordinates(found.body.replace(b"\0", b"").decode("latin-1")):
+            body, dropped = None, [*dropped, iptc.COORDINATES]
         elif b"\xff\xd8\xff" in found.body:
             body = exif.strip_pictures(found.body)
         if body is not None:

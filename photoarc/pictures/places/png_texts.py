@@ -88,8 +88,8 @@ def _strip_profile(what: str, text: bytes, strip_exif: Strip) -> tuple[bytes | N
         kept = None if inner is None else prefix + inner
     elif what in ("iptc", "8bim"):
         if data.startswith(b"\x1c"):
-            kept = iptc.strip(data)
-            lost = ["IPTC that cannot be followed"] * (kept is None)
+            kept = iptc.strip(data, lost)
+            lost = ["IPTC that cannot be followed"] if kept is None else lost
         else:
             prefix = photoshop.PREFIX if data.startswith(photoshop.PREFIX) else b""
             inner, lost = photoshop.strip(data[len(prefix) :])

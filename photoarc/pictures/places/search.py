@@ -65,7 +65,7 @@ def _in_packet(packet: bytes) -> bool:
 def _in_iim(data: bytes, at: int) -> bool:
     start = at + 7 + (data[at + 6] | 1) + 4
     iim = data[start : start + int.from_bytes(data[start - 4 : start], "big")]
-    return iptc.strip(iim) not in (iim, None)
+    return iptc.strip(iim, []) not in (iim, None)
 
 
 def _texts(data: bytes) -> Iterator[bytes]:
