@@ -21,7 +21,7 @@ def raw(name, data):
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(120, b"48.8583701, 2.2944813"), (25, b"geo:lat=48.8583"), (116, b"at 48.8583701, 2.2944813")]
+    ("number", "text"), [(120, b"48.8583701, 2.2944813"), (25, b"geo:lat=48.8583"), (116, "48°51'30\" N 2°17'40\" E".encode())]
 )
 def test_texts_with_coordinates_go_and_are_said(number, text):
     dropped = []

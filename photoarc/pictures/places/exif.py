@@ -13,7 +13,7 @@ from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
 from photoarc.pictures.places import iptc, maker_notes, xmp
 from photoarc.pictures.places.directories import ASCII, TYPE_BYTES, Directories, Entry
-from photoarc.pictures.places.names import names_coordinates
+from photoarc.pictures.places.names import coordinates_in
 
 _GPS, _EXIF, _INTEROP, _SUB = 0x8825, 0x8769, 0xA005, 0x014A
 _GEOTIFF = frozenset((33550, 33922, 34264, 34735, 34736, 34737))
@@ -135,7 +135,7 @@ class _Cleaner:
         elif tag in (_PHOTOSHOP, _DNG_PRIVATE):
             self.dropped.append("what programs left in EXIF")
             return True
-        elif tag in _TEXTS and names_coordinates(self.tiff.value(entry).replace(b"\0", b"").decode("latin-1")):  # UTF-16, too
+        elif tag in _TEXTS and coordinates_in(self.tiff.value(entry)):  # UTF-16, too
             self.dropped.append("a text with coordinates")
             return True
         return tag in _GEOTIFF

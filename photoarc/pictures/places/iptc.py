@@ -5,7 +5,7 @@ Source: IPTC-NAA Information Interchange Model 4.2, chapter 1 (a dataset: 0x1C, 
 
 from __future__ import annotations
 
-from photoarc.pictures.places.names import names_coordinates
+from photoarc.pictures.places.names import coordinates_in
 
 # Content location code and name; city, sublocation, province, country code and name.
 COORDINATES = "a text with coordinates"
@@ -29,7 +29,7 @@ def strip(iim: bytes, dropped: list[str]) -> bytes | None:
         end = start + length
         if iim[at] != 0x1C or start > len(iim) or end > len(iim):
             return None
-        if iim[at + 1] == 2 and names_coordinates(iim[start:end].decode("latin-1")):
+        if iim[at + 1] == 2 and coordinates_in(iim[start:end]):
             dropped.append(COORDINATES)
         elif (iim[at + 1], iim[at + 2]) not in _PLACES:
             kept.append(iim[at:end])

@@ -45,3 +45,9 @@ def is_place(name: str) -> bool:
 def names_coordinates(text: str) -> bool:
     """Whether a text that somebody wrote holds coordinates. Names of towns in it cannot be told from other words."""
     return _COORDINATES.search(text[:_MOST_TEXT]) is not None
+
+
+def coordinates_in(text: bytes) -> bool:
+    """Whether a text has coordinates written in it, be it in UTF-8, UTF-16 or Latin-1."""
+    plain = text.replace(b"\0", b"")
+    return any(names_coordinates(plain.decode(code, "ignore")) for code in ("latin-1", "utf-8"))

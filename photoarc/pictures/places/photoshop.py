@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from photoarc.pictures.metadata import Item
 from photoarc.pictures.places import exif, iptc, xmp
-from photoarc.pictures.places.names import names_coordinates
+from photoarc.pictures.places.names import coordinates_in
 
 PREFIX = b"Photoshop 3.0\0"  # of segments APP13
 _IIM, _EXIF_1, _EXIF_3, _XMP, _DIGEST = 0x0404, 0x0422, 0x0423, 0x0424, 0x0425
@@ -74,7 +74,7 @@ def strip(data: bytes) -> tuple[bytes | None, list[str]]:
             dropped += lost
         elif found.number in _PLUG_INS and len(body or b"") > _NO_PLACE_BYTES:
             body, dropped = None, [*dropped, "Photoshop resources of plug-ins"]
-        elif found.number in _WRITTEN and names_coordinates(found.body.replace(b"\0", b"").decode("latin-1")):
+        elif found.number in _WRITTEN and coordinates_in(found.body):
             body, dropped = None, [*dropped, iptc.COORDINATES]
         elif b"\xff\xd8\xff" in found.body:
             body = exif.strip_pictures(found.body)

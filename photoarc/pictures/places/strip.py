@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from photoarc.pictures.metadata import Item
 from photoarc.pictures.places import exif, extended_xmp, photoshop, png_texts, xmp
-from photoarc.pictures.places.names import names_coordinates
+from photoarc.pictures.places.names import coordinates_in
 
 # Before EXIF stand odd bytes at times; readers look past them.
 _EXIF = re.compile(rb"(.{0,4}exif\0.)?(?=II\*\0|MM\0\*)", re.DOTALL | re.IGNORECASE)
@@ -69,9 +69,7 @@ def _strip(item: Item) -> tuple[bytes | None, list[str]]:
     if item.key in _TEXT_CHUNKS:
         return png_texts.strip(item.key, item.body, strip_exif)
     if item.key == b"COM ":
-        named = names_coordinates(item.body.replace(b"\0", b"").decode("latin-1")) or (
-            _RDF in item.body and xmp.strip(item.body)[0] != item.body
-        )
+        named = coordinates_in(item.body) or (_RDF in item.body and xmp.strip(item.body)[0] != item.body)
         return (None, [COORDINATES]) if named else (item.body, [])
     if item.key.startswith(b"APP"):
         known = item.body.startswith(_HARMLESS.get(item.key, ())) or (item.key == b"APPF" and item.body[:2] == b"Q ")
