@@ -4,8 +4,8 @@
     unpack   what the index says: codec, sizes, pixels
 
 Measured with one process for each picture (VmHWM of Linux, CPU time of a core of 2.6 GHz; a photograph scaled to 1, 4, 12, 24 and 48
-megapixels with noise laid over it; docs/design.md has the table). Memory is meant to be no less than what is needed, seconds to be right in
-the middle: progress and schedules live on them, nothing else does.
+megapixels with noise laid over it; the figures stand beside the rates). Memory is meant to be no less than what is needed, seconds to be
+right in the middle: progress and schedules live on them, nothing else does.
 """
 
 from __future__ import annotations

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from photoarc import codecs
 from photoarc.codecs import costs
+from photoarc.disk.reading import picture_of
 from photoarc.disk.scan import SourceFile
 from photoarc.jobs.coding import Batch
 from photoarc.member import Kind, Member
 from photoarc.options import CodingOptions, Mode
 from photoarc.pictures.kinds import PICTURE_ENDINGS
-from photoarc.pictures.size import PictureSize, picture_size
+from photoarc.pictures.size import PictureSize
 from photoarc.pipeline import LARGE_FILE_BYTES
 from photoarc.progress import Expected
 
@@ -87,7 +88,7 @@ def _sizes(pictures: Sequence[SourceFile]) -> dict[bytes, PictureSize]:
     found: dict[bytes, PictureSize] = {}
     by_ending: dict[bytes, list[tuple[PictureSize, int]]] = {}
     for file in pictures[::step]:
-        if size := _size(file):
+        if size := picture_of(file):
             found[file.name] = size
             by_ending.setdefault(_ending(file), []).append((size, file.size_bytes))
     for file in pictures if step > 1 else ():
@@ -96,14 +97,6 @@ def _sizes(pictures: Sequence[SourceFile]) -> dict[bytes, PictureSize]:
             first = seen[0][0]
             found[file.name] = PictureSize(first.kind, int(file.size_bytes * pixels_a_byte), 1, first.pixel_bytes, first.again)
     return found
-
-
-def _size(file: SourceFile) -> PictureSize | None:
-    try:
-        with open(os.open(file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as opened:
-            return picture_size(opened)
-    except OSError:
-        return None
 
 
 def _ending(file: SourceFile) -> bytes:

@@ -5,15 +5,13 @@ Nothing is coded. Drawings are told from photographs, and photographs that gain 
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from photoarc.disk.reading import open_source, readable
 from photoarc.disk.scan import SourceFile
-from photoarc.errors import MemberError, UnreadableSource, explained
+from photoarc.errors import MemberError
 from photoarc.member import Kind
-from photoarc.names import display
 from photoarc.options import BY_CHOICE, CodingOptions, Mode
 from photoarc.pictures.kinds import PICTURE_ENDINGS
 from photoarc.pictures.size import PictureSize, picture_size
@@ -73,14 +71,8 @@ def rehearse(files: Iterable[SourceFile], coding: CodingOptions) -> tuple[list[O
 
 def _header(file: SourceFile) -> PictureSize | None:
     """What the file says of its picture; every file is opened, so that what cannot be read is known. Raises UnreadableSource."""
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-    try:
-        with open(os.open(file.path, flags), "rb") as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise UnreadableSource(display(file.name), "is not a file any more")
-            return picture_size(opened)
-    except OSError as error:
-        raise UnreadableSource(display(file.name), f"cannot be read: {explained(error)}") from error
+    with open_source(file) as opened, readable(file):
+        return picture_size(opened)
 
 
 def _why_exact(size: PictureSize | None, coding: CodingOptions) -> str:

@@ -42,7 +42,6 @@ _SOURCES = {
     SourceFormat.JXL: "jxl",
 }
 _TARGETS = ("jpeg", "png", "webp", "bmp")
-READABLE = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")  # Pillow has forty more decoders, each of them a door
 
 Pixels = NDArray[np.uint8]
 
