@@ -14,7 +14,6 @@ OUT.tsv: loss by quantile of crops, each relative to J0 of its tile, and the sec
 import argparse
 import math
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ import torch
 from model import Codec, of
 from stopwatch import Stopwatch
 from torch import Tensor
-from train import HIGH_LMBDA, distances, draw, losses, optimisers, save, tiles
+from train import HIGH_LMBDA, descend, distances, draw, losses, optimisers, save, set_rates, signals, tiles
 
 sys.path.append(str(Path(__file__).parent.parent))  # bench/ lies beside training/
 
@@ -120,9 +119,7 @@ def main() -> None:
     seen = distances(a.eyes, a.lpips, a.device)
     forward = torch.compile(codec, dynamic=False) if a.compile else codec
 
-    stop: list[int] = []
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, lambda number, _: stop.append(number))
+    stop = signals()
     log = Path(f"{out}.tsv")
     if not log.exists():
         log.write_text("\t".join(COLUMNS) + "\n")
@@ -141,23 +138,14 @@ def main() -> None:
         if decayed >= 1:
             break
         lr = rate(a.lr, it, a.warm, decayed, a.floor)
-        for o, share in zip(opts, shares, strict=True):
-            for group in o.param_groups:
-                group["lr"] = lr * share
+        set_rates(opts, [lr * share for share in shares])
         which = rng.integers(len(photos), size=a.batch)
         x = draw(photos, a.crop, a.batch, rng, a.zoom, which)
         level = rng.choice(codec.levels, a.batch, p=often / often.sum())
         each, bpp, mse = losses(forward, codec.lams, x, torch.from_numpy(level).to(a.device), a.tilt, a.eyes, seen)
         loss = (each * weigh[which, level].to(each)).mean()
-        for o in opts:
-            o.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
-        for o in opts:
-            o.step()
         it += 1
-        with torch.no_grad():  # the average stays near the landed weights while it is young: 0.2, 0.25 ... up to --ema
-            torch._foreach_lerp_(list(average.values()), list(live.values()), 1 - min(a.ema, (it + 1) / (it + 10)))
+        descend(codec, opts, loss, average, it, a.ema)
         lines.append(torch.stack((loss, bpp.mean(), mse.mean())).detach())
         ratios.append(each.detach().cpu() / state["before"][which, level])
         spent_s = watch.step()

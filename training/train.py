@@ -179,6 +179,36 @@ def optimisers(codec: Codec, lr: float) -> list[torch.optim.Optimizer]:
     return [Soap(dense, lr), torch.optim.Adam(rest, 0.2 * lr, betas=(0.9, 0.98))]
 
 
+def signals() -> list[int]:
+    """Fills up with the numbers of Ctrl-C and SIGTERM from now on, which end a loop between two steps."""
+    stop: list[int] = []
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda number, _: stop.append(number))
+    return stop
+
+
+def set_rates(opts: Sequence[torch.optim.Optimizer], rates: Sequence[float]) -> None:
+    """One learning rate an optimiser, for all of its groups."""
+    for o, lr in zip(opts, rates, strict=True):
+        for group in o.param_groups:
+            group["lr"] = lr
+
+
+def descend(codec: Codec, opts: Sequence[torch.optim.Optimizer], loss: Tensor, average: dict[str, Tensor], it: int, ema: float) -> None:
+    """Step `it`, counted from 1, down the slope of a loss.
+
+    The average forgets its start within the first steps: 0.2, 0.25 ... up to `ema`.
+    """
+    for o in opts:
+        o.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
+    for o in opts:
+        o.step()
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.values()), list(codec.state_dict().values()), 1 - min(ema, (it + 1) / (it + 10)))
+
+
 def save(path: Path, state: dict, average: dict[str, Tensor]) -> None:
     """OUT and OUT.weights, each put in place at once."""
     m = {k: v.detach().cpu() for k, v in average.items()}
@@ -220,9 +250,7 @@ def main() -> None:
     seen = distances(a.eyes, a.lpips, a.device)
     forward = torch.compile(codec, dynamic=False) if a.compile else codec
 
-    stop: list[int] = []
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, lambda number, _: stop.append(number))
+    stop = signals()
     log = Path(f"{a.out}.tsv")
     if not begun:
         log.write_text("step\tminutes\tlr\tloss\tbpp\tmse\tsilent\ts_per_step\n")
@@ -236,23 +264,12 @@ def main() -> None:
     while (done := max(it / a.steps, spent_s / 60 / a.minutes)) < 1 and spent_s - first < 60 * a.part and not stop:
         crop, batch = (a.crop, a.batch) if done < a.late[0] / 100 else a.late[1:]
         scale = min(1, (it + 1) / a.warm) * (a.floor + (1 - a.floor) * 0.5 * (1 + math.cos(math.pi * done)))
-        for o, peak in zip(opts, peaks, strict=True):
-            for group in o.param_groups:
-                group["lr"] = peak * scale
-
+        set_rates(opts, [peak * scale for peak in peaks])
         x = draw(photos, crop, batch, rng, a.zoom)
         level = torch.from_numpy(rng.choice(codec.levels, batch, p=often / often.sum())).to(a.device)
         loss, bpp, mse = (each.mean() for each in losses(forward, codec.lams, x, level, a.tilt, a.eyes, seen))
-        for o in opts:
-            o.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(codec.parameters(), 2.0)
-        for o in opts:
-            o.step()
         it += 1
-        with torch.no_grad():  # the average forgets its start within the first steps: 0.2, 0.25 ... up to --ema
-            torch._foreach_lerp_(list(average.values()), list(live.values()), 1 - min(a.ema, (it + 1) / (it + 10)))
-
+        descend(codec, opts, loss, average, it, a.ema)
         lines.append(torch.stack((loss, bpp, mse)).detach())
         spent_s = watch.step()
         if it % LOG_STEPS == 0:
