@@ -4,7 +4,8 @@
     python3 quickstart.py [FOLDER]    install photoarc into .venv, pack FOLDER, unpack it again beside it, print both summaries
     python3 quickstart.py --test      install it with its test tools and run the tests
 
-Without FOLDER it packs pictures that tests/draw_folder.py draws. Results go to a new folder in out/; nothing is deleted or replaced.
+Without FOLDER it packs pictures that tests/support/draw_folder.py draws. Results go to a new folder in out/;
+nothing is deleted or replaced.
 """
 
 from __future__ import annotations  # the message below must reach Python 3.9 of macOS, too
@@ -80,7 +81,7 @@ def main() -> None:
     place = new_folder(folder.resolve().name or "root" if folder else "pictures")
     if folder is None:
         folder = place / "pictures"
-        run(PYTHON, HERE / "tests" / "draw_folder.py", folder)
+        run(PYTHON, HERE / "tests" / "support" / "draw_folder.py", folder)
     archive, back = place / f"{place.name}.pha", place / "unpacked"
     print(f"$ photoarc pack {folder} {archive}", flush=True)
     run(PYTHON, "-m", "photoarc", "pack", folder, archive)

@@ -31,7 +31,7 @@ class Table:
         """A constriction model with exactly these frequencies.
 
         Its `perfect=False` quantiser gives every symbol 1 and deals out the rest in proportion: fed with frequency - 1, which sum to
-        exactly what it has to deal out, its scale factor is exactly 1 (tests/test_entropy.py compares the stream with a pure-Python coder).
+        exactly what it has to deal out, its scale factor is exactly 1 (test_entropy.py compares the stream with a pure-Python coder).
         """
         return constriction.stream.model.Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
 
