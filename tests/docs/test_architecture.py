@@ -197,4 +197,6 @@ TESTS = PACKAGE.parent / "tests"
 def test_tests_lie_in_rooms_of_their_own() -> None:
     assert not [path.name for path in TESTS.glob("*.py")]
     for file in TESTS.rglob("*.py"):
-        assert not re.search(r"^sys\.path.*__file__", file.read_text(), re.MULTILINE), f"{file}: pyproject.toml says where tests import from"
+        assert not re.search(r"^sys\.path.*__file__", file.read_text(), re.MULTILINE), (
+            f"{file}: pyproject.toml says where tests import from"
+        )
