@@ -30,22 +30,37 @@ _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-
 _PICTURE = Struct("<BBIIIII")  # padding, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
+_ONE_IN = 16
 _NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 
 def encode(data: bytes) -> bytes:
-    """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
+    """JPEG file -> payload that gives the file back. Raises PayloadError if that fails or saves less than 1 %.
+
+    `transcode` proves each payload by the tables that coded it: what a decoder computes again is the same, for exact integers give the same
+    tables. That is trusted for most files, and shown by the networks' whole second walk for the first file of a process and for one in 16.
+    """
+    if not _walks_again(data):
+        return transcode(data)
     with progress.part(0, progress.CODING):
         payload = transcode(data)
     with progress.part(progress.CODING, 1):
         restored = decode(payload, len(data))
     if restored != data:
         raise PayloadError("the networks do not restore this JPEG")
+    _trusted.add(manifest.JPEG_CODED_WITH)
     return payload
 
 
+_trusted: set[int] = set()  # models that have restored a file in this process
+
+
+def _walks_again(data: bytes) -> bool:
+    return manifest.JPEG_CODED_WITH not in _trusted or zlib.crc32(data) % _ONE_IN == 0
+
+
 def transcode(data: bytes) -> bytes:
-    """The same for callers who compare by themselves."""
+    """JPEG file -> payload whose stream and rest were read back; the networks walk once."""
     model = models.load_coefficients(manifest.JPEG_CODED_WITH)
     payload = _HEADER.pack(_VERSION, 0, model.entry.id, model.entry.sha256[:16]) + _encode(data, model)
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
@@ -79,6 +94,8 @@ def _encode(data: bytes, model: Coefficients, *, thumbnail: bool = False) -> byt
     rest = scan.head + scan.tail
     with progress.part(1, 1):
         packed = jpeg_rest.pack(rest, None if thumbnail else lambda picture: _encode(picture, model, thumbnail=True))
+        if _unpacked(packed, len(rest), model, thumbnail=thumbnail) != rest:
+            raise PayloadError("the rest of this JPEG does not come back")
     sizes = len(scan.head), len(rest), len(packed), len(stream)
     return b"".join([_PICTURE.pack(scan.padding, len(tops), *sizes, _checksum(scan.coefficients)), packed, tops, stream])
 
@@ -92,7 +109,7 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
         raise PayloadError("the lengths in the payload do not agree", PayloadCorrupt)
     packed, tops, stream = (coded[start:end] for start, end in pairwise(ends))
     with progress.part(0, 0):
-        rest = jpeg_rest.unpack(packed, rest_bytes, None if thumbnail else lambda c, size: _decode(c, size, model, thumbnail=True))
+        rest = _unpacked(packed, rest_bytes, model, thumbnail=thumbnail)
     head, tail = rest[:head_bytes], rest[head_bytes:]
     layout = scans.layout(head)
     if not segments.plausible(layout.width_px * layout.height_px, size_bytes):
@@ -111,6 +128,10 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
     if len(data) != size_bytes:
         raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
     return data
+
+
+def _unpacked(packed: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bool) -> bytes:
+    return jpeg_rest.unpack(packed, size_bytes, None if thumbnail else lambda coded, size: _decode(coded, size, model, thumbnail=True))
 
 
 def _grids(layout: Layout) -> list[Grid]:
@@ -162,6 +183,8 @@ class _Writer:
     def group(self, group: Group) -> Integers:
         values = group.gather(self._planes)
         symbols = group.symbols(values)
+        if not np.array_equal(group.values(symbols), values):
+            raise PayloadError("the networks do not restore this JPEG")
         self._groups.append((replace(group, offset=_NOTHING, mirrored=_NOTHING.astype(np.bool_)), symbols.astype(np.int16)))
         self._told.done(symbols.size)
         return values
@@ -170,12 +193,20 @@ class _Writer:
         """Shifts and stream, tops."""
         shifts = scale_shifts.choose(self._groups, len(self._planes), model)
         encoder = Encoder()
-        while self._groups:
-            group, symbols = self._groups.pop()
+        for group, symbols in reversed(self._groups):
             encoder.push(symbols.astype(np.int32), scale_shifts.apply(group, shifts, model), model.tables)
-            encoder.runs.clear()  # nobody reads them back at once
-        packed = scale_shifts.pack(shifts)
-        return bytes([len(packed)]) + packed + encoder.finish(), b"".join(self._tops)
+            encoder.runs.clear()  # eight bytes a symbol: sorted again when they are read back
+        packed, stream = scale_shifts.pack(shifts), encoder.finish()
+        self._read_back(stream, scale_shifts.unpack(packed, len(self._planes)), model)
+        return bytes([len(packed)]) + packed + stream, b"".join(self._tops)
+
+    def _read_back(self, stream: bytes, shifts: scale_shifts.Shifts, model: Coefficients) -> None:
+        """Raises PayloadError unless the tables that coded the symbols give them again."""
+        decoder = Decoder(stream)
+        for group, symbols in self._groups:
+            if not np.array_equal(decoder.pop(scale_shifts.apply(group, shifts, model), model.tables), symbols):
+                raise PayloadError("the stream of this JPEG does not come back")
+        decoder.finish()
 
 
 class _Reader:
@@ -200,11 +231,10 @@ class _Reader:
 
     def group(self, group: Group) -> Integers:
         symbols = self._decoder.pop(scale_shifts.apply(group, self._shifts, self._model), self._model.tables)
-        np.negative(symbols, out=symbols, where=group.mirrored)
-        symbols += group.offset
-        _check(symbols)
-        self._told.done(symbols.size)
-        return symbols
+        values = group.values(symbols)
+        _check(values)
+        self._told.done(values.size)
+        return values
 
     def finish(self) -> None:
         self._decoder.finish()

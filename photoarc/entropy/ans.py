@@ -30,8 +30,8 @@ class Runs:
         self.places = np.argsort(index, kind="stable")[counts[0] :]
         ends = np.cumsum(counts[1:]).tolist()
         self.spans = [(table, a, b) for table, a, b in zip(tables, [0, *ends], ends, strict=False) if b > a]
-        reaches = np.fromiter((table.reach for table in tables), np.int32, len(tables))
-        self.reach: Symbols = np.repeat(reaches, counts[1:])  # of each symbol's table
+        reaches, lengths = [table.reach for table, _, _ in self.spans], [b - a for _, a, b in self.spans]
+        self.reach: Symbols = np.repeat(np.array(reaches, np.int32), lengths)  # of each symbol's table
 
     def are_of(self, index: Index, tables: Sequence[Table]) -> bool:
         """Whether they were made for the same group."""

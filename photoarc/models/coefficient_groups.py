@@ -47,6 +47,12 @@ class Group:
         np.negative(symbols, out=symbols, where=self.mirrored)
         return symbols
 
+    def values(self, symbols: Integers) -> Integers:
+        """Coefficients of symbols, in its order."""
+        values = np.where(self.mirrored, -symbols, symbols)
+        values += self.offset
+        return values
+
 
 def shape(where: Where) -> tuple[int, ...]:
     """Coefficients, rows and columns of a place."""

@@ -265,3 +265,44 @@ def test_pictures_of_a_composite_by_it():
     usual, most = composite.encode(data), composite.encode(data, thorough=True)
     assert len(most) < len(usual)
     assert composite.decode(most, len(data)) == data
+
+
+@pytest.fixture
+def walks(monkeypatch):
+    """How often the networks walk through a picture."""
+    seen = []
+    walk = coefficients.Coefficients.walk
+    monkeypatch.setattr(coefficients.Coefficients, "walk", lambda self, *args: (seen.append(self), walk(self, *args))[1])
+    monkeypatch.setattr(dct, "_trusted", set())
+    return seen
+
+
+def test_networks_walk_once_for_most_files_and_twice_for_the_first(walks, monkeypatch):
+    monkeypatch.setattr(dct, "_ONE_IN", 1 << 32)
+    payloads = [dct.encode(PHOTO) for _ in range(3)]
+    assert len(walks) == 2 + 1 + 1
+    assert len(set(payloads)) == 1
+    monkeypatch.setattr(dct, "_ONE_IN", 1)
+    assert dct.encode(PHOTO) == payloads[0]
+    assert len(walks) == 6
+
+
+def test_a_stream_that_gives_other_symbols_is_refused_without_a_second_walk(walks, monkeypatch):
+    push = dct.Encoder.push
+
+    def wrong(self, symbols, index, tables):
+        changed = symbols.copy()
+        changed[-1] ^= 1
+        push(self, changed, index, tables)
+
+    monkeypatch.setattr(dct.Encoder, "push", wrong)
+    with pytest.raises(PayloadError, match="does not come back"):
+        dct.encode(PHOTO)
+    assert len(walks) == 1
+
+
+def test_a_head_that_does_not_come_back_is_refused(monkeypatch):
+    unpack = jpeg_rest.unpack
+    monkeypatch.setattr(jpeg_rest, "unpack", lambda *args: unpack(*args)[::-1])
+    with pytest.raises(PayloadError, match="does not come back"):
+        dct.transcode(PHOTO)
