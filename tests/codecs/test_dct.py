@@ -242,7 +242,7 @@ def test_shares_are_told_as_coefficients_are_done(data):
         payload = dct.encode(data)
     assert shares == sorted(shares)
     assert shares[-1] == 1
-    assert len(set(shares)) > 100  # 3 planes, some 20 groups each, there and back
+    assert len(set(shares)) > 50  # 3 planes, some 20 groups each
     shares.clear()
     with heard_by(shares.append):
         dct.decode(payload, len(data))
