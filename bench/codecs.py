@@ -25,6 +25,7 @@ from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 
+AVIF_SETTINGS = (15, 30, 45, 55, 65, 75, 85, 92)
 LEVELS = tuple(12.5 * k for k in range(9))  # photoarc's trained levels
 ARCHIVED_NAMES = (b"photos/kodim01.png", b"photos/kodim02.png")
 
@@ -154,8 +155,21 @@ def _webp_encode(pixels: Pixels, quality: float) -> bytes:
     return _save(pixels, "WEBP", quality=int(quality))
 
 
-def _avif_encode(pixels: Pixels, quality: float) -> bytes:
-    return _save(pixels, "AVIF", quality=int(quality), max_threads=1, subsampling="4:4:4")
+def _jpeg_best_encode(pixels: Pixels, quality: float) -> bytes:
+    """The most that libjpeg-turbo does: progressive, chroma in full, Huffman tables of its own."""
+    return _save(pixels, "JPEG", quality=int(quality), subsampling="4:4:4", progressive=True, optimize=True)
+
+
+def _avif_encode(pixels: Pixels, quality: float, speed: int = 6, tune: str = "iq") -> bytes:
+    """Speed 6 and tune=iq are Pillow's and libavif's own defaults."""
+    return _save(pixels, "AVIF", quality=int(quality), max_threads=1, subsampling="4:4:4", speed=speed, advanced={"tune": tune})
+
+
+def _jpegli_encode(pixels: Pixels, quality: float) -> bytes:
+    import pyjpegli
+
+    height, width, _ = pixels.shape
+    return bytes(pyjpegli.encode(pixels.tobytes(), width, height, int(quality)))
 
 
 def _jpeg2000_encode(pixels: Pixels, ratio: float) -> bytes:
@@ -259,8 +273,13 @@ CODECS: tuple[Codec, ...] = (
     *_with_efforts("photoarc-psnr", partial(_fast_encode, tune="psnr")),
     Codec("photoarc-lzma", LEVELS, _lzma_encode, _lzma_decode, container=_archive_cost),
     Codec("jpeg", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpeg_encode, _open),
+    Codec("jpeg-best", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpeg_best_encode, _open),
+    Codec("jpegli", (10, 20, 35, 50, 65, 75, 85, 90, 95), _jpegli_encode, _open, package="pyjpegli"),
     Codec("webp", (5, 20, 35, 50, 65, 75, 85, 95), _webp_encode, _open),
-    Codec("avif", (15, 30, 45, 55, 65, 75, 85, 92), _avif_encode, _open),
+    Codec("avif", AVIF_SETTINGS, _avif_encode, _open),
+    Codec("avif-4", AVIF_SETTINGS, partial(_avif_encode, speed=4), _open),
+    Codec("avif-psnr", AVIF_SETTINGS, partial(_avif_encode, tune="psnr"), _open),
+    Codec("avif-psnr-4", AVIF_SETTINGS, partial(_avif_encode, speed=4, tune="psnr"), _open),
     Codec("jpeg2000", (120, 60, 35, 22, 14, 9, 7, 5.5), _jpeg2000_encode, _open),
     Codec("jpegxl", (10, 6, 4, 2.5, 1.5, 1, 0.6, 0.3), _jpegxl_encode, _jpegxl_decode, package="pyjpegxl"),
     Codec("heic", (10, 25, 40, 50, 60, 70, 80, 90), _heic_encode, _heic_decode, package="pillow_heif"),

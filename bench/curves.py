@@ -16,7 +16,7 @@ from bench.bdrate import Curve
 from photoarc.folderbench import metrics
 
 REFERENCE = Path(__file__).parent / "reference"
-METRICS = ("psnr", "ms_ssim", "lpips", "butteraugli_3norm", "butteraugli_max")
+METRICS = ("psnr", "ms_ssim", "lpips", "butteraugli_3norm", "butteraugli_max", "ssimulacra2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,14 @@ class Point:
     lpips: float | None = None
     butteraugli_3norm: float | None = None
     butteraugli_max: float | None = None
+    ssimulacra2: float | None = None
     bytes: int = 0
     pictures: int = 0
 
     def decibels(self, metric: str) -> float | None:
         """A metric as a number that rises with quality by about the same step for the same factor of rate."""
-        if metric == "psnr":
-            return self.psnr_db
+        if metric in ("psnr", "ssimulacra2"):  # the latter rises evenly as it is
+            return self.psnr_db if metric == "psnr" else self.ssimulacra2
         if metric == "ms_ssim":
             return None if self.ms_ssim is None else metrics.decibels(self.ms_ssim)
         apart: float | None = getattr(self, metric)
@@ -53,7 +54,10 @@ class Measured:
     points: tuple[Point, ...]
 
     def curve(self, metric: str) -> Curve | None:
-        """(bpp, dB) in one of METRICS, all but PSNR as -10 log10 of what parts the pictures; None if fewer than two points know it."""
+        """(bpp, quality) in one of METRICS; None if fewer than two points know it.
+
+        All but PSNR and SSIMULACRA 2 as -10 log10 of what parts the pictures.
+        """
         found = ((point.bpp, point.decibels(metric)) for point in self.points)
         pairs = [(bpp, db) for bpp, db in found if db is not None]
         if len(pairs) < 2:
@@ -78,7 +82,7 @@ def means(found: Iterable[rows.Row]) -> dict[str, Measured]:
 
 
 def _mean(quality: float, group: Sequence[rows.Row]) -> Point:
-    optional = zip(*((r.lpips, r.butteraugli_3norm, r.butteraugli_max) for r in group), strict=True)
+    optional = zip(*((r.lpips, r.butteraugli_3norm, r.butteraugli_max, r.ssimulacra2) for r in group), strict=True)
     return Point(
         quality,
         statistics.fmean(r.bpp for r in group),

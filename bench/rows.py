@@ -42,6 +42,7 @@ class Row:
     dec_cpu_s: float
     butteraugli_max: float = math.nan
     butteraugli_3norm: float = math.nan
+    ssimulacra2: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,11 @@ Record = TypeVar("Record")  # a dataclass of numbers and words
 
 _FORMATS = {
     "quality": "{:g}", "bpp": "{:.5f}", "psnr_db": "{:.4f}", "ssim": "{:.6f}", "ms_ssim": "{:.6f}", "lpips": "{:.6f}",
-    "butteraugli_max": "{:.5f}", "butteraugli_3norm": "{:.5f}",
+    "butteraugli_max": "{:.5f}", "butteraugli_3norm": "{:.5f}", "ssimulacra2": "{:.4f}",
     "enc_cpu_s": "{:.4f}", "dec_cpu_s": "{:.4f}", "enc_s": "{:.4f}", "dec_s": "{:.4f}",
     "pack_s": "{:.2f}", "unpack_s": "{:.2f}", "encode_s": "{:.2f}", "decode_s": "{:.2f}",
 }  # fmt: skip
-QUALITIES = ("psnr_db", "ssim", "ms_ssim", "lpips", "butteraugli_max", "butteraugli_3norm")
+QUALITIES = ("psnr_db", "ssim", "ms_ssim", "lpips", "butteraugli_max", "butteraugli_3norm", "ssimulacra2")
 _TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}
 
 
@@ -166,10 +167,10 @@ def codec_version(codec: Codec) -> str:
         return f"photoarc {photoarc.__version__}{suffix}"
     pillow = f"Pillow {package_version('pillow')}"
     library = {
-        "jpeg": ("libjpeg_turbo", "libjpeg-turbo"),
+        **dict.fromkeys(("jpeg", "jpeg-best"), ("libjpeg_turbo", "libjpeg-turbo")),
         "webp": ("webp", "libwebp"),
         "webp-lossless": ("webp", "libwebp"),
-        "avif": ("avif", "libavif"),
+        **dict.fromkeys(("avif", "avif-4", "avif-psnr", "avif-psnr-4"), ("avif", "libavif")),
         "jpeg2000": ("jpg_2000", "OpenJPEG"),
         "png": ("zlib", "zlib"),
     }.get(codec.name)

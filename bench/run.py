@@ -30,7 +30,7 @@ import numpy as np
 from PIL import Image
 
 import photoarc
-from bench import butteraugli, codecs, lpips, quiet, rows
+from bench import butteraugli, codecs, lpips, quiet, rows, ssimulacra2
 from bench.codecs import Codec, Pixels
 from photoarc.folderbench import metrics
 
@@ -110,7 +110,7 @@ def measure(path: Path, name: str, settings: Sequence[float]) -> list[rows.Row]:
             rows.Row(
                 name, setting, path.stem, width, height, size, len(payload), size * 8 / (width * height),
                 quality.psnr_db, quality.ssim, quality.ms_ssim, _lpips(path, decoded), encoded - start, end - encoded,
-                *_butteraugli(original.pixels, decoded),
+                *_butteraugli(original.pixels, decoded), ssimulacra2.score(original.pixels, decoded),
             )
         )  # fmt: skip
     return out
@@ -163,11 +163,11 @@ def _summary(found: Sequence[rows.Row]) -> None:
     groups: dict[tuple[str, float], list[rows.Row]] = defaultdict(list)
     for row in found:
         groups[row.codec, row.quality].append(row)
-    print(f"{'codec':18} {'quality':>8} {'bpp':>8} {'PSNR dB':>8} {'MS-SSIM':>8} {'LPIPS':>8} {'Butteraugli':>11}")
+    print(f"{'codec':18} {'quality':>8} {'bpp':>8} {'PSNR dB':>8} {'MS-SSIM':>8} {'LPIPS':>8} {'Butteraugli':>11} {'SSIMULACRA2':>11}")
     for (codec, quality), group in groups.items():
-        columns = zip(*((r.bpp, r.psnr_db, r.ms_ssim, r.lpips, r.butteraugli_3norm) for r in group), strict=True)
-        bpp, psnr, similarity, apart, visible = map(statistics.fmean, columns)
-        print(f"{codec:18} {quality:8g} {bpp:8.4f} {psnr:8.3f} {similarity:8.5f} {apart:8.5f} {visible:11.4f}")
+        columns = zip(*((r.bpp, r.psnr_db, r.ms_ssim, r.lpips, r.butteraugli_3norm, r.ssimulacra2) for r in group), strict=True)
+        bpp, psnr, similarity, apart, visible, opinion = map(statistics.fmean, columns)
+        print(f"{codec:18} {quality:8g} {bpp:8.4f} {psnr:8.3f} {similarity:8.5f} {apart:8.5f} {visible:11.4f} {opinion:11.3f}")
 
 
 def main() -> None:

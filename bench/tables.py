@@ -52,7 +52,12 @@ def lossy(means: dict[str, Measured]) -> dict[str, Measured]:
 
 def rd(means: dict[str, Measured], name: str) -> str:
     """Every codec and setting; a metric that no row knows has no column."""
-    optional = {"lpips": "LPIPS", "butteraugli_3norm": "Butteraugli 3-norm", "butteraugli_max": "Butteraugli max"}
+    optional = {
+        "lpips": "LPIPS",
+        "butteraugli_3norm": "Butteraugli 3-norm",
+        "butteraugli_max": "Butteraugli max",
+        "ssimulacra2": "SSIMULACRA 2",
+    }
     points = [(c.name, p) for c in lossy(means).values() for p in c.points]
     known = [metric for metric in optional if any(getattr(p, metric) is not None for _, p in points)]
     body = [
@@ -101,6 +106,7 @@ def bd_here(means: dict[str, Measured], name: str) -> str:
         ("LPIPS (AlexNet)", "lpips", -np.inf, np.inf),
         ("Butteraugli, 3-norm", "butteraugli_3norm", -np.inf, np.inf),
         ("Butteraugli, largest difference", "butteraugli_max", -np.inf, np.inf),
+        ("SSIMULACRA 2", "ssimulacra2", -np.inf, np.inf),
     ):
         if not any(c.curve(metric) for c in ours):
             continue
@@ -118,6 +124,7 @@ def efforts(means: dict[str, Measured], name: str) -> str:
         ("MS-SSIM", "ms_ssim", ()),
         ("LPIPS", "lpips", ()),
         ("Butteraugli, 3-norm", "butteraugli_3norm", ()),
+        ("SSIMULACRA 2", "ssimulacra2", ()),
     )
     parts = []
     for base, title in (("photoarc-fast", "`--tune ssim`, the default"), ("photoarc-psnr", "`--tune psnr`")):

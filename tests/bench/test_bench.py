@@ -104,17 +104,17 @@ def test_codecs_come_back(name):
 
 
 def test_rows_survive_their_file(tmp_path):
-    a = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.1, 0.01, 0.002, 6.5, 2.25)
-    b = rows.Row("png", 0, "a", 768, 512, 9000, 9000, 0.2, math.inf, 1, 1, 0, 0.1, 0.002, 0, 0)
+    a = rows.Row("jpeg", 75, "a", 768, 512, 1000, 1000, 0.02, 31.25, 0.9, 0.95, 0.1, 0.01, 0.002, 6.5, 2.25, 71.25)
+    b = rows.Row("png", 0, "a", 768, 512, 9000, 9000, 0.2, math.inf, 1, 1, 0, 0.1, 0.002, 0, 0, 100)
     rows.write(tmp_path / "x.tsv", [a, b], rows.Row)
     assert rows.read(tmp_path / "x.tsv", rows.Row) == [a, b]
     new = rows.Row("jpeg", 80, "a", 768, 512, 1100, 1100, 0.02, 32.0, 0.9, 0.95, 0.1, 0.01, 0.002)
     assert rows.merged([a, b], [new]) == [new, b]
     lines = (tmp_path / "x.tsv").read_text().splitlines()
-    (tmp_path / "old.tsv").write_text("".join("\t".join(line.split("\t")[:-2]) + "\n" for line in lines))
-    old = rows.read(tmp_path / "old.tsv", rows.Row)  # before the columns of Butteraugli came
+    (tmp_path / "old.tsv").write_text("".join("\t".join(line.split("\t")[:-3]) + "\n" for line in lines))
+    old = rows.read(tmp_path / "old.tsv", rows.Row)  # before the columns of Butteraugli and SSIMULACRA 2 came
     assert [math.isnan(row.butteraugli_max) for row in old] == [True, True]
-    assert [replace(row, butteraugli_max=6.5, butteraugli_3norm=2.25) for row in old[:1]] == [a]
+    assert [replace(row, butteraugli_max=6.5, butteraugli_3norm=2.25, ssimulacra2=71.25) for row in old[:1]] == [a]
 
 
 def test_a_metric_that_came_later_leaves_bytes_and_seconds_alone():
