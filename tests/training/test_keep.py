@@ -40,10 +40,23 @@ class Ticks:
         return self.spent_s
 
 
+def test_it_steps_back_behind_every_other_session(monkeypatch, tmp_path):
+    asked, group = [], tmp_path / "autogroup"
+    monkeypatch.setattr(keep.os, "nice", lambda more: asked.append(more) or 0)
+    monkeypatch.setattr(keep, "AUTOGROUP", group)
+    keep.step_back()  # another system
+    assert not group.exists()
+    group.touch()
+    keep.step_back()
+    assert asked == [0, 19, 0, 19]
+    assert group.read_text() == "19"
+
+
 @pytest.fixture
 def keeping(monkeypatch, photos, tmp_path):
     """`keep.py` on pictures of 128 x 128, at the priority that it finds."""
     monkeypatch.setattr(keep.os, "nice", lambda more: 0)
+    monkeypatch.setattr(keep, "AUTOGROUP", tmp_path / "autogroup")
     monkeypatch.setattr(keep, "LOG_STEPS", 1)
     monkeypatch.setattr(keep, "Stopwatch", Ticks)
     landed, out = tmp_path / "landed.pt", tmp_path / "keep.pt"
