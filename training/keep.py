@@ -98,7 +98,7 @@ def start(a: argparse.Namespace, out: Path, photos: Tensor) -> dict:
 
 
 def step_back() -> None:
-    """Last of all to get a processor. On Linux each session of processes is scheduled as one (sched(7), autogroups), whatever their nice."""
+    """Be last to get a processor. Linux schedules each session of processes as one (sched(7), autogroups), whatever their nice."""
     os.nice(19 - os.nice(0))
     if AUTOGROUP.exists():
         with contextlib.suppress(OSError):  # only root may raise it again; nobody needs to
