@@ -26,7 +26,7 @@ from photoarc import models
 from photoarc.codecs.photo.bands import cut
 from photoarc.codecs.photo.descent import Lengths
 from photoarc.folderbench import metrics
-from photoarc.models.hyperprior import STRIDE_PX, Hyperprior
+from photoarc.models.hyperprior import Hyperprior
 from photoarc.options import Tuning
 
 TILE_PX = 384
@@ -68,7 +68,7 @@ def tiles(model: Hyperprior, folder: Path, count: int) -> list[Tile]:
 def groups(model: Hyperprior) -> np.ndarray:
     """Number of each channel's group (M,): luma by rising frequency, then chroma."""
     side = 12
-    grey = np.full((side * STRIDE_PX, side * STRIDE_PX, 3), 128, np.uint8)
+    grey = np.full((side * model.stride_px, side * model.stride_px, 3), 128, np.uint8)
     background = whole(model, grey)
     background[:] = background[:, :, side // 2, side // 2, None, None]
     before = model.synthesize(background).astype(float)
@@ -149,6 +149,7 @@ def main() -> None:
     a = p.parse_args()
     use(a.model)
     model = models.load_for(Tuning.SSIM)
+    assert isinstance(model, Hyperprior)  # the groups and bits above are its own
     found, group = tiles(model, a.photos, a.tiles), groups(model)
     every = np.arange(0, model.levels, 2)
     tilt = np.stack([optimum(model, found, float(level), group, a.rounds) for level in every])

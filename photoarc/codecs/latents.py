@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from photoarc import options
 from photoarc.codecs.photo import payload as photograph
-from photoarc.codecs.photo.payload import Improve, Integers, Mask, Nearness, TooLarge, anything, never
+from photoarc.codecs.photo.coder import Improve, Integers, Mask
+from photoarc.codecs.photo.encoder import TooLarge, never
+from photoarc.codecs.photo.payload import Nearness, anything
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.member import PhotoInfo
-from photoarc.models.hyperprior import Hyperprior
+from photoarc.models import PhotoModel
 from photoarc.models.session import FloatArray
 from photoarc.options import Tuning
 from photoarc.pictures.image import Photograph, write
@@ -30,14 +32,15 @@ _LENGTH = Struct("<I")
 
 
 class _Coder:
-    """BandCoder of this codec."""
+    """BandCoder of this codec, for any architecture whose channels are a multiple of GROUP."""
 
-    def encode_band(
-        self, model: Hyperprior, y: FloatArray, level: float, coded: Mask, improve: Improve
-    ) -> tuple[bytes, Integers, FloatArray]:
+    def __init__(self, model: PhotoModel) -> None:
+        self._order = model.order
+
+    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, Integers, FloatArray]:
         q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
         q[:, ~coded] = 0
-        values = _serial(q, model)
+        values = _serial(q, self._order)
         magnitude = np.abs(values)
         sections = [np.packbits(values[values != 0] < 0).tobytes()]
         for plane in range(PLANES):
@@ -47,12 +50,12 @@ class _Coder:
         rest = magnitude - PLANES
         large = rest >= ESCAPE
         sections += [_lzma(np.where(large, ESCAPE, rest).astype(np.uint8)), rest[large].astype("<u2").tobytes()]
-        return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,), self.dequantize(model, (q,))
+        return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,), self.dequantize((q,))
 
-    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, stream: bytes, level: float, coded: Mask) -> Integers:
         h, w = coded.shape
         signs, *planes, rest_packed, large = _sections(stream)
-        magnitude = np.zeros(model.channels * h * w, np.int32)
+        magnitude = np.zeros(len(self._order) * h * w, np.int32)
         alive = np.arange(len(magnitude))
         for plane in planes:
             bits = np.frombuffer(lzma2.decompress(plane, -(-len(alive) // 8)), np.uint8)
@@ -69,25 +72,25 @@ class _Coder:
             raise ValueError(f"{len(signs)} bytes of signs for {len(nonzero)} values")
         negative = np.unpackbits(np.frombuffer(signs, np.uint8), count=len(nonzero)).astype(bool)
         magnitude[nonzero[negative]] *= -1
-        return (_unserial(magnitude, model, h, w),)
+        return (_unserial(magnitude, self._order, h, w),)
 
-    def dequantize(self, model: Hyperprior, integers: Integers) -> FloatArray:
+    def dequantize(self, integers: Integers) -> FloatArray:
         y_hat: FloatArray = integers[0].astype(np.float32)[None]
         return y_hat
 
 
-def _serial(q: npt.NDArray[np.int16], model: Hyperprior) -> npt.NDArray[np.int32]:
+def _serial(q: npt.NDArray[np.int16], order: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
     """(M, h, w) -> flat: groups of eight channels by falling energy, then positions, then the channel in its group."""
     m, h, w = q.shape
-    values: npt.NDArray[np.int32] = q[model.order].reshape(m // GROUP, GROUP, h * w).transpose(0, 2, 1).ravel().astype(np.int32)
+    values: npt.NDArray[np.int32] = q[order].reshape(m // GROUP, GROUP, h * w).transpose(0, 2, 1).ravel().astype(np.int32)
     return values
 
 
-def _unserial(values: npt.NDArray[np.int32], model: Hyperprior, h: int, w: int) -> npt.NDArray[np.int16]:
+def _unserial(values: npt.NDArray[np.int32], order: npt.NDArray[np.intp], h: int, w: int) -> npt.NDArray[np.int16]:
     """Inverse of _serial."""
-    m = model.channels
+    m = len(order)
     q = np.empty((m, h, w), np.int16)
-    q[model.order] = values.reshape(m // GROUP, h * w, GROUP).transpose(0, 2, 1).reshape(m, h, w)
+    q[order] = values.reshape(m // GROUP, h * w, GROUP).transpose(0, 2, 1).reshape(m, h, w)
     return q
 
 
@@ -121,12 +124,12 @@ def encode(
 
     No effort makes it smaller: what LZMA will make of a latent has no slope.
     """
-    return photograph.encode(photo, quality, tuning, _Coder(), too_large, near=near)
+    return photograph.encode(photo, quality, tuning, _Coder, too_large, near=near)
 
 
 def decode_photo(payload: bytes) -> Photograph:
     """Payload -> photograph."""
-    return photograph.decode(payload, _Coder())
+    return photograph.decode(payload, _Coder)
 
 
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from photoarc import options
 from photoarc.codecs.photo import payload as photograph
-from photoarc.codecs.photo.hyperprior_bands import HyperpriorBands
-from photoarc.codecs.photo.payload import Nearness, TooLarge, anything, never
+from photoarc.codecs.photo.coder import of_architecture
+from photoarc.codecs.photo.encoder import TooLarge, never
+from photoarc.codecs.photo.payload import Nearness, anything
 from photoarc.member import PhotoInfo
 from photoarc.options import Tuning
 from photoarc.pictures.image import Photograph, write
@@ -23,12 +24,12 @@ def encode(
     near: Nearness = anything,
 ) -> tuple[bytes, PhotoInfo]:
     """Photograph -> payload; quality 0..100 moves between the trained levels. The others: see photograph.encode."""
-    return photograph.encode(photo, quality, tuning, HyperpriorBands(), too_large, effort, near)
+    return photograph.encode(photo, quality, tuning, of_architecture, too_large, effort, near)
 
 
 def decode_photo(payload: bytes) -> Photograph:
     """Payload -> photograph."""
-    return photograph.decode(payload, HyperpriorBands())
+    return photograph.decode(payload, of_architecture)
 
 
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:

@@ -16,6 +16,7 @@ How z_hat is read: photoarc/models/hyper_context.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,11 +27,10 @@ from photoarc.entropy.tables import Table, split
 from photoarc.errors import ModelCorrupt
 from photoarc.models.hyper_context import HyperContext
 from photoarc.models.manifest import ModelEntry
+from photoarc.models.photo_model import Slope
 from photoarc.models.session import FloatArray, Network
 from photoarc.models.slices import SLICES, channels_of, roll
 
-STRIDE_PX = 16  # a latent's side
-Z_STRIDE_PX = 64
 BLOCK_PX = 8  # of the last layer
 CLIP = 15  # symbols steer later scales clipped to +-CLIP
 SYMBOL_MAX = 32767
@@ -40,10 +40,12 @@ IndexArray = npt.NDArray[np.uint8]
 
 
 class Hyperprior:
-    """The networks and tables of one model; networks are loaded on first use."""
+    """The networks and tables of one model, a PhotoModel and SearchModel; networks are loaded on first use."""
 
+    stride_px = 16
     margin_px = 4  # the blocks of the first and the last layer begin half a block outside the picture
     halo = 4  # latents beyond a band that its pixels or latents depend on
+    edge = 2  # latents beyond a window whose want spoils pixels in it
 
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
@@ -97,18 +99,14 @@ class Hyperprior:
         return _joined(blocks[0])[self.margin_px : -self.margin_px, self.margin_px : -self.margin_px]
 
     @property
-    def descends(self) -> bool:
-        """Whether the model has what the search for cheaper latents needs."""
-        return "synthesis_gradient.onnx" in self.entry.files
+    def for_search(self) -> Hyperprior | None:
+        """The model itself, if it has the decoder forth and back."""
+        return self if "synthesis_gradient.onnx" in self.entry.files else None
 
-    def error_slope(self, latents: FloatArray, target: FloatArray, counted: FloatArray, means: FloatArray | None = None) -> FloatArray:
-        """Slope of the weighted squared error by each unscaled latent (1, M, h, w).
-
-        `target`, `counted` (1, 3 x 8 x 8, 2 h + 1, 2 w + 1): 8x8 blocks of the pixels with margin, 0..255, and how much each one counts.
-        `means` (1, 3 x (4 x 4 + 2 x 2), 2 h + 1, 2 w + 1): how much means over 2x2 and 4x4 of them count; for a model with a structure.
-        """
-        weights = {"counted": counted} if means is None else {"counted": counted, "means": means}
-        return self._run("synthesis_gradient", latents=latents, target=target, **weights)
+    def error_slope(self, target: npt.NDArray[np.uint8], weights: FloatArray, means: Sequence[FloatArray]) -> Slope:
+        """Unscaled latents (1, M, h, w) -> slope of the weighted squared error by each of them: see SearchModel."""
+        inputs = weight_blocks(weights, means, self.margin_px) | {"target": blocks(target)}
+        return lambda latents: self._run("synthesis_gradient", latents=latents, **inputs)
 
     def error_weight(self, level: float) -> float:
         """Bits a pixel that a mean squared error of 1 is worth at a level: the model's lambda in training."""
@@ -198,3 +196,18 @@ def blocks(pixels: npt.NDArray[Any], side: int = BLOCK_PX) -> FloatArray:
     rows, columns = pixels.shape[0] // side, pixels.shape[1] // side
     parts = pixels.reshape(rows, side, columns, side, 3).transpose(4, 1, 3, 0, 2)
     return parts.reshape(1, -1, rows, columns).astype(np.float32)
+
+
+def weight_blocks(weights: FloatArray, means: Sequence[FloatArray], margin_px: int) -> dict[str, FloatArray]:
+    """Weights of pixels and of means over 2x2 and 4x4, as the gradient's graph takes them: `counted` and, if there are any, `means`.
+
+    (1, 3 x 8 x 8, rows, columns) and (1, 3 x (4 x 4 + 2 x 2), rows, columns) for blocks of 8x8 pixels of the picture with a margin, whose
+    weights are 0; means of a block by scale, then as pixels are.
+    """
+
+    def framed(w: FloatArray, side: int) -> FloatArray:
+        edge = margin_px * side // BLOCK_PX
+        return blocks(np.pad(w, ((edge, edge), (edge, edge), (0, 0))), side)
+
+    found = {"counted": framed(weights, BLOCK_PX)}
+    return found | {"means": np.concatenate([framed(w, BLOCK_PX >> j) for j, w in enumerate(means, 1)], 1)} if means else found

@@ -14,7 +14,7 @@ from photoarc.codecs.photo.descent import Lengths
 from photoarc.entropy.tables import Table
 from photoarc.errors import GivenUp
 from photoarc.member import SourceFormat
-from photoarc.models.hyperprior import Hyperprior, blocks
+from photoarc.models.hyperprior import Hyperprior
 from photoarc.options import Tuning
 from photoarc.pictures.image import Photograph
 from photoarc.progress import heard_by
@@ -134,11 +134,11 @@ def test_slope_of_the_error_is_that_of_the_decoder(tuning):
     model = models.load_for(tuning)
     pixels = pictures.photo(64, 64)
     y = model.analyze(bands.cut(pixels, 0, 64, model.margin_px))
-    framed = np.pad(pixels, ((4, 4), (4, 4), (0, 0))).astype(np.float32)
+    framed = np.pad(pixels, ((4, 4), (4, 4), (0, 0)))
     strength = model.structure(4)
     assert (strength > 0) == (tuning is Tuning.SSIM)
     weights = structure.weigh(pixels, strength, np.ones(pixels.shape[:2], np.float32))
-    slope = model.error_slope(y, blocks(framed), *weights.blocks(model.margin_px))
+    slope = model.error_slope(framed, weights.pixels, weights.means)(y)
 
     def error(latents):
         return weights.error(model.synthesize(latents).astype(np.float32) - pixels)
@@ -168,7 +168,7 @@ def test_what_is_as_good_is_a_quality(tuning):
 
 
 def test_models_say_what_they_have():
-    assert all(models.load_for(tuning).descends for tuning in Tuning)
+    assert all(models.load_for(tuning).for_search for tuning in Tuning)
     model = models.load_for(Tuning.PSNR)
     assert isinstance(model, Hyperprior)
     assert model.curvature(3.5).shape == (1, model.channels, 1, 1)

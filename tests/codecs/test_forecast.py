@@ -8,8 +8,7 @@ import pytest
 
 from photoarc import codecs
 from photoarc.codecs import latents, learned
-from photoarc.codecs.photo import forecast
-from photoarc.codecs.photo import payload as photograph
+from photoarc.codecs.photo import encoder, forecast
 from photoarc.member import SourceFormat
 from photoarc.options import CodingOptions, Mode
 from photoarc.pictures.image import Photograph
@@ -26,7 +25,7 @@ def foreseen(monkeypatch, coder, pixels, quality):
         found.append(forecast.forecast(height, width, code))
         return found[-1]
 
-    monkeypatch.setattr(photograph, "forecast", keep)
+    monkeypatch.setattr(encoder, "forecast", keep)
     payload, _ = coder.encode(Photograph(pixels, None, SourceFormat.JPEG, b"", b""), quality, too_large=lambda size_bytes: False)
     return len(payload), found[0].rest_bytes(0), found[0].rest_bytes(len(pixels) // 2)
 
@@ -78,7 +77,7 @@ def test_forecast_knows_where_the_detail_is(monkeypatch):
 @pytest.mark.parametrize("mode", [Mode.FAST, Mode.LZMA])
 def test_a_coarse_jpeg_is_given_up_before_its_first_band(monkeypatch, mode):
     data = pictures.jpeg(pictures.photo(*SIDES, noise=20.0), quality=30)
-    monkeypatch.setattr(photograph, "_analyze", lambda *_: pytest.fail("analysed a band"))
+    monkeypatch.setattr(encoder, "analyze", lambda *_: pytest.fail("analysed a band"))
     encoded = encode_file("a.jpg", data, CodingOptions(mode=mode, quality=100))
     assert encoded.codec_id == codecs.JPEGXL
     assert encoded.note == "not 10% smaller than bit-exact"
@@ -88,10 +87,10 @@ def test_a_fine_jpeg_is_coded_as_without_a_forecast(monkeypatch):
     data = pictures.jpeg(pictures.photo(*SIDES), quality=95)
     encoded = encode_file("a.jpg", data, CodingOptions())
     assert encoded.codec_id == codecs.LEARNED
-    monkeypatch.setattr(photograph, "forecast", lambda height, *_: forecast.Forecast(height))
+    monkeypatch.setattr(encoder, "forecast", lambda height, *_: forecast.Forecast(height))
     assert encode_file("a.jpg", data, CodingOptions()) == encoded
 
 
 def test_nothing_is_foreseen_of_lossless_sources(monkeypatch):
-    monkeypatch.setattr(photograph, "forecast", lambda *_: pytest.fail("foreseen"))
+    monkeypatch.setattr(encoder, "forecast", lambda *_: pytest.fail("foreseen"))
     assert encode_file("a.png", pictures.png(pictures.photo(*SIDES)), CodingOptions()).codec_id == codecs.LEARNED

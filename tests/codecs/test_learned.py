@@ -10,10 +10,11 @@ import reference_decoder as reference
 from photoarc import models
 from photoarc.codecs import latents, learned
 from photoarc.codecs.photo import bands as tiling
+from photoarc.codecs.photo import coder, encoder, synthesis
 from photoarc.codecs.photo import header as photo_header
-from photoarc.codecs.photo import hyperprior_bands
 from photoarc.codecs.photo import payload as photograph
 from photoarc.codecs.photo.header import parse_header
+from photoarc.codecs.photo.layout import Layout
 from photoarc.errors import PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.member import SourceFormat
 from photoarc.models import manifest
@@ -77,12 +78,12 @@ def test_bands_give_the_pixels_of_the_whole(monkeypatch):
     pixels = pictures.photo(192, 448, 4)
     whole = model.analyze(tiling.cut(pixels, 0, 448, model.margin_px))
     header = replace(parse_header(learned.encode(photo(192, 448, 4), 70)[0]), band_rows_px=128)
-    layout = list(tiling.bands(448, 128, 16))
-    assert len(layout) == 4
-    parts = [photograph._analyze(model, pixels, band)[0] for band in layout]
+    layout = Layout(header, model, b"")
+    assert len(layout.bands) == header.bands == 4
+    parts = [encoder.analyze(model, pixels, band)[0] for band in layout.bands]
     assert np.abs(np.concatenate(parts, 2) - whole).max() < 1e-4
-    latents = [model.unscale(np.rint(model.scale(p, header.level(model))), header.level(model)) for p in parts]
-    rows = np.concatenate([x for _, x in photograph._synthesize(header, model, iter(latents))])
+    latents = [model.unscale(np.rint(model.scale(p, layout.level)), layout.level) for p in parts]
+    rows = np.concatenate([x for _, x in synthesis.synthesize(layout, iter(latents))])
     assert np.abs(rows.astype(int) - model.synthesize(np.concatenate(latents, 2))).max() <= 1
 
 
@@ -101,11 +102,12 @@ def test_reference_decoder_reads_the_same_integers(size, quality, monkeypatch):
     payload, _ = learned.encode(photo(*size, seed=6), quality)
     model = models.load_for(Tuning.SSIM)
     header = parse_header(payload)
-    streams = photograph._sections(payload, header)[4]
+    _, streams = photograph._sections(payload, header)
+    layout = Layout(header, model, b"")
     bands, found, stored = reference.decode(payload, reference.Model(model.entry.folder))
     assert found == stored == header.checksum
-    for band, stream, integers in zip(tiling.bands(size[1], header.band_rows_px, 16), streams, bands, strict=True):
-        ours = hyperprior_bands.HyperpriorBands().read_band(model, stream, header.level(model), photograph._coded(header, band))
+    for band, stream, integers in zip(layout.bands, streams, bands, strict=True):
+        ours = coder.of_architecture(model).read_band(stream, layout.level, layout.coded(band))
         for a, b in zip(ours, integers, strict=True):
             assert np.array_equal(a[0], b)
 

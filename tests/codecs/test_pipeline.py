@@ -10,7 +10,7 @@ from photoarc import codecs
 from photoarc.codecs import learned
 from photoarc.codecs.photo.header import parse_header
 from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, UnsupportedCodec
-from photoarc.models import Hyperprior
+from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.manifest import CODED_WITH
 from photoarc.options import CodingOptions, Mode, Tuning
 from photoarc.pipeline import decode_image, decode_payload, encode_file

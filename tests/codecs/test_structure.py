@@ -5,7 +5,7 @@ import pictures
 import pytest
 
 from photoarc.codecs.photo import structure
-from photoarc.models.hyperprior import blocks
+from photoarc.models.hyperprior import blocks, weight_blocks
 
 
 def weights(pixels, strength, counted=None):
@@ -87,7 +87,7 @@ def test_blocks_have_the_same_sum():
     """What the graph multiplies is what `error` sums, margin and all."""
     pixels = pictures.photo(64, 32)
     found, off = weights(pixels, 900), noise(pixels.shape)
-    counted, means = found.blocks(4)
+    counted, means = weight_blocks(found.pixels, found.means, 4).values()
     framed = np.pad(off, ((4, 4), (4, 4), (0, 0)))
     halves, quarters = (structure._means(framed, side) for side in (2, 4))
     seen = np.concatenate([blocks(halves, 4), blocks(quarters, 2)], 1)

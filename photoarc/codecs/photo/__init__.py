@@ -1,1 +1,1 @@
-"""Photographs that are coded lossily: header, bands, latents of the hyperprior, the search of cheaper ones."""
+"""Photographs that are coded lossily: header, bands of latents, their coder by architecture, the search of cheaper ones."""

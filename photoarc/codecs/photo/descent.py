@@ -22,13 +22,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from photoarc.codecs.photo import structure
 from photoarc.entropy.tables import PRECISION, Table
-from photoarc.models.hyperprior import STRIDE_PX, Hyperprior, blocks
+from photoarc.models.photo_model import SearchModel
 from photoarc.models.session import FloatArray
 from photoarc.options import Tuning
 
@@ -80,7 +81,6 @@ STEADY = 0.5  # share of the steps before the rate begins to fall to 0
 PUSH = (0.5, 2.0)  # times the error of rounding, first and last step
 ESCAPED_BITS = 16
 PART_LATENTS = 1 << 14  # that take steps together
-EDGE = 2  # rows of latents at a window's cut ends whose pixels are wrong for want of neighbours
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -115,14 +115,20 @@ class Window:
         """Latent rows in front of the band."""
         return 0 if self.above is None else self.above.shape[2]
 
-    def counted(self, margin_px: int) -> FloatArray:
+    def counted(self, model: SearchModel) -> FloatArray:
         """1 where a pixel's error counts, without the margin: inside the picture, and not where the window was cut."""
-        counted = self.inside[margin_px:-margin_px, margin_px:-margin_px].astype(np.float32)
+        counted = _without_margin(self.inside, model.margin_px).astype(np.float32)
+        edge_px = model.edge * model.stride_px
         if self.above is not None:
-            counted[: EDGE * STRIDE_PX] = 0
+            counted[:edge_px] = 0
         if self.below is not None:
-            counted[-EDGE * STRIDE_PX :] = 0
+            counted[len(counted) - edge_px :] = 0
         return counted
+
+
+def _without_margin(pixels: npt.NDArray[Any], margin_px: int) -> npt.NDArray[Any]:
+    height, width = pixels.shape[:2]
+    return pixels[margin_px : height - margin_px, margin_px : width - margin_px]
 
 
 class Lengths:
@@ -228,7 +234,7 @@ class Part:
 class Descent:
     """The search in one band; `coded` (h, w): latents of the picture, not of its padding; `told`: gets the share that is done."""
 
-    model: Hyperprior
+    model: SearchModel
     level: float
     coded: Mask
     window: Window
@@ -237,13 +243,13 @@ class Descent:
 
     def __call__(self, y: FloatArray, z: FloatArray) -> FloatArray:
         """Latents in quantisation steps (1, M, h, w), z_hat -> latents that cost less once they are rounded, or the same ones."""
-        search, lengths, margin_px = self.search, Lengths(self.model.y_tables), self.model.margin_px
+        search, lengths = self.search, Lengths(self.model.y_tables)
         strength = self.model.structure(self.level)
         error_weight = (STRUCTURE_WORTH if strength else ERROR_WORTH) * self.model.error_weight(self.level) / 3
         weight = np.float32(error_weight)
-        picture = self.window.pixels[margin_px:-margin_px, margin_px:-margin_px]
-        weights = structure.weigh(picture, strength, self.window.counted(margin_px))
-        target, (counted, means) = blocks(self.window.pixels), weights.blocks(margin_px)
+        picture = _without_margin(self.window.pixels, self.model.margin_px)
+        weights = structure.weigh(picture, strength, self.window.counted(self.model))
+        error_slope = self.model.error_slope(self.window.pixels, weights.pixels, weights.means)
         top, bottom = self.window.rows_above(), self.window.rows_above() + y.shape[2]
         bend = weight * self.model.curvature(self.level)
         moved = y.copy()
@@ -255,7 +261,7 @@ class Descent:
                 mu, index = self.model.expected(moved, z, self.coded)
                 for part in parts:
                     part.see(mu, index, lengths)
-            slope = weight * self.model.error_slope(self.window.latents(moved), target, counted, means)[:, :, top:bottom]
+            slope = weight * error_slope(self.window.latents(moved))[:, :, top:bottom]
             slope *= self.window.unit
             for part in parts:
                 part.go(slope, steps[number * search.steps : (number + 1) * search.steps])

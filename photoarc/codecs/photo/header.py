@@ -9,16 +9,16 @@ from photoarc.codecs.photo.bands import UNIT_PX, padded
 from photoarc.codecs.photo.cells import CELL_PX
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.member import SourceFormat
-from photoarc.models.hyperprior import Hyperprior
 from photoarc.pictures.image import MAX_PIXELS
 
 VERSION = 1
 GREY, ALPHA = 1, 2
 _HEADER = Struct("<BBBBHHIIHHIIIII16s")
 HEADER_BYTES = _HEADER.size
+LENGTH = Struct("<I")  # in front of each stream
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """Section 7.1. `quality_c` is in hundredths, `checksum` the CRC-32 of the steps and of all decoded integers (7.2)."""
 
@@ -37,10 +37,10 @@ class Header:
     alpha_bytes: int
     cells_bytes: int
 
-    def level(self, model: Hyperprior) -> float:
-        """Where between the model's trained levels the photograph was coded."""
-        level: float = self.quality_c * (model.levels - 1) / 10000
-        return level
+    @property
+    def bands(self) -> int:
+        """Number of bands, each with a stream."""
+        return -(-padded(self.height_px) // self.band_rows_px)
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -87,18 +87,18 @@ def parse_header(payload: bytes) -> Header:
     except ValueError:
         raise PayloadError(f"photograph of source format {source}, unknown to this version; update photoarc") from None
     return Header(
-        source_format,
-        bool(flags & GREY),
-        bool(flags & ALPHA),
-        model_id,
-        sha,
-        quality_c,
-        width,
-        height,
-        units * UNIT_PX,
-        checksum,
-        metadata,
-        writer,
-        alpha,
-        cells,
+        source_format=source_format,
+        grey=bool(flags & GREY),
+        has_alpha=bool(flags & ALPHA),
+        model_id=model_id,
+        model_sha256=sha,
+        quality_c=quality_c,
+        width_px=width,
+        height_px=height,
+        band_rows_px=units * UNIT_PX,
+        checksum=checksum,
+        metadata_bytes=metadata,
+        writer_bytes=writer,
+        alpha_bytes=alpha,
+        cells_bytes=cells,
     )

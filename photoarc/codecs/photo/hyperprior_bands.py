@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from photoarc.codecs.photo.payload import Improve, Integers, Mask
+from photoarc.codecs.photo.coder import Improve, Integers, Mask
 from photoarc.entropy.ans import Decoder, Encoder, Runs
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
@@ -14,15 +14,15 @@ Z_PER_LATENT = 4  # latents a hyper-latent's side
 
 
 class HyperpriorBands:
-    """BandCoder of this codec; what it has just written it reads back with half of the sorting."""
+    """BandCoder of its architecture; what it has just written it reads back with half of the sorting."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: Hyperprior) -> None:
+        self._model = model
         self._runs: list[Runs] = []
 
-    def encode_band(
-        self, model: Hyperprior, y: FloatArray, level: float, coded: Mask, improve: Improve
-    ) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, Integers, FloatArray]:
         """Latents (1, M, h, w) -> (stream, integers, latents as a decoder has them); `improve` may move them first."""
+        model = self._model
         z = model.hyper(y)
         symbols, index, y_hat = model.quantize(improve(y, z), z, coded)
         encoder = Encoder()  # a stack: last slice first, hyper-latents last
@@ -34,9 +34,9 @@ class HyperpriorBands:
         self._runs = encoder.runs
         return encoder.finish(), (z, symbols), y_hat
 
-    def read_band(self, model: Hyperprior, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, stream: bytes, level: float, coded: Mask) -> Integers:
         """Stream -> integers: hyper-latents and symbols of latents where `coded` (h, w)."""
-        h, w = coded.shape
+        model, (h, w) = self._model, coded.shape
         decoder = Decoder(stream, self._runs)
         known = model.hyper_context.begin(level, (h // Z_PER_LATENT, w // Z_PER_LATENT))
         for k in range(SLICES):
@@ -51,7 +51,7 @@ class HyperpriorBands:
         decoder.finish()
         return z, symbols
 
-    def dequantize(self, model: Hyperprior, integers: Integers) -> FloatArray:
+    def dequantize(self, integers: Integers) -> FloatArray:
         """Integers -> latents (1, M, h, w)."""
         z, symbols = integers
-        return model.dequantize(z, symbols)
+        return self._model.dequantize(z, symbols)

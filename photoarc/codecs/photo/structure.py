@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from photoarc.models.hyperprior import BLOCK_PX, blocks
 from photoarc.models.session import FloatArray
 
 SHARES = (0.15, 0.2856, 0.3001)  # MS-SSIM's exponents of its three finest scales; of the finest, 0.0448, more: LPIPS looks there
@@ -60,19 +59,6 @@ class Weights:
         parts = [(self.pixels, difference)]
         parts += [(w, _means(difference, 2**j)) for j, w in enumerate(self.means, 1)]
         return sum(float(np.einsum("ijk,ijk,ijk->", w, d, d, dtype=np.float64)) for w, d in parts)
-
-    def blocks(self, margin_px: int) -> tuple[FloatArray, FloatArray | None]:
-        """Those of pixels and of means as the gradient's graph takes them: (1, 192, rows, columns) and (1, 60, rows, columns).
-
-        Blocks of 8x8 pixels of the picture with a margin, whose weights are 0; means of a block by scale, then as pixels are.
-        """
-
-        def framed(w: FloatArray, side: int) -> FloatArray:
-            edge = margin_px * side // BLOCK_PX
-            return blocks(np.pad(w, ((edge, edge), (edge, edge), (0, 0))), side)
-
-        means = [framed(w, BLOCK_PX >> j) for j, w in enumerate(self.means, 1)]
-        return framed(self.pixels, BLOCK_PX), np.concatenate(means, 1) if means else None
 
 
 def weigh(pixels: Pixels, strength: float, counted: FloatArray) -> Weights:
