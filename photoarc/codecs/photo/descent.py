@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from photoarc import models
 from photoarc.codecs.photo import structure
 from photoarc.entropy.tables import PRECISION, Table
 from photoarc.models.photo_model import SearchModel
@@ -87,8 +88,11 @@ Mask = npt.NDArray[np.bool_]
 
 
 def as_good(quality: float, effort: int, tuning: Tuning) -> float:
-    """The quality at which a search by this effort is as good, in the mean (WORTH), as `quality` is without one."""
-    worth = WORTH[tuning].get(effort)
+    """The quality at which a search by this effort is as good, in the mean (WORTH), as `quality` is without one.
+
+    Raises ModelError: without the model, nobody knows whether there is a search.
+    """
+    worth = WORTH[tuning].get(effort) if models.load_for(tuning).for_search is not None else None
     return quality if worth is None else float(quality - np.interp(quality, np.linspace(0, 100, len(worth)), worth))
 
 
