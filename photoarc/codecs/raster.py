@@ -1,9 +1,9 @@
 """Codec 7, `raster`: uncompressed pictures (TIFF, BMP, PNM): samples as lossless JPEG XL, the rest of the file beside them (section 7.9).
 
     file     head | rows of samples, padding | tail
-    payload  LZMA( head, padding, tail )    JPEG XL( band of rows )  JPEG XL( band of rows )  ..
+    payload  LZMA( head, padding, tail )    JPEG XL( slab of rows )  JPEG XL( slab of rows )  ..
 
-Bands bound the memory. The samples are coded as they lie: bottom-up rows stay upside down, which JPEG XL does not mind.
+Slabs bound the memory. The samples are coded as they lie: bottom-up rows stay upside down, which JPEG XL does not mind.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from struct import Struct, error
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.codecs import bands, samples
+from photoarc.codecs import samples
 from photoarc.codecs.samples import Samples
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
@@ -21,29 +21,29 @@ from photoarc.pictures.raster import Raster, find
 
 _VERSION = 1
 _BIG_ENDIAN, _BLUE_FIRST = 1, 2
-# version, channels, bytes a sample, flags, offset, width, height, bytes a row, rows a band, bytes of the description, in the payload
+# version, channels, bytes a sample, flags, offset, width, height, bytes a row, rows a slab, bytes of the description, in the payload
 _HEAD = Struct("<BBBBQIIIIQQ")
 
 
 def encode(data: bytes, effort: int = 5) -> bytes:
     """File -> payload, decoded back and compared. Raises PayloadError if it is of another kind or saves less than 2 %."""
     raster = find(data)
-    if min(raster.width_px, raster.height_px) < bands.LEAST_PX:
+    if min(raster.width_px, raster.height_px) < samples.LEAST_PX:
         raise PayloadError("a tiny picture")
     end = raster.offset + raster.size_bytes
     rows = np.frombuffer(data, np.uint8, raster.size_bytes, raster.offset).reshape(raster.height_px, raster.row_bytes)
     description = data[: raster.offset] + rows[:, raster.used_bytes :].tobytes() + data[end:]
     packed = lzma2.compress(description)
-    band_rows = max(1, bands.BAND_PX // raster.width_px)
+    slab_rows = samples.slab_rows(raster.width_px)
     flags = _BIG_ENDIAN * raster.big_endian | _BLUE_FIRST * raster.blue_first
     head = _HEAD.pack(
         _VERSION, raster.channels, raster.sample_bytes, flags, raster.offset, raster.width_px, raster.height_px,
-        raster.row_bytes, band_rows, len(description), len(packed),
+        raster.row_bytes, slab_rows, len(description), len(packed),
     )  # fmt: skip
-    tops = range(0, raster.height_px, band_rows)
-    coded = bands.encode((_samples(rows[top : top + band_rows, : raster.used_bytes], raster) for top in tops), effort)
+    tops = range(0, raster.height_px, slab_rows)
+    coded = samples.encode_slabs((_samples(rows[top : top + slab_rows, : raster.used_bytes], raster) for top in tops), effort)
     payload = b"".join((head, packed, coded))
-    if len(payload) > len(data) * (1 - bands.LEAST_SAVING):
+    if len(payload) > len(data) * (1 - samples.LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
     if decode(payload, len(data)) != data:
         raise PayloadError("the file does not come back")
@@ -59,12 +59,12 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 
 
 def _decode(payload: bytes, size_bytes: int) -> bytes:
-    version, channels, sample_bytes, flags, offset, width, height, row_bytes, band_rows, description_bytes, packed_bytes = (
+    version, channels, sample_bytes, flags, offset, width, height, row_bytes, slab_rows, description_bytes, packed_bytes = (
         _HEAD.unpack_from(payload)
     )
     raster = Raster(offset, width, height, channels, sample_bytes, row_bytes, bool(flags & _BIG_ENDIAN), bool(flags & _BLUE_FIRST))
     padding_bytes = (row_bytes - raster.used_bytes) * height
-    sound = version == _VERSION and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 3 and band_rows
+    sound = version == _VERSION and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 3 and slab_rows
     if not sound or padding_bytes < 0 or description_bytes + raster.used_bytes * height != size_bytes:
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     if offset + padding_bytes > description_bytes:
@@ -77,8 +77,8 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     out[end:] = np.frombuffer(description, np.uint8, offset=offset + padding_bytes)
     rows = out[offset:end].reshape(height, row_bytes)
     rows[:, raster.used_bytes :] = np.frombuffer(description, np.uint8, padding_bytes, offset).reshape(height, -1)
-    for top, band in bands.decode(payload, at, (height, width, channels), sample_bytes, band_rows):
-        rows[top : top + len(band), : raster.used_bytes] = _bytes(band, raster)
+    for top, slab in samples.decode_slabs(payload, at, (height, width, channels), sample_bytes, slab_rows):
+        rows[top : top + len(slab), : raster.used_bytes] = _bytes(slab, raster)
     return out.tobytes()
 
 
@@ -89,12 +89,12 @@ def _samples(rows: NDArray[np.uint8], raster: Raster) -> Samples:
     return np.ascontiguousarray(_turned(here, raster), dtype=kind.newbyteorder("="))
 
 
-def _bytes(band: Samples, raster: Raster) -> NDArray[np.uint8]:
+def _bytes(slab: Samples, raster: Raster) -> NDArray[np.uint8]:
     """Inverse of _samples."""
     kind = samples.kind(raster.sample_bytes, big_endian=raster.big_endian)
-    return np.ascontiguousarray(_turned(band, raster), dtype=kind).view(np.uint8).reshape(len(band), -1)
+    return np.ascontiguousarray(_turned(slab, raster), dtype=kind).view(np.uint8).reshape(len(slab), -1)
 
 
-def _turned(band: Samples, raster: Raster) -> Samples:
+def _turned(slab: Samples, raster: Raster) -> Samples:
     """Blue and red exchanged where the file has blue first."""
-    return band[:, :, [2, 1, 0, 3][: raster.channels]] if raster.blue_first else band
+    return slab[:, :, [2, 1, 0, 3][: raster.channels]] if raster.blue_first else slab

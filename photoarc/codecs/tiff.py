@@ -1,7 +1,7 @@
 """Codec 8, `tiff`: TIFF files by Deflate or LZW: samples as lossless JPEG XL, and what it takes to make the file's very strips of them.
 
     file     .. | strip | .. | strip | ..
-    payload  LZMA( strips, their recipes, everything else )    JPEG XL( band of rows )  JPEG XL( band of rows )  ..
+    payload  LZMA( strips, their recipes, everything else )    JPEG XL( slab of rows )  JPEG XL( slab of rows )  ..
 
 A strip of Deflate comes back as the data of a PNG do (zlib_streams.recipe), one of LZW by its encoder's rules (photoarc.codecs.lzw);
 neither needs the library that wrote it. A strip that does not, or is damaged, goes along as it is, and its samples count as 0.
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from photoarc.codecs import bands, lzw
-from photoarc.codecs.samples import Samples, kind
+from photoarc.codecs import lzw
+from photoarc.codecs.samples import LEAST_PX, LEAST_SAVING, Samples, decode_slabs, encode_slabs, kind, slab_rows
 from photoarc.codecs.zlib_streams import recipe
 from photoarc.codecs.zlib_streams.matches import Parameters
 from photoarc.codecs.zlib_streams.recipe import Reader, Recipe
@@ -35,7 +35,7 @@ _FAIR_TRIAL = 8  # strips that do not come back, before the file is given up if 
 _MAX_RATIO = {DEFLATE: 1040, LZW: lzw.MAX_RATIO}  # DEFLATE reaches 1,032 : 1
 _FLAT = 4  # what LZW or Deflate make smaller than a quarter is worth a try of LZMA on the samples
 _BIG_ENDIAN, _DIFFERENCES, _APART, _BY_LZMA = 1, 2, 4, 8
-# version, method, channels, bytes a sample, flags, width, height, those of a strip, rows a band, bytes of the description, in the payload
+# version, method, channels, bytes a sample, flags, width, height, those of a strip, rows a slab, bytes of the description, in the payload
 _HEAD = Struct("<BBBBBIIIIIQQ")
 _ZLIB_ROW = Struct("<2sIBBBBBBII")  # header, CRC, settings (3), level, memory level, flags, numbers of blocks and exceptions
 _LZW_ROW = Struct("<IH")  # number of runs, of bits at the end
@@ -70,24 +70,24 @@ def encode(data: bytes, effort: int = 5) -> bytes:
 
 def _encode(data: bytes, effort: int) -> bytes:
     method, layout, spans = tiff.find_compressed(data)
-    if min(layout.width_px, layout.height_px) < bands.LEAST_PX:
+    if min(layout.width_px, layout.height_px) < LEAST_PX:
         raise PayloadError("a tiny picture")
     _check_size(method, layout, len(data))
     frame, strips, recipes, samples = _take_apart(data, method, layout, spans)
     description = _describe(method, frame, recipes)
     packed = lzma2.compress(description)
-    band_rows = max(1, bands.BAND_PX // layout.width_px)
-    coded = bands.encode((samples[top : top + band_rows] for top in range(0, layout.height_px, band_rows)), effort)
+    rows = slab_rows(layout.width_px)
+    coded = encode_slabs((samples[top : top + rows] for top in range(0, layout.height_px, rows)), effort)
     flat = layout.size_bytes > _FLAT * len(data)
     by_lzma = lzma2.compress(samples.astype(_stored(layout)).tobytes(), pb=0) if flat else coded
     flags = _BIG_ENDIAN * layout.big_endian | _DIFFERENCES * layout.differences | _APART * layout.apart
     flags |= _BY_LZMA * (len(by_lzma) < len(coded))
     head = _HEAD.pack(
         _VERSION, method, layout.channels, layout.sample_bytes, flags, layout.width_px, layout.height_px,
-        layout.strip_width_px, layout.strip_height_px, band_rows, len(description), len(packed),
+        layout.strip_width_px, layout.strip_height_px, rows, len(description), len(packed),
     )  # fmt: skip
     payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
-    if len(payload) > len(data) * (1 - bands.LEAST_SAVING):
+    if len(payload) > len(data) * (1 - LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
     *again, samples_again = _open(payload, len(data))
     if again != [method, layout, frame, recipes] or not np.array_equal(samples_again, samples) or frame.around(strips) != data:
@@ -111,8 +111,8 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 
 def _open(payload: bytes, size_bytes: int) -> tuple[int, Layout, _Frame, Recipes, Samples]:
     """Everything but the strips. Raises PayloadError, and what NumPy and struct raise."""
-    version, method, channels, sample_bytes, flags, *sizes, band_rows, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
-    sound = version == _VERSION and method in _MAX_RATIO and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 15 and band_rows
+    version, method, channels, sample_bytes, flags, *sizes, rows, description_bytes, packed_bytes = _HEAD.unpack_from(payload)
+    sound = version == _VERSION and method in _MAX_RATIO and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 15 and rows
     if not sound or not all(sizes):
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     layout = Layout(
@@ -129,8 +129,8 @@ def _open(payload: bytes, size_bytes: int) -> tuple[int, Layout, _Frame, Recipes
         unpacked = lzma2.decompress(payload[at:], layout.size_bytes)
         return method, layout, frame, recipes, np.frombuffer(unpacked, _stored(layout)).astype(f"u{sample_bytes}").reshape(shape)
     samples: Samples = np.empty(shape, f"u{sample_bytes}")
-    for top, band in bands.decode(payload, at, shape, sample_bytes, band_rows):
-        samples[top : top + len(band)] = band
+    for top, slab in decode_slabs(payload, at, shape, sample_bytes, rows):
+        samples[top : top + len(slab)] = slab
     return method, layout, frame, recipes, samples
 
 

@@ -14,14 +14,6 @@ from photoarc.models.runtime import onnxruntime
 
 FloatArray = npt.NDArray[np.float32]
 
-_threads = 1
-
-
-def set_threads(threads: int) -> None:
-    """Threads inside each network from now on; sessions that exist keep theirs. A pool of processes wants 1."""
-    global _threads  # noqa: PLW0603  (a setting of the process, as in every numeric library)
-    _threads = threads
-
 
 @cache
 def _share_arena() -> None:
@@ -39,7 +31,7 @@ class Network:
     def __init__(self, path: Path, model_id: int, *, arena: bool = False) -> None:
         self._name = path.stem
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads
+        options.intra_op_num_threads = 1  # the cores are the workers'
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # 3: errors; photoarc reports the rest itself
         options.enable_cpu_mem_arena = False  # the arena keeps the largest picture's memory for ever

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import bands, raster
+from photoarc.codecs import raster, samples
 from photoarc.errors import PayloadError
 from photoarc.options import CodingOptions, Mode
 from photoarc.pictures import raster as geometry
@@ -110,9 +110,9 @@ def test_samples_lie_where_they_are_said_to():
     assert np.array_equal(np.frombuffer(data, ">u2", DEEP.size, found.offset).reshape(DEEP.shape), DEEP)
 
 
-def test_bands(monkeypatch):
+def test_slabs(monkeypatch):
     data = FILES["bmp with noise in its padding"]
-    monkeypatch.setattr(bands, "BAND_PX", 127 * 13)
+    monkeypatch.setattr(samples, "SLAB_PX", 127 * 13)
     payload = raster.encode(data)
     monkeypatch.undo()
     assert raster.decode(payload, len(data)) == data

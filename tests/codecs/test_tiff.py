@@ -16,7 +16,7 @@ from lzw_encoder import lzw_stream
 from PIL import Image
 
 from photoarc import codecs, pipeline
-from photoarc.codecs import bands, tiff
+from photoarc.codecs import samples, tiff
 from photoarc.codecs.zlib_streams import retrace
 from photoarc.codecs.zlib_streams import settings as zlib_settings
 from photoarc.entropy import lzma2
@@ -234,8 +234,8 @@ def test_the_writer_is_guessed_once(monkeypatch):
     assert len(calls) == 1
 
 
-def test_bands(monkeypatch):
-    monkeypatch.setattr(bands, "BAND_PX", 130 * 13)
+def test_slabs(monkeypatch):
+    monkeypatch.setattr(samples, "SLAB_PX", 130 * 13)
     payload = tiff.encode(GOOD)
     monkeypatch.undo()
     assert tiff.decode(payload, len(GOOD)) == GOOD
