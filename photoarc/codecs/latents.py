@@ -12,18 +12,12 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from photoarc import options
-from photoarc.codecs.photo import payload as photograph
 from photoarc.codecs.photo.coder import Improve, Integers, Mask
-from photoarc.codecs.photo.encoder import TooLarge, never
-from photoarc.codecs.photo.payload import Nearness, anything
+from photoarc.codecs.photo.payload import PhotoCodec
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.member import PhotoInfo
 from photoarc.models import PhotoModel
 from photoarc.models.session import FloatArray
-from photoarc.options import Tuning
-from photoarc.pictures.image import Photograph, write
 
 PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes
 GROUP = 8  # channels that share a byte of the first plane
@@ -112,26 +106,5 @@ def _sections(stream: bytes) -> list[bytes]:
     return sections
 
 
-def encode(
-    photo: Photograph,
-    quality: float,
-    tuning: Tuning = options.TUNING,
-    too_large: TooLarge = never,
-    effort: int = options.EFFORT,
-    near: Nearness = anything,
-) -> tuple[bytes, PhotoInfo]:
-    """Photograph -> payload; quality 0..100 moves between the trained levels. The others: see photograph.encode.
-
-    No effort makes it smaller: what LZMA will make of a latent has no slope.
-    """
-    return photograph.encode(photo, quality, tuning, _Coder, too_large, near=near)
-
-
-def decode_photo(payload: bytes) -> Photograph:
-    """Payload -> photograph."""
-    return photograph.decode(payload, _Coder)
-
-
-def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
-    """Payload -> file in the source's format or in `as_format`."""
-    return write(decode_photo(payload), as_format)
+_CODEC = PhotoCodec(_Coder, searches=False)  # what LZMA will make of a latent has no slope
+encode, decode_photo, decode = _CODEC.encode, _CODEC.decode_photo, _CODEC.decode

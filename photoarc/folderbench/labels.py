@@ -26,10 +26,6 @@ class Box:
     right: float
     bottom: float
 
-    def meets(self, other: Box) -> bool:
-        """Whether they have more than an edge in common."""
-        return self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
-
     def nearest(self, point: Point) -> Point:
         """The place in it that is nearest to a point."""
         return min(max(point[0], self.left), self.right), min(max(point[1], self.top), self.bottom)

@@ -10,11 +10,11 @@ Two codecs share it: `learned`, whose band coder is that of the model's architec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from photoarc import models, progress
+from photoarc import models, options, progress
 from photoarc.codecs.photo import cells, descent
 from photoarc.codecs.photo.bands import band_rows
 from photoarc.codecs.photo.coder import BandCoder, CoderOf
@@ -29,7 +29,7 @@ from photoarc.member import PhotoInfo
 from photoarc.models import PhotoModel
 from photoarc.models.session import FloatArray
 from photoarc.options import Tuning
-from photoarc.pictures.image import Photograph
+from photoarc.pictures.image import Photograph, write
 
 Nearness = Callable[[Fidelity, float], None]
 
@@ -38,64 +38,73 @@ def anything(fidelity: Fidelity, quality: float) -> None:
     """However far a picture is from its original."""
 
 
-def encode(
-    photo: Photograph,
-    quality: float,
-    tuning: Tuning,
-    coder_of: CoderOf,
-    too_large: TooLarge = never,
-    effort: int = 0,
-    near: Nearness = anything,
-) -> tuple[bytes, PhotoInfo]:
-    """Code a photograph, decode the payload again, and say how good it is.
+@dataclass(frozen=True, slots=True)
+class PhotoCodec:
+    """A codec of lossy photographs; `searches`: whether efforts 7 to 9 look for cheaper latents (photoarc.codecs.photo.descent)."""
 
-    `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with what the payload
-    takes at least: before the first band, and before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
-    `near` is asked with what was measured and the quality, and may raise TooFar (photoarc.codecs.photo.fidelity).
-    `effort` 7 to 9 looks for cheaper latents (photoarc.codecs.photo.descent), if the model has what that takes.
-    Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers, what `near` raises.
-    """
-    model = models.load_for(tuning)
-    alpha = lzma2.compress(np.ascontiguousarray(photo.alpha).tobytes()) if photo.alpha is not None else b""
-    aside = photo.metadata, photo.writer, alpha, _pack_cells(photo) if tuning is Tuning.SSIM else b""
-    header = _header(photo, model, quality, aside)
-    job = Job(
-        pixels=photo.pixels,
-        layout=Layout(header, model, aside[-1]),
-        coder=coder_of(model),
-        search=descent.EFFORTS[effort] if model.for_search is not None else None,
-        too_large=too_large,
-        foresee=too_large is not never and photo.was_lossy,
-        head_bytes=HEADER_BYTES + sum(map(len, aside)),
-    )
-    encoder, fidelity = Encoder(job), Fidelity(photo.pixels)
-    for top, x in synthesize(job.layout, map(encoder.code, job.layout.bands)):
-        fidelity.add(top, x)
-    near(fidelity, quality)
-    header = replace(header, checksum=encoder.checksum)
-    payload = b"".join([header.pack(), *aside, *(LENGTH.pack(len(stream)) + stream for stream in encoder.streams)])
-    info = PhotoInfo(header.width_px, header.height_px, fidelity.psnr_db, header.quality_c / 100, model.entry.id, photo.source_format)
-    return payload, info
+    coder_of: CoderOf
+    searches: bool
 
+    def encode(
+        self,
+        photo: Photograph,
+        quality: float,
+        tuning: Tuning = options.TUNING,
+        too_large: TooLarge = never,
+        effort: int = options.EFFORT,
+        near: Nearness = anything,
+    ) -> tuple[bytes, PhotoInfo]:
+        """Code a photograph, decode the payload again, and say how good it is; quality 0..100 moves between the trained levels.
 
-def decode(payload: bytes, coder_of: CoderOf) -> Photograph:
-    """The photograph of a payload.
+        `tuning` picks the model; PSNR makes all steps equal, SSIM spends bits where eyes look. `too_large` is asked with what the payload
+        takes at least: before the first band, and before the costlier half of each band's work, its synthesis; True ends it with GivenUp.
+        `near` is asked with what was measured and the quality, and may raise TooFar (photoarc.codecs.photo.fidelity).
+        Raises PayloadError (SymbolMismatch) should the decoder not read back the encoder's integers, what `near` raises.
+        """
+        model = models.load_for(tuning)
+        alpha = lzma2.compress(np.ascontiguousarray(photo.alpha).tobytes()) if photo.alpha is not None else b""
+        aside = photo.metadata, photo.writer, alpha, _pack_cells(photo) if tuning is Tuning.SSIM else b""
+        header = _header(photo, model, quality, aside)
+        job = Job(
+            pixels=photo.pixels,
+            layout=Layout(header, model, aside[-1]),
+            coder=self.coder_of(model),
+            search=descent.EFFORTS[effort] if self.searches and model.for_search is not None else None,
+            too_large=too_large,
+            foresee=too_large is not never and photo.was_lossy,
+            head_bytes=HEADER_BYTES + sum(map(len, aside)),
+        )
+        encoder, fidelity = Encoder(job), Fidelity(photo.pixels)
+        for top, x in synthesize(job.layout, map(encoder.code, job.layout.bands)):
+            fidelity.add(top, x)
+        near(fidelity, quality)
+        header = replace(header, checksum=encoder.checksum)
+        payload = b"".join([header.pack(), *aside, *(LENGTH.pack(len(stream)) + stream for stream in encoder.streams)])
+        info = PhotoInfo(header.width_px, header.height_px, fidelity.psnr_db, header.quality_c / 100, model.entry.id, photo.source_format)
+        return payload, info
 
-    Raises PayloadError (PayloadCorrupt, SymbolMismatch) for one that is damaged or needs a model that is not here.
-    """
-    header = parse_header(payload)
-    (metadata, writer, alpha_data, cells_data), streams = _sections(payload, header)
-    model = _model(header)
-    layout = Layout(header, model, cells_data)
-    out = np.empty((header.height_px, header.width_px, 1 if header.grey else 3), np.uint8)
-    for top, x in synthesize(layout, _latents(layout, streams, coder_of(model))):
-        out[top : top + len(x)] = x
-        progress.tell((top + len(x)) / header.height_px)
-    alpha = None
-    if header.has_alpha:
-        plane = lzma2.decompress(alpha_data, header.width_px * header.height_px)
-        alpha = np.frombuffer(plane, np.uint8).reshape(header.height_px, header.width_px)
-    return Photograph(out, alpha, header.source_format, metadata, writer)
+    def decode_photo(self, payload: bytes) -> Photograph:
+        """Payload -> photograph.
+
+        Raises PayloadError (PayloadCorrupt, SymbolMismatch) for one that is damaged or needs a model that is not here.
+        """
+        header = parse_header(payload)
+        (metadata, writer, alpha_data, cells_data), streams = _sections(payload, header)
+        model = _model(header)
+        layout = Layout(header, model, cells_data)
+        out = np.empty((header.height_px, header.width_px, 1 if header.grey else 3), np.uint8)
+        for top, x in synthesize(layout, _latents(layout, streams, self.coder_of(model))):
+            out[top : top + len(x)] = x
+            progress.tell((top + len(x)) / header.height_px)
+        alpha = None
+        if header.has_alpha:
+            plane = lzma2.decompress(alpha_data, header.width_px * header.height_px)
+            alpha = np.frombuffer(plane, np.uint8).reshape(header.height_px, header.width_px)
+        return Photograph(out, alpha, header.source_format, metadata, writer)
+
+    def decode(self, payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
+        """Payload -> file in the source's format or in `as_format`."""
+        return write(self.decode_photo(payload), as_format)
 
 
 def _pack_cells(photo: Photograph) -> bytes:
