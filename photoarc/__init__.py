@@ -15,7 +15,6 @@ from photoarc.jobs import safe_path
 if sys.argv[:1] == ["-m"]:  # `python -m photoarc`, before anything else is imported (`__future__` is a module, too)
     safe_path.leave_current_folder()
 # isort: split
-import os
 from typing import TYPE_CHECKING, Any
 
 from photoarc.errors import (
@@ -36,6 +35,7 @@ from photoarc.errors import (
     SpecialFile,
     SymbolMismatch,
     Truncated,
+    UnknownMember,
     UnreadableSource,
     UnsafeName,
     UnsupportedCodec,
@@ -45,6 +45,7 @@ from photoarc.errors import (
 
 if TYPE_CHECKING:
     from photoarc.archive import Archive
+    from photoarc.container.source import Place
     from photoarc.member import Kind
 
 __version__ = "0.1.0"
@@ -69,6 +70,7 @@ __all__ = [
     "SpecialFile",
     "SymbolMismatch",
     "Truncated",
+    "UnknownMember",
     "UnreadableSource",
     "UnsafeName",
     "UnsupportedCodec",
@@ -79,14 +81,16 @@ __all__ = [
 ]
 
 
-def open(path: str | os.PathLike[str], *, scan: bool = False) -> "Archive":
-    """Open an archive for reading. `scan=True` finds the intact members of a damaged or unfinished one without its index.
+def open(archive: "Place", *, scan: bool = False) -> "Archive":
+    """Opens an archive for reading: a path, a binary file object that can seek, or bytes.
 
+    A file object (of `open`, `io.BytesIO`, fsspec) is read from its first byte on and stays open when the archive is closed.
+    `scan=True` finds the intact members of a damaged or unfinished archive without its index.
     Raises FormatError (NotAnArchive, Truncated, IndexCorrupt, UnsupportedVersion), LimitExceeded or UsageError.
     """
     from photoarc.archive import Archive
 
-    return Archive(path, scan=scan)
+    return Archive(archive, scan=scan)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ has several parts, which are read one by one; and 5 (solid), because a group of 
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from blake3 import blake3
 
-import photoarc
 from photoarc import codecs, progress
-from photoarc.container import frames
-from photoarc.container.chunks import ArchiveFile, read_chunk, read_ends, read_index, read_payload
-from photoarc.container.frames import ChunkType, FileHeader, Footer, PartRecord
-from photoarc.container.groups import OpenGroups, open_group
-from photoarc.container.records import parse_member
+from photoarc.container.chunks import read_ends, read_index
+from photoarc.container.frames import FileHeader, Footer
+from photoarc.container.groups import open_group
+from photoarc.container.member_file import MemberFile
+from photoarc.container.payloads import Payloads
+from photoarc.container.pieces import Joined, Made, Piece, Stretch
 from photoarc.container.salvage import salvage
+from photoarc.container.source import Place, source_of
 from photoarc.container.traces import no_archive
 from photoarc.disk.origin import mark_of
 from photoarc.disk.targets import target
@@ -32,7 +34,7 @@ from photoarc.errors import (
     PayloadCorrupt,
     PayloadError,
     Truncated,
-    UnsupportedCodec,
+    UnknownMember,
     UsageError,
 )
 from photoarc.member import Kind, Member
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _ZEROS = bytes(1 << 20)
-_LOST = "its contents were stored with another file that is lost; restore it from another copy"
 
 
 class Archive:
@@ -52,29 +53,35 @@ class Archive:
     each member that is known to have been there and cannot be read, and `warnings` says the same in words.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, scan: bool = False) -> None:
-        self._source = ArchiveFile(path)
-        self._mark = mark_of(os.fspath(path))
+    def __init__(self, place: Place, *, scan: bool = False) -> None:
+        self._source = source_of(place)
+        self.name = self._source.name
+        self._mark = mark_of(self.name) if isinstance(place, str | os.PathLike) else b""
         self.warnings: list[str] = []
         self.damaged: list[PayloadCorrupt] = []
         try:
-            if scan:
-                found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
-                self._tag: bytes | None = found.archive_tag  # None: several archives, one behind the other
-                self.members: Sequence[Member] = found.members
-                self._offsets: Sequence[Sequence[int]] = found.offsets
-                self.warnings, self.damaged = found.warnings, found.damaged
-            else:
-                header, footer = self._ends()
-                self._tag = header.archive_id[:4]
-                self.members, starts = read_index(self._source, header, footer)
-                self._offsets = [(start,) for start in starts]
-        except BaseException:
+            offsets = self._found_by_scanning() if scan else self._found_in_index()
+        except BaseException as error:
             self._source.close()
+            if isinstance(error, FormatError | LimitExceeded):
+                error.args = (f"{self.name}: {error}",)
             raise
-        self._first_copies: dict[bytes, Member] = {}  # by digest; filled when a member is read that needs another
-        self._groups = OpenGroups(self._source, self._tag)
         self._positions = {member.name: position for position, member in enumerate(self.members)}
+        self._payloads = Payloads(self._source, self._tag, self.members, offsets, self._positions)
+
+    def _found_by_scanning(self) -> Sequence[Sequence[int]]:
+        """Sets the members, returns the offsets of their chunks."""
+        found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
+        self._tag: bytes | None = found.archive_tag  # None: several archives, one behind the other
+        self.members: Sequence[Member] = found.members
+        self.warnings, self.damaged = found.warnings, found.damaged
+        return found.offsets
+
+    def _found_in_index(self) -> Sequence[Sequence[int]]:
+        header, footer = self._ends()
+        self._tag = header.archive_id[:4]
+        self.members, starts = read_index(self._source, header, footer)
+        return [(start,) for start in starts]
 
     def _ends(self) -> tuple[FileHeader, Footer]:
         try:
@@ -98,7 +105,7 @@ class Archive:
         return isinstance(name, str | bytes | Member) and self._find(name) is not None
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file, unless it was opened by somebody else; reading afterwards raises UsageError."""
         self._source.close()
 
     def names(self) -> list[str]:
@@ -106,7 +113,7 @@ class Archive:
         return [member.display_name for member in self.members]
 
     def info(self, name: str | bytes) -> Member:
-        """Member by exact name (bytes, or as the file system spells it) or by printable name; raises UsageError."""
+        """Member by exact name (bytes, or as the file system spells it) or by printable name; raises UnknownMember."""
         return self.members[self._position(name)]
 
     def _find(self, name: str | bytes | Member) -> int | None:
@@ -124,7 +131,7 @@ class Archive:
         position = self._find(name)
         if position is None:
             shown = name if isinstance(name, str) else display(name if isinstance(name, bytes) else name.name)
-            raise UsageError(f"{self._source.name}: no member is called {shown}; `photoarc list` shows the names")
+            raise UnknownMember(f"{self.name}: no member is called {shown}; `photoarc list` shows the names")
         return position
 
     def _file(self, name: str | bytes | Member) -> Member:
@@ -135,69 +142,7 @@ class Archive:
 
     def payload_parts(self, member: Member) -> Iterator[bytes]:
         """Payload, part by part, each compared with its stored check before it is yielded; raises PayloadCorrupt or UnsupportedCodec."""
-        if member.shared is None or member.needs_extension:
-            yield from self._stored_parts(member)
-            return
-        first = self._first_copy(member.shared.digest)
-        if first is None or first.codec_id != member.codec_id or first.shared:
-            raise PayloadCorrupt(member.display_name, _LOST)
-        try:
-            whole = b"".join(self._stored_parts(first))
-        except PayloadCorrupt as error:
-            raise PayloadCorrupt(member.display_name, f"most of it was stored with {first.display_name}, {error.reason}") from error
-        before, behind = member.shared.before_bytes, member.shared.behind_bytes
-        if before + behind > len(whole):
-            raise PayloadCorrupt(member.display_name, f"it takes {before} and {behind} bytes of a payload that has {len(whole)}")
-        yield b"".join([whole[:before], *self._stored_parts(member), whole[len(whole) - behind :]])
-
-    def _stored_parts(self, member: Member) -> Iterator[bytes]:
-        """Contents of a member's chunks, which must say what the index says (docs/format.md section 5.3); for duplicates, the other's."""
-        name, offsets = member.display_name, self._offsets[self._position(member)]
-        if member.needs_extension:
-            raise UnsupportedCodec(name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc")
-        if member.grouped:
-            contents = self._groups.contents(member, offsets[0])
-            yield from self._parts_of_first_copy(member) if member.duplicate else (contents,)
-            return
-        count, left, at, sequence = max(member.parts, 1), member.payload_bytes, offsets[0], 0
-        for part in range(count):
-            at = offsets[part] if part < len(offsets) else at
-            try:
-                chunk = read_chunk(self._source, at, self._tag)
-                if part == 0:
-                    sequence = chunk.header.sequence
-                    agrees = chunk.header.type == ChunkType.MEMBER and parse_member(chunk.record) == member
-                else:
-                    agrees = chunk.header.type == ChunkType.PART and frames.parse_part(chunk.record) == PartRecord(sequence, part)
-                size = chunk.header.payload_bytes
-                if not agrees or size > left or (part == count - 1 and size != left):
-                    raise FormatError("the chunk is not the one that the file record promises", section="5.3", offset=at)
-                payload = read_payload(self._source, chunk)
-            except (FormatError, LimitExceeded) as error:
-                raise PayloadCorrupt(name, f"damaged in the archive: {error}; restore it from another copy") from error
-            left -= size
-            at = chunk.end
-            yield payload
-        if member.duplicate:
-            yield from self._parts_of_first_copy(member)
-
-    def _parts_of_first_copy(self, member: Member) -> Iterator[bytes]:
-        """Payload of the member that has a duplicate's (docs/format.md section 4.5); raises PayloadCorrupt."""
-        first = self._first_copy(member.digest)
-        if first is None or (first.codec_id, first.size_bytes, first.photo) != (member.codec_id, member.size_bytes, member.photo):
-            raise PayloadCorrupt(member.display_name, _LOST)
-        try:
-            yield from self.payload_parts(first)
-        except PayloadCorrupt as error:
-            raise PayloadCorrupt(member.display_name, f"its contents were stored with {first.display_name}, {error.reason}") from error
-
-    def _first_copy(self, digest: bytes) -> Member | None:
-        """The member with these contents that is no duplicate."""
-        if not self._first_copies:
-            for other in self.members:
-                if other.kind is Kind.FILE and not other.duplicate:
-                    self._first_copies.setdefault(other.digest, other)
-        return self._first_copies.get(digest)
+        return self._payloads.parts(self.members[self._position(member)])
 
     def payload(self, member: Member) -> bytes:
         """Whole payload; see payload_parts."""
@@ -211,6 +156,32 @@ class Archive:
         pieces: list[bytes] = []
         self.chunks_into(self._file(name), pieces.append, as_format)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def open(self, name: str | bytes | Member, as_format: str | None = None) -> io.BufferedReader:
+        """A file as a file object to read and to seek in, closed by whoever opened it; a photograph has the bytes that `read` gives.
+
+        Of stored files only what is asked for is read, of large ones in blocks only the blocks that this touches; others are decoded
+        whole at the first read. What is checked: all bytes once they have been read in order, where the last read raises PayloadCorrupt
+        if they do not have the digest of the packed file; each block before anything of it is given; what is decoded whole, as by `read`.
+        Nothing is compared of single bytes out of a stored file. Raises UsageError, now or at the first read MemberError, ModelError.
+        """
+        member = self._file(name)
+        contents, digest = self._contents(member, as_format)
+        return io.BufferedReader(MemberFile(member.display_name, contents, digest))
+
+    def _contents(self, member: Member, as_format: str | None) -> tuple[Piece, bytes | None]:
+        """Contents to read at any place, and the digest that nobody compares on the way. Raises PayloadCorrupt."""
+        chunks = self._payloads.chunks(member) if member.codec_id in (codecs.STORE, codecs.BLOCKS) else None
+        if chunks is None:
+            return Made(lambda: self.read(member, as_format)), None
+        if member.codec_id == codecs.BLOCKS:
+            from photoarc.codecs.block_reader import open_blocks
+
+            return open_blocks(self._source, member, chunks), member.digest
+        stored = Joined([Stretch(self._source, chunk.payload_offset, chunk.header.payload_bytes) for chunk in chunks])
+        if stored.size_bytes != member.size_bytes:
+            raise PayloadCorrupt(member.display_name, f"{stored.size_bytes} bytes are stored, the file had {member.size_bytes}")
+        return stored, member.digest
 
     def chunks_into(
         self, member: Member, write: Callable[[bytes], object], as_format: str | None = None, skip: Callable[[int], object] | None = None
@@ -295,7 +266,7 @@ class Archive:
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
         called = target(member, as_format)
-        with Extractor(Path(destination), force, keep=self._source.name, mark=self._mark) as extractor:
+        with Extractor(Path(destination), force, keep=self.name, mark=self._mark) as extractor:
             if member.kind == Kind.DIRECTORY:
                 extractor.directory(member)
             elif member.kind == Kind.SYMLINK:
@@ -324,14 +295,12 @@ def _lengthen(file: BinaryIO, size_bytes: int) -> None:
         file.flush()
 
 
-def open_archive(path: str | Path) -> Archive:
+def open_archive(place: Place) -> Archive:
     """Opens an archive, by scanning if its index is unreadable; `Archive.warnings` then says so. Raises FormatError, UsageError."""
     try:
-        return photoarc.open(path)
+        return Archive(place)
     except (IndexCorrupt, Truncated) as error:
-        archive = photoarc.open(path, scan=True)
+        archive = Archive(place, scan=True)
         failed = {str(damage) for damage in archive.damaged}  # these are listed with the other failures
-        archive.warnings = [f"{path}: {error}", *(warning for warning in archive.warnings if warning not in failed)]
+        archive.warnings = [str(error), *(warning for warning in archive.warnings if warning not in failed)]
         return archive
-    except FormatError as error:
-        raise type(error)(f"{path}: {error}", section=error.section) from error

@@ -2,6 +2,7 @@
 
     PhotoarcError                 one message: what, where, expected, found, what to do
     ├── UsageError                the request cannot be carried out as asked (paths, options)
+    │   └── UnknownMember         no member of an archive has this name; a KeyError, too
     ├── FormatError               the archive itself is unreadable
     │   ├── NotAnArchive          no photoarc magic
     │   ├── Truncated             the file ends before something that it promises
@@ -67,6 +68,12 @@ class PhotoarcError(Exception):
 
 class UsageError(PhotoarcError):
     """The request cannot be carried out as asked."""
+
+
+class UnknownMember(UsageError, KeyError):
+    """No member of the archive has this name."""
+
+    __str__ = Exception.__str__  # not KeyError's, which puts the sentence in quotes
 
 
 class FormatError(PhotoarcError):

@@ -7,7 +7,7 @@ Each block is one part of the payload, so that neither side ever has more than o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 
 from photoarc.codecs import general
@@ -47,7 +47,7 @@ def decode_block(payload: bytes, most_bytes: int) -> Iterator[tuple[int, memoryv
 
     Raises PayloadError before anything is decoded if the block is damaged.
     """
-    _, runs, size = _parse(memoryview(payload), most_bytes)
+    _, runs, size = _parse(memoryview(payload), most_bytes, len(payload))
     if size != len(payload):
         raise PayloadError(f"a block of {size} bytes has {len(payload)}", PayloadCorrupt)
     return _decoded(memoryview(payload), runs)
@@ -57,29 +57,37 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
     """All blocks of a payload -> the file. Raises PayloadError."""
     left, view, pieces = size_bytes, memoryview(payload), []
     while view:
-        stands_for, runs, size = _parse(view, left)
+        block_bytes, runs, size = _parse(view, left, len(view))
         for hole_bytes, data in _decoded(view[:size], runs):
             pieces += [bytes(hole_bytes), bytes(data)]
-        left, view = left - stands_for, view[size:]
+        left, view = left - block_bytes, view[size:]
     if left:
         raise PayloadError(f"the blocks hold {size_bytes - left} bytes, the file had {size_bytes}", PayloadCorrupt)
     return b"".join(pieces)
 
 
-def _parse(view: memoryview, most_bytes: int) -> tuple[int, list[tuple[int, int]], int]:
-    """Bytes that the first block stands for, its runs, its length in the payload. Raises PayloadError."""
-    if len(view) < _HEAD.size:
+def stands_for(read_at: Callable[[int, int], bytes], payload_bytes: int, most_bytes: int) -> int:
+    """Bytes that a block stands for, of which only the head and the runs are read: they may be damaged. Raises PayloadError."""
+    head = read_at(0, min(_HEAD.size, payload_bytes))
+    runs_n = min(_HEAD.unpack(head)[3], MAX_RUNS) if len(head) == _HEAD.size else 0
+    head += read_at(len(head), min(runs_n * _RUN.size, payload_bytes - len(head)))
+    return _parse(memoryview(head), most_bytes, payload_bytes)[0]
+
+
+def _parse(view: memoryview, most_bytes: int, payload_bytes: int) -> tuple[int, list[tuple[int, int]], int]:
+    """Bytes that the first block stands for, its runs, its length in the payload, which may start with it. Raises PayloadError."""
+    if payload_bytes < _HEAD.size:
         raise PayloadError("a block is cut", PayloadCorrupt)
     version, method, _, runs_n, coded_bytes = _HEAD.unpack_from(view)
     data_at = _HEAD.size + runs_n * _RUN.size
-    if version != _VERSION or method not in (_STORED, _LZMA) or runs_n > MAX_RUNS or data_at + coded_bytes > len(view):
+    if version != _VERSION or method not in (_STORED, _LZMA) or runs_n > MAX_RUNS or data_at + coded_bytes > payload_bytes:
         raise PayloadError(f"the head of a block is damaged, or of a later version ({version})", PayloadCorrupt)
     runs = list(_RUN.iter_unpack(view[_HEAD.size : data_at]))
     data_bytes = sum(data for _, data in runs)
-    stands_for = data_bytes + sum(hole for hole, _ in runs)
-    if stands_for > most_bytes or data_bytes > MAX_DATA_BYTES or (method == _STORED and data_bytes != coded_bytes):
-        raise PayloadError(f"a block claims {data_bytes} bytes of data in {stands_for}, {most_bytes} are left of the file", PayloadCorrupt)
-    return stands_for, runs, data_at + coded_bytes
+    size_bytes = data_bytes + sum(hole for hole, _ in runs)
+    if size_bytes > most_bytes or data_bytes > MAX_DATA_BYTES or (method == _STORED and data_bytes != coded_bytes):
+        raise PayloadError(f"a block claims {data_bytes} bytes of data in {size_bytes}, {most_bytes} are left of the file", PayloadCorrupt)
+    return size_bytes, runs, data_at + coded_bytes
 
 
 def _decoded(block: memoryview, runs: Runs) -> Iterator[tuple[int, memoryview]]:

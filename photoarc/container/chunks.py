@@ -6,11 +6,9 @@ lies inside the file, so a damaged archive never costs memory.
 
 from __future__ import annotations
 
-import os
-import stat
-import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from blake3 import blake3
@@ -18,55 +16,11 @@ from blake3 import blake3
 from photoarc.container import frames
 from photoarc.container.frames import CHUNK_HEADER_BYTES, FILE_HEADER_BYTES, FOOTER_BYTES, ChunkHeader, ChunkType, FileHeader, Footer
 from photoarc.container.records import MAX_PAYLOAD_BYTES
-from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, Truncated, UsageError, explained
+from photoarc.container.source import Source, blocks_at
+from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, PayloadCorrupt, Truncated
 from photoarc.member import Member
 
-BLOCK_BYTES = 1 << 20
 WHAT_TO_DO = "; members can still be found by scanning: photoarc unpack does this by itself"
-
-
-class ArchiveFile:
-    """An archive opened for reading at any offset, from any thread. `name` is for messages."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.name = os.fspath(path)
-        try:
-            if not stat.S_ISREG(os.stat(path).st_mode):  # opening a FIFO would wait for ever
-                raise UsageError(f"{self.name}: an archive is a regular file, this is not; name the .pha file")
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 (closed by close)
-            self.size_bytes = os.fstat(self._file.fileno()).st_size
-        except OSError as error:
-            raise UsageError(f"{self.name}: cannot open the archive: {explained(error)}") from error
-        self._lock = threading.Lock()
-
-    def read_at(self, offset: int, count: int) -> bytes:
-        """Exactly `count` bytes; raises Truncated before anything is allocated, FormatError when the disk fails."""
-        if offset < 0 or offset + count > self.size_bytes:
-            raise Truncated(f"{count} bytes expected, {max(self.size_bytes - offset, 0)} are left in the file", offset=offset)
-        pieces = []
-        try:
-            with self._lock:
-                self._file.seek(offset)
-                while count > 0:
-                    piece = self._file.read(count)
-                    if not piece:
-                        raise Truncated(f"the file became shorter while it was read, {count} bytes are missing", offset=offset)
-                    pieces.append(piece)
-                    count -= len(piece)
-        except OSError as error:
-            raise FormatError(f"the archive cannot be read: {explained(error)}", offset=offset) from error
-        except ValueError as error:
-            raise UsageError(f"{self.name}: the archive is closed") from error
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def blocks_at(self, offset: int, count: int) -> Iterator[bytes]:
-        """The same bytes in blocks of at most 1 MiB."""
-        for start in range(offset, offset + count, BLOCK_BYTES):
-            yield self.read_at(start, min(BLOCK_BYTES, offset + count - start))
-
-    def close(self) -> None:
-        """Close the file; reading afterwards raises UsageError."""
-        self._file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +60,7 @@ def make_chunk(archive_id: bytes, kind: ChunkType, sequence: int, record: bytes,
     return [frames.pack_chunk_header(header) + record, payload, bytes(padding)]
 
 
-def read_chunk(source: ArchiveFile, offset: int, archive_tag: bytes | None) -> Chunk:
+def read_chunk(source: Source, offset: int, archive_tag: bytes | None) -> Chunk:
     """Header and record of the chunk at an offset, checked in the order of section 3.1; None accepts any archive's chunk.
 
     Raises FormatError or LimitExceeded.
@@ -126,7 +80,7 @@ def read_chunk(source: ArchiveFile, offset: int, archive_tag: bytes | None) -> C
     return Chunk(offset, header, record)
 
 
-def read_payload(source: ArchiveFile, chunk: Chunk) -> bytes:
+def read_payload(source: Source, chunk: Chunk) -> bytes:
     """Payload of a chunk, compared with its check; raises FormatError."""
     payload = source.read_at(chunk.payload_offset, chunk.header.payload_bytes)
     check = blake3(payload).digest(8)
@@ -137,15 +91,24 @@ def read_payload(source: ArchiveFile, chunk: Chunk) -> bytes:
     return payload
 
 
-def payload_is_intact(source: ArchiveFile, chunk: Chunk) -> bool:
+def payload_is_intact(source: Source, chunk: Chunk) -> bool:
     """The same check in bounded memory."""
     digest = blake3()
-    for block in source.blocks_at(chunk.payload_offset, chunk.header.payload_bytes):
+    for block in blocks_at(source, chunk.payload_offset, chunk.header.payload_bytes):
         digest.update(block)
     return digest.digest(8) == chunk.header.payload_check
 
 
-def read_ends(source: ArchiveFile) -> tuple[FileHeader, Footer]:
+@contextmanager
+def damage_of(member: Member) -> Iterator[None]:
+    """What is wrong with the archive in this block is damage of one member: raises PayloadCorrupt for FormatError and LimitExceeded."""
+    try:
+        yield
+    except (FormatError, LimitExceeded) as error:
+        raise PayloadCorrupt(member.display_name, f"damaged in the archive: {error}; restore it from another copy") from error
+
+
+def read_ends(source: Source) -> tuple[FileHeader, Footer]:
     """File header and footer, each checked and in agreement; raises FormatError with what to do (NotAnArchive without)."""
     try:
         header = frames.parse_file_header(source.read_at(0, min(FILE_HEADER_BYTES, source.size_bytes)))
@@ -158,7 +121,7 @@ def read_ends(source: ArchiveFile) -> tuple[FileHeader, Footer]:
     return header, footer
 
 
-def _read_footer(source: ArchiveFile) -> Footer:
+def _read_footer(source: Source) -> Footer:
     """Footer at the end of the file; raises Truncated or IndexCorrupt, and says so when the archive ends before the file does."""
     tail_at = max(source.size_bytes - (64 << 10), 0)
     tail = source.read_at(tail_at, source.size_bytes - tail_at)
@@ -208,7 +171,7 @@ def inflate_index(payload: bytes, record: bytes) -> list[tuple[int, Member, int]
     return entries
 
 
-def read_index(source: ArchiveFile, header: FileHeader, footer: Footer) -> tuple[list[Member], list[int]]:
+def read_index(source: Source, header: FileHeader, footer: Footer) -> tuple[list[Member], list[int]]:
     """Members and the offsets of their chunks, in archive order; everything in section 5.3 is checked.
 
     Raises IndexCorrupt (with what to do) or LimitExceeded.
@@ -224,7 +187,7 @@ def read_index(source: ArchiveFile, header: FileHeader, footer: Footer) -> tuple
             chunk = read_chunk(source, at, header.archive_id[:4])
             if chunk.header.type != ChunkType.INDEX or chunk.end > region_end or frames.parse_index_record(chunk.record).shard != shard:
                 raise IndexCorrupt(f"part {shard} of the index was expected here", section="5.3", offset=at)
-            for block in source.blocks_at(at, chunk.header.size_bytes):
+            for block in blocks_at(source, at, chunk.header.size_bytes):
                 digest.update(block)
             for offset, member, record_bytes in inflate_index(read_payload(source, chunk), chunk.record):
                 if member.name in names:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from blake3 import blake3
 
 from photoarc.container import frames
-from photoarc.container.chunks import ArchiveFile, read_chunk, read_payload
+from photoarc.container.chunks import damage_of, read_chunk, read_payload
 from photoarc.container.frames import ChunkType, GroupRecord
+from photoarc.container.source import Source
 from photoarc.entropy import lzma2
-from photoarc.errors import FormatError, LimitExceeded, PayloadCorrupt, PayloadError
+from photoarc.errors import FormatError, PayloadCorrupt, PayloadError
 from photoarc.member import NO_DIGEST, Member
 
 _KEPT = 4  # groups, of at most 16 MiB each: members of a group are read one after the other
@@ -50,30 +52,32 @@ def open_group(record: bytes, payload: bytes) -> list[tuple[Member, bytes]]:
 
 
 class OpenGroups:
-    """Contents of the members of groups; those decoded last are kept."""
+    """Contents of the members of groups; those decoded last are kept. Threads wait for each other: a group is decoded once."""
 
-    def __init__(self, source: ArchiveFile, archive_tag: bytes | None) -> None:
+    def __init__(self, source: Source, archive_tag: bytes | None) -> None:
         self._source, self._tag = source, archive_tag
         self._opened: OrderedDict[int, dict[bytes, tuple[Member, bytes]]] = OrderedDict()  # by offset, then by name
+        self._lock = threading.Lock()
 
     def contents(self, member: Member, offset: int) -> bytes:
         """Contents of a member whose group is at this offset; its record there must be `member`. Raises PayloadCorrupt."""
-        if offset not in self._opened:
-            try:
-                chunk = read_chunk(self._source, offset, self._tag)
-                if chunk.header.type != ChunkType.GROUP:
-                    raise FormatError("a group of small files was expected here", section="5.3", offset=offset)
-                opened = open_group(chunk.record, read_payload(self._source, chunk))
-            except (FormatError, LimitExceeded) as error:
-                raise PayloadCorrupt(member.display_name, f"damaged in the archive: {error}; restore it from another copy") from error
-            self._opened[offset] = {found.name: (found, data) for found, data in opened}
-            if len(self._opened) > _KEPT:
-                self._opened.popitem(last=False)
-        self._opened.move_to_end(offset)
-        found, data = self._opened[offset].get(member.name, (None, b""))
+        with self._lock:
+            if offset not in self._opened:
+                self._opened[offset] = self._open(member, offset)
+                if len(self._opened) > _KEPT:
+                    self._opened.popitem(last=False)
+            self._opened.move_to_end(offset)
+            found, data = self._opened[offset].get(member.name, (None, b""))
         if found != member:
             raise PayloadCorrupt(member.display_name, "its group holds another record than the index; restore it from another copy")
         return data
+
+    def _open(self, member: Member, offset: int) -> dict[bytes, tuple[Member, bytes]]:
+        with damage_of(member):
+            chunk = read_chunk(self._source, offset, self._tag)
+            if chunk.header.type != ChunkType.GROUP:
+                raise FormatError("a group of small files was expected here", section="5.3", offset=offset)
+            return {found.name: (found, data) for found, data in open_group(chunk.record, read_payload(self._source, chunk))}
 
 
 def shares(payload_bytes: int, sizes_bytes: Sequence[int]) -> list[int]:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from photoarc.container import frames
-from photoarc.container.chunks import ArchiveFile, Chunk, inflate_index, payload_is_intact, read_chunk, read_payload
+from photoarc.container.chunks import Chunk, inflate_index, payload_is_intact, read_chunk, read_payload
 from photoarc.container.foreign import what_it_is
 from photoarc.container.frames import CHUNK_MAGIC, FILE_HEADER_BYTES, FILE_MAGIC, FOOTER_BYTES, ChunkType
 from photoarc.container.records import parse_member
+from photoarc.container.source import Source
 from photoarc.container.strata import Stratum, merged, outermost
 from photoarc.container.traces import Marks
 from photoarc.errors import FormatError, LimitExceeded, NotAnArchive, PayloadCorrupt, UnsupportedVersion
@@ -44,7 +45,7 @@ class _Overlap(LimitExceeded):
     """Ends the scan."""
 
 
-def salvage(source: ArchiveFile, open_group: Callable[[bytes, bytes], list[Member]]) -> Salvaged:
+def salvage(source: Source, open_group: Callable[[bytes, bytes], list[Member]]) -> Salvaged:
     """Every intact member, in the order of the file. Raises NotAnArchive, UnsupportedVersion or LimitExceeded.
 
     `open_group` decodes record and payload of a GROUP chunk (which is beyond this module) and raises what parsing raises.
@@ -53,11 +54,8 @@ def salvage(source: ArchiveFile, open_group: Callable[[bytes, bytes], list[Membe
     scan.run()
     if not scan.found:
         what = what_it_is(source.read_at(0, min(512, source.size_bytes)))
-        raise NotAnArchive(
-            (f"{source.name}: is {what}, not a photoarc archive: " if what else f"{source.name}: ")
-            + f"no photoarc header, footer or chunk was found in {source.size_bytes} bytes",
-            section="6.2",
-        )
+        known = f"is {what}, not a photoarc archive: " if what else ""
+        raise NotAnArchive(f"{known}no photoarc header, footer or chunk was found in {source.size_bytes} bytes", section="6.2")
     top, passed_over = outermost(scan.found.values())
     result = merged(top)
     ordered = sorted(result.whole.values(), key=lambda found: found[1][0])
@@ -69,7 +67,7 @@ def salvage(source: ArchiveFile, open_group: Callable[[bytes, bytes], list[Membe
     return Salvaged(tag, [member for member, _ in ordered], [offsets for _, offsets in ordered], result.damaged, warnings)
 
 
-def _refuse_later_versions(source: ArchiveFile) -> None:
+def _refuse_later_versions(source: Source) -> None:
     """Raises UnsupportedVersion if the file header is a later version's, or, where there is none, the footer."""
     try:
         frames.parse_file_header(source.read_at(0, min(FILE_HEADER_BYTES, source.size_bytes)))
@@ -89,7 +87,7 @@ def _refuse_later_versions(source: ArchiveFile) -> None:
 class _Scan:
     """Walks over the marks of a file and files what is sound by the archive that it belongs to."""
 
-    def __init__(self, source: ArchiveFile, open_group: Callable[[bytes, bytes], list[Member]]) -> None:
+    def __init__(self, source: Source, open_group: Callable[[bytes, bytes], list[Member]]) -> None:
         self.source, self._open_group = source, open_group
         self.found: dict[bytes, Stratum] = {}  # by tag
         self._budget = _MAX_REREAD * source.size_bytes
@@ -133,7 +131,7 @@ class _Scan:
         stratum.reach(at, chunk.payload_offset)
         self._budget -= chunk.header.payload_bytes
         if self._budget < 0:
-            raise _Overlap(f"{self.source.name}: thousands of damaged chunks overlap; this is not an archive that photoarc wrote")
+            raise _Overlap("thousands of damaged chunks overlap; this is not an archive that photoarc wrote")
         _note_damage(chunk, stratum)
         return chunk.payload_offset  # bytes may be missing: the next chunk can start before the declared end
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from photoarc.container import frames
-from photoarc.container.chunks import BLOCK_BYTES, WHAT_TO_DO, ArchiveFile, read_chunk
+from photoarc.container.chunks import WHAT_TO_DO, read_chunk
 from photoarc.container.foreign import what_it_is
 from photoarc.container.frames import CHUNK_MAGIC, FILE_HEADER_BYTES, FILE_MAGIC, FOOTER_BYTES, FOOTER_MAGIC
+from photoarc.container.source import BLOCK_BYTES, Source
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, NotAnArchive, UnsupportedVersion
 
 NEAR_BYTES = 128 << 20
@@ -24,7 +25,7 @@ _TAILS = re.compile(b"PHA(?:" + b"|".join(re.escape(magic[4:]) for magic in _MAG
 class Marks:
     """Finds magics, the last block that was read at hand."""
 
-    def __init__(self, source: ArchiveFile) -> None:
+    def __init__(self, source: Source) -> None:
         self._source, self._start, self._block = source, 0, b""
 
     def find(self, at: int, end: int) -> tuple[int, bytes] | None:
@@ -43,7 +44,7 @@ class Marks:
         return None
 
 
-def no_archive(source: ArchiveFile) -> FormatError:
+def no_archive(source: Source) -> FormatError:
     """What to raise for a file that does not begin like an archive: IndexCorrupt if parts of one are found in it, else NotAnArchive."""
     size_bytes = source.size_bytes
     middle = max(size_bytes - NEAR_BYTES, NEAR_BYTES)
@@ -58,7 +59,7 @@ def no_archive(source: ArchiveFile) -> FormatError:
     return IndexCorrupt(f"the start of the archive is damaged or missing{WHAT_TO_DO}", section="2", offset=0)
 
 
-def _first_sound(source: ArchiveFile, at: int, end: int) -> tuple[int, bytes] | None:
+def _first_sound(source: Source, at: int, end: int) -> tuple[int, bytes] | None:
     """The first magic that a sound header, footer or record follows."""
     marks = Marks(source)
     while (found := marks.find(at, end)) is not None:
@@ -68,7 +69,7 @@ def _first_sound(source: ArchiveFile, at: int, end: int) -> tuple[int, bytes] | 
     return None
 
 
-def _is_sound(source: ArchiveFile, offset: int, magic: bytes) -> bool:
+def _is_sound(source: Source, offset: int, magic: bytes) -> bool:
     try:
         if magic == CHUNK_MAGIC:
             read_chunk(source, offset, None)

@@ -17,12 +17,13 @@ from typing import Protocol
 from blake3 import blake3
 
 from photoarc.container import frames
-from photoarc.container.chunks import ArchiveFile, make_chunk, read_chunk, read_payload
+from photoarc.container.chunks import make_chunk, read_chunk, read_payload
 from photoarc.container.frames import FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
 from photoarc.container.groups import pack_group
 from photoarc.container.likeness import Likenesses
 from photoarc.container.partial_file import PartialFile
 from photoarc.container.records import pack_member
+from photoarc.container.source import source_of
 from photoarc.errors import FormatError, UsageError
 from photoarc.member import Member
 
@@ -174,7 +175,7 @@ class ArchiveWriter:
 
     def _read_back(self, offset: int) -> bytes:
         """Payload of a chunk that was written. Raises UsageError if the disk does not give it back."""
-        source = ArchiveFile(self._file.partial)
+        source = source_of(self._file.partial)
         try:
             return read_payload(source, read_chunk(source, offset, self._id[:4]))
         except FormatError as error:

@@ -13,7 +13,7 @@ from damage import overwrite
 
 import photoarc
 from photoarc.archive import Archive
-from photoarc.container import chunks, frames
+from photoarc.container import frames
 from photoarc.container.chunks import make_chunk
 from photoarc.container.frames import CHUNK_MAGIC, ChunkType
 from photoarc.disk.extractor import Extractor
@@ -275,7 +275,7 @@ def test_an_archive_in_an_archive_is_not_mixed_up(good: bytes, tmp_path: Path) -
 def test_the_scan_reads_in_small_blocks(good: bytes, damaged: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Magic across block borders is found, at every distance."""
     monkeypatch.setattr("photoarc.container.traces.BLOCK_BYTES", 64)
-    monkeypatch.setattr(chunks, "BLOCK_BYTES", 64)
+    monkeypatch.setattr("photoarc.container.source.BLOCK_BYTES", 64)
     for gap in range(130):
         path = damaged(good[:48] + bytes(gap) + good[48:])
         assert len(names(path, scan=True)) == len(EXPECTED)

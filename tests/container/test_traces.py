@@ -10,8 +10,8 @@ from containers import ARCHIVE_ID, names, sample, stored, write
 import photoarc
 from photoarc.archive import open_archive
 from photoarc.container import traces
-from photoarc.container.chunks import ArchiveFile
 from photoarc.container.foreign import what_it_is
+from photoarc.container.source import FileSource
 from photoarc.errors import IndexCorrupt, NotAnArchive
 
 OTHER_ID = b"0123456789abcdef"
@@ -128,13 +128,13 @@ def test_a_large_file_is_searched_at_its_ends_only(tmp_path: Path, good: bytes, 
         file.write(b"\x1aE\xdf\xa3")
         file.truncate(50 << 20)
     read: list[int] = []
-    read_at = ArchiveFile.read_at
+    read_at = FileSource.read_at
 
-    def counted(self: ArchiveFile, offset: int, count: int) -> bytes:
+    def counted(self: FileSource, offset: int, count: int) -> bytes:
         read.append(count)
         return read_at(self, offset, count)
 
-    monkeypatch.setattr(ArchiveFile, "read_at", counted)
+    monkeypatch.setattr(FileSource, "read_at", counted)
     with pytest.raises(NotAnArchive, match=r"Matroska.*first and last 1 MiB were searched"):
         photoarc.open(path)
     assert sum(read) < 5 << 20
