@@ -8,15 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photoarc.pictures.places import xmp
-from photoarc.pictures.places.names import is_place, names_coordinates
+from photoarc.pictures.places.names import is_place
 
 NAMES = """GPSLatitude GpsLatitude GpsLongtitude Latitude Longitude AbsoluteAltitude lat long City State Country CountryCode Location
     LocationCreated LocationShown CountryName ProvinceState Sublocation WorldRegion CiAdrCity CiAdrPcode LicensorCity
     EarthPosLatitude mcc cellid CiAdrExtadr LRFTargetLat LRFTargetLon LRFTargetAbsAlt decimalLatitude GPSMapDatum geolocation
-    shotLocation gpslatitude coverage Geotag"""
+    shotLocation gpslatitude coverage Geotag geolat poslat photolat photolng CenterLong UTM UTMZone MGRS PlusCode plus_code What3Words w3w
+    BSSID
+    wifi_bssid Placename PLACENAME place_name Cityname CurrentCity Region Region_Name District Suburb Prefecture POI PoiName Venue street
+    StreetName LatLng lat_lng geo_lat HomeAddress camera_location Coordinates Elevation latitudeE7"""
 OTHERS = """Rating subject Velocity Capacity LongName LongExposureNoiseReductionUsed SubjectLocation ISOSpeedLatitudeyyy Regions Area
     RegionInfo RelativeAltitude AltTextAccessibility GimbalYawDegree Platform Latent Statement WebStatement Geometry CroppedAreaLeftPixels
-    PlacedXResolution History State_of_mind Townsend PersonInImage hierarchicalSubject HasExtendedXMP"""
+    PlacedXResolution History State_of_mind Townsend PersonInImage hierarchicalSubject HasExtendedXMP CityLights city_night AddressSpace
+    ReplacePlace FileLocation file_location MemoryAddress EmailAddress PlaceHolder InPlace ImageRegion
+    Flat Melon Translation PixelCoordinates ElevationAngle
+    Estate Utmost Position MusicAlong ExposureLatitude"""
 
 
 def strip(packet):
@@ -34,7 +40,7 @@ def test_every_way_to_write_a_property(name):
     nested = f'<a:{name}><rdf:Bag><rdf:li rdf:parseType="Resource"><a:x>Berlin</a:x><a:{name}>y</a:{name}></rdf:li></rdf:Bag></a:{name}>'
     assert strip(places.packet(nested + other)) == places.packet(other)
     inner = places.packet(f"<a:S rdf:parseType='Resource'>{other}</a:S>")
-    assert strip(inner.replace(other.encode(), other.encode() + f"<a:{name}>1</a:{name}>".encode())) == inner
+    assert strip(inner.replace(other.encode(), other.encode() + f"<a:{name}>B</a:{name}>".encode())) == inner
     with_attribute = places.packet(other, f"a:x=\"1\" a:{name}=\"Berlin > 'x'\" a:y='2'")
     assert strip(with_attribute) == places.packet(other, "a:x=\"1\" a:y='2'")
     element = places.packet(f'<a:Keep a:{name} = "52,31.2N"/>')
@@ -114,35 +120,56 @@ def test_texts_that_say_coordinates_go_and_that_is_said(what):
         assert xmp.strip(packet) == (places.packet("<a:x/>"), ["a text with coordinates"])
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["Lat: 52.5 Lon: 13.4", "gps 52.52,13.40", "exif:GPSLatitude=52", "52\u00b031'12\" N 13\u00b024'18\" E", "52.5200 N 52 deg 31 N",
-     "+52.5200+013.4050/", "52.520008, 13.404954", "geo:52.52,13.40", "longitude = -13.4"],
-)  # fmt: skip
-def test_texts_that_name_coordinates(text):
-    assert names_coordinates(text)
+SCHEMES = 'xmlns:w="urn:work" xmlns:c="urn:crop"'
+STAY = {
+    "work": "<w:State>Draft</w:State><w:State> in review</w:State><xmpMM:State>Berlin</xmpMM:State><w:State w:x='1'>3</w:State>",
+    "regions of a picture": "<mwg-rs:Region>left</mwg-rs:Region>",
+    "crops": "<c:CropOrigin>12.34567, 45.67891</c:CropOrigin><c:ImageSize>12.34567 45.67891</c:ImageSize>",
+    "colours": "<c:WhiteBalanceGains><rdf:Seq><rdf:li>12.34567</rdf:li><rdf:li>45.6789</rdf:li></rdf:Seq></c:WhiteBalanceGains>",
+    "matrices": "<c:ColorMatrix1><rdf:Seq><rdf:li>1.9812 45.67891</rdf:li></rdf:Seq></c:ColorMatrix1>",
+    "angles": "<c:Angle>45.5 deg N</c:Angle>",
+    "lists": "<c:X><rdf:Seq><rdf:li>1.5</rdf:li><rdf:li>2.5</rdf:li></rdf:Seq></c:X>",
+}  # fmt: skip
+GO = {
+    "provinces": "<photoshop:State>Draft</photoshop:State><w:State>Bavaria</w:State><w:State/>"
+    "<w:State><rdf:Alt><rdf:li>x</rdf:li></rdf:Alt></w:State>",
+    "regions": "<w:Region>Bavaria</w:Region>",
+}  # fmt: skip
+LISTS = [
+    ("c:X", ("48.8583701", "2.2944813")),
+    ("c:MapPoint", ("48.8", "2.2", "35")),
+    ("c:X", ("48.858", "2.294")),
+    ("c:Pos", ("48.8", "2.2")),
+]
+PREFIXES = 'xmlns:xmpMM="urn:m" xmlns:photoshop="urn:p" xmlns:mwg-rs="urn:r" ' + SCHEMES
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a picture with a place",
-        "GPS tour",
-        "f/2.8 1/125",
-        "90\u00b0 turned",
-        "1.0, 2.5",
-        "Created with GIMP",
-        "long 12 h",
-        "2 m long 3.5 m wide",
-        "GPS 60",
-        "0.311905, 0.208571, 0.113095, 0.198571",
-        "1.311905, 0.208571, 1.113095, 0.198571",
-        "0.3119, 0.2085",
-        "Isolated: 5.1",
-    ],
-)
-def test_other_texts(text):
-    assert not names_coordinates(text)
+@pytest.mark.parametrize("what", STAY)
+def test_properties_of_other_things_that_are_called_like_places_stay(what):
+    packet = places.packet(STAY[what], "", PREFIXES)
+    assert xmp.strip(packet) == (packet, [])
+    packet = places.packet("", "w:State='Draft' xmpMM:State='x' c:CropOrigin='12.34567, 45.67891'", PREFIXES)
+    assert xmp.strip(packet) == (packet, [])
+
+
+@pytest.mark.parametrize("what", GO)
+def test_properties_that_are_places_by_their_value_go(what):
+    packet = places.packet(GO[what], "photoshop:State='Draft' w:State='Bavaria'", PREFIXES)
+    assert strip(packet) == places.packet("", "", PREFIXES).replace(b" >", b">")
+
+
+@pytest.mark.parametrize(("name", "items"), LISTS)
+@pytest.mark.parametrize("kind", ["Seq", "Bag", "Alt"])
+def test_lists_of_latitude_and_longitude_go(name, items, kind):
+    def packet(inner):
+        return places.packet(f"<{name}>{inner}</{name}>", "", PREFIXES)
+
+    listed = "".join(f"<rdf:li>{item}</rdf:li>" for item in items)
+    assert xmp.strip(packet(f"<rdf:{kind}>{listed}</rdf:{kind}>")) == (packet(""), ["a text with coordinates"])
+
+
+def test_long_captions_are_read_to_their_end():
+    assert strip(places.packet(f"<a:x>{'A long walk. ' * 9000} lat: 52.5, lon: 13.4</a:x>")) == places.packet()
 
 
 @settings(max_examples=300, deadline=None)

@@ -12,8 +12,8 @@ import re
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
 from photoarc.pictures.places import iptc, maker_notes, xmp
+from photoarc.pictures.places.coordinates import coordinates_in
 from photoarc.pictures.places.directories import ASCII, TYPE_BYTES, Directories, Entry
-from photoarc.pictures.places.names import coordinates_in
 
 _GPS, _EXIF, _INTEROP, _SUB = 0x8825, 0x8769, 0xA005, 0x014A
 _GEOTIFF = frozenset((33550, 33922, 34264, 34735, 34736, 34737))

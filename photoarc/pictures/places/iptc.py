@@ -5,7 +5,7 @@ Source: IPTC-NAA Information Interchange Model 4.2, chapter 1 (a dataset: 0x1C, 
 
 from __future__ import annotations
 
-from photoarc.pictures.places.names import coordinates_in
+from photoarc.pictures.places.coordinates import coordinates_in
 
 # Content location code and name; city, sublocation, province, country code and name.
 COORDINATES = "a text with coordinates"

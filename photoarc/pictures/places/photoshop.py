@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from photoarc.pictures.metadata import Item
 from photoarc.pictures.places import exif, iptc, xmp
-from photoarc.pictures.places.names import coordinates_in
+from photoarc.pictures.places.coordinates import coordinates_in
 
 PREFIX = b"Photoshop 3.0\0"  # of segments APP13
 _IIM, _EXIF_1, _EXIF_3, _XMP, _DIGEST = 0x0404, 0x0422, 0x0423, 0x0424, 0x0425

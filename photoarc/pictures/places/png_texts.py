@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from photoarc.pictures.metadata import MAX_BYTES
 from photoarc.pictures.places import iptc, photoshop, xmp
-from photoarc.pictures.places.names import is_place, names_coordinates
+from photoarc.pictures.places.coordinates import names_coordinates
+from photoarc.pictures.places.names import is_place
 
 _XMP_KEYWORD, _RAW = "XML:com.adobe.xmp", "Raw profile type "
 _RAW_TEXT = re.compile(rb"\s*(\S[^\n]*)\n\s*(\d+)\s*\n([0-9a-fA-F\s]*)\Z")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from photoarc.pictures import jumbf
 from photoarc.pictures.kinds import PNG_SIGNATURE
 from photoarc.pictures.places import exif, iptc, xmp
-from photoarc.pictures.places.names import coordinates_in
+from photoarc.pictures.places.coordinates import coordinates_in
 
 _TIFF = re.compile(rb"II\*\0|MM\0\*|II[RU]\0|IIRO|IIRS")  # and Panasonic's and Olympus's raw files
 _XMP_OPEN = re.compile(rb"<(x:xmpmeta|rdf:RDF)\b")

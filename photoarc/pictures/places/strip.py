@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from photoarc.pictures.metadata import Item
 from photoarc.pictures.places import exif, extended_xmp, photoshop, png_texts, xmp
-from photoarc.pictures.places.names import coordinates_in
+from photoarc.pictures.places.coordinates import coordinates_in
 
 # Before EXIF stand odd bytes at times; readers look past them.
 _EXIF = re.compile(rb"(.{0,4}exif\0.)?(?=II\*\0|MM\0\*)", re.DOTALL | re.IGNORECASE)

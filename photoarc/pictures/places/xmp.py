@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from xml.parsers import expat
 
-from photoarc.pictures.places.names import is_place, names_coordinates
+from photoarc.pictures.places.coordinates import names_coordinates
+from photoarc.pictures.places.names import is_no_place_of, is_place
 
 # A packet may be written in any of these; the longer marks come first.
 _MARKS = (
@@ -28,7 +29,10 @@ _ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*("[^"]*"|'[^']*')""")
 _TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 _NO_PROPERTIES = ("xmlns", "xml:")
 _NAMES = re.compile(r"[<\s][\w.-]+:([\w.-]+)\s*[=>/\s]")  # of elements and attributes in a text that is XML itself
-_LONGEST_TEXT = 4096  # that is looked at: longer ones are pictures in letters
+_MOST_ITEMS = 3
+_LIST, _ITEM = ("rdf:Seq", "rdf:Bag", "rdf:Alt"), "rdf:li"
+_LONGEST_LETTERS = 4096  # longer ones of base 64, or hexadecimal, are pictures in letters
+_LETTERS = re.compile(r"[\w+/=\-\s]*", re.ASCII)
 NO_XML = "XMP that is no sound XML"
 
 
@@ -44,6 +48,8 @@ class _Cutter:
         self.texts = 0  # that were left out for what they say
         self._open_at = list[int]()  # where the open elements start
         self._texts = list[list[str]]()
+        self._names = list[str]()  # of the properties that the open elements are, or are parts of
+        self._items = list[list[str]]()  # what the items in the open elements say
         self._outermost = 0  # depth of the element that is left out as a whole, 0 outside of any
         self._cdata_at = 0
         self._parser = expat.ParserCreate("UTF-8")
@@ -65,12 +71,15 @@ class _Cutter:
         at = self._parser.CurrentByteIndex
         self._open_at.append(at)
         self._texts.append([])
+        self._items.append([])
+        self._names.append(self._names[-1] if name.startswith("rdf:") and self._names else name)
         if self._outermost:
             return
-        if _names_place(name):
+        if _names_place(name) and not is_no_place_of(name, self._text_ahead(at)):
             self._outermost = len(self._open_at)
             return
-        places = [_names_place(key) or _says_place(value) for key, value in zip(attributes[::2], attributes[1::2], strict=True)]
+        pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
+        places = [self._is_place(key, value) for key, value in pairs]
         if any(places):
             begin = at + 1 + len(name.encode())
             for key, is_one in zip(attributes[::2], places, strict=True):
@@ -81,12 +90,19 @@ class _Cutter:
                 self.texts += is_one and not _names_place(key)
                 begin = match.end()
 
-    def _close(self, _name: str) -> None:
-        start, text = self._open_at.pop(), "".join(self._texts.pop())
+    def _is_place(self, key: str, value: str) -> bool:
+        """Whether an attribute tells a place; those of RDF say what the property says in which they stand."""
+        name = self._names[-1] if key.startswith("rdf:") else key
+        return (_names_place(key) and not is_no_place_of(key, value)) or _says_place(value, name)
+
+    def _close(self, kind: str) -> None:
+        start, text, name, items = self._open_at.pop(), "".join(self._texts.pop()), self._names.pop(), self._items.pop()
         depth = len(self._open_at) + 1
         if self._outermost and depth > self._outermost:
             return
-        if depth == self._outermost or _says_place(text):
+        if kind in _LIST and 2 <= len(items) <= _MOST_ITEMS:  # latitude and longitude, and the height perhaps
+            text = text if text.strip() else " ; ".join(items)
+        if depth == self._outermost or _says_place(text, name):
             self.texts += depth != self._outermost
             end = self._end_of_tag(start)
             if self.data[end - 2 : end] != b"/>":  # of an empty element the parser does not say where it ends
@@ -95,6 +111,8 @@ class _Cutter:
                 self.spans.pop()
             self.spans.append((start, end))
             self._outermost = 0
+        elif kind == _ITEM and self._items:
+            self._items[-1].append(text.strip())
 
     def _text(self, text: str) -> None:
         if self._texts and not self._outermost:
@@ -121,6 +139,12 @@ class _Cutter:
             at = self._parser.CurrentByteIndex
             self.spans.append((at, self.data.index(end, at) + len(end)))
 
+    def _text_ahead(self, at: int) -> str:
+        """What an element without others in it says; it is asked when it opens."""
+        end = self._end_of_tag(at)
+        text = b"" if self.data[end - 2 : end] == b"/>" else self.data[end : self.data.find(b"<", end)]
+        return text.decode(errors="replace")
+
     def _end_of_tag(self, at: int) -> int:
         """Behind a tag; `>` may stand in the value of an attribute."""
         match = _TAG.match(self.data, at)
@@ -136,9 +160,11 @@ def _names_place(name: str) -> bool:
     return not name.startswith(_NO_PROPERTIES) and is_place(name.rpartition(":")[2])
 
 
-def _says_place(text: str) -> bool:
-    """Whether a value says coordinates, or has properties of places in it as XML of its own."""
-    return len(text) <= _LONGEST_TEXT and (names_coordinates(text) or _holds_markup(text))
+def _says_place(text: str, name: str = "") -> bool:
+    """Whether a value of a property of some name says coordinates, or has properties of places in it as XML of its own."""
+    if len(text) > _LONGEST_LETTERS and _LETTERS.fullmatch(text):
+        return False
+    return names_coordinates(text, name) or _holds_markup(text)
 
 
 def _holds_markup(text: str) -> bool:
