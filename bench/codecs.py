@@ -123,7 +123,18 @@ def _archive_cost(payload: bytes) -> int:
                     digest = blake3(payload + name).digest()
                     time_ns = 1_700_000_000_123_456_789 + digest[0] * 997_000_001
                     size = len(payload) * 4 + digest[1]
-                    member = Member(name, Kind.FILE, 0o644, time_ns, size, digest, codecs.LEARNED, len(payload), 1, photo=photo)
+                    member = Member(
+                        name=name,
+                        kind=Kind.FILE,
+                        mode=0o644,
+                        mtime_ns=time_ns,
+                        size_bytes=size,
+                        digest=digest,
+                        codec_id=codecs.LEARNED,
+                        payload_bytes=len(payload),
+                        parts=1,
+                        photo=photo,
+                    )
                     writer.add(member, [payload])
             sizes.append(path.stat().st_size)
     return sizes[1] - sizes[0] - len(payload)

@@ -61,7 +61,7 @@ class Shared:
     behind_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One packed file, folder or symbolic link (section 4).
 

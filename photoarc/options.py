@@ -6,7 +6,7 @@ import dataclasses
 import math
 import operator
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
@@ -70,6 +70,7 @@ class CodingOptions:
 
     mode: Mode = _DEFAULT_MODE
     quality: float = QUALITY
+    _: KW_ONLY
     strip_gps: bool = False
     min_gain_percent: float = MIN_GAIN_PERCENT
     recode: bool = False

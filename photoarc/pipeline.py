@@ -15,7 +15,7 @@ import dataclasses
 import io
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ class Encoded:
     payload: bytes
     size_bytes: int
     digest: bytes
+    _: KW_ONLY
     photo: PhotoInfo | None = None
     note: str = ""
     left_out: tuple[str, ...] = ()
@@ -164,15 +165,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     if options.strip_gps:
         stripped = strip.strip(metadata.unpack(photo.metadata))
         photo, dropped = dataclasses.replace(photo, metadata=metadata.pack(stripped.items)), stripped.dropped
-    if options.mode is Mode.LZMA:
-        from photoarc.codecs import latents as lossy
-
-        codec_id = codecs.LATENTS
-    else:
-        from photoarc.codecs import learned as lossy  # type: ignore[no-redef]
-
-        codec_id = codecs.LEARNED
-
+    codec_id = codecs.LATENTS if options.mode is Mode.LZMA else codecs.LEARNED
     min_gain_percent = options.min_gain_percent if photo.was_lossy else 0.0
     share = 1 - min_gain_percent / 100
 
@@ -192,13 +185,9 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
             return False  # the source as it is would be smaller, but is not what was asked for
         return share * len(exact().payload) <= size_bytes
 
-    quality = options.quality
-    if options.searches:
-        from photoarc.codecs.photo import descent
-
-        quality = descent.as_good(quality, options.effort, options.tuning)
     try:
-        payload, info = lossy.encode(photo, quality, options.tuning, too_large, options.effort, Fidelity.check)
+        lossy = codecs.get_lossy(codec_id)
+        payload, info = lossy.encode(photo, _quality(options), options.tuning, too_large, options.effort, Fidelity.check)
     except GivenUp:
         return exact()
     except TooFar as error:
@@ -210,7 +199,16 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     except (PayloadError, MemoryError) as error:
         return _bit_exact(data, digest, options.effort, f"could not be written back: {str(error) or 'not enough memory'}")
     info = dataclasses.replace(info, quality=options.quality)  # what was asked for
-    return Encoded(codec_id, payload, len(data), digest, info, dropped=dropped, left_out=photo.left_out)
+    return Encoded(codec_id, payload, len(data), digest, photo=info, dropped=dropped, left_out=photo.left_out)
+
+
+def _quality(options: CodingOptions) -> float:
+    """What is coded, so that what comes out is as good as what was asked for."""
+    if not options.searches:
+        return options.quality
+    from photoarc.codecs.photo import descent
+
+    return descent.as_good(options.quality, options.effort, options.tuning)
 
 
 def _bit_exact(data: bytes, digest: bytes, effort: int, note: str) -> Encoded:
@@ -248,14 +246,8 @@ def decode_image(name: str, codec_id: int, payload: bytes, size_bytes: int, dige
 
     _codec(name, codec_id)
     try:
-        if codec_id == codecs.LEARNED:
-            from photoarc.codecs import learned
-
-            return of_photograph(learned.decode_photo(payload))
-        if codec_id == codecs.LATENTS:
-            from photoarc.codecs import latents
-
-            return of_photograph(latents.decode_photo(payload))
+        if codecs.CODECS[codec_id].lossy:
+            return of_photograph(codecs.get_lossy(codec_id).decode_photo(payload))
         return open_picture(decode_payload(name, codec_id, payload, size_bytes, digest))
     except PayloadError as error:
         raise error.kind(name, str(error)) from error

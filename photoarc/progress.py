@@ -24,7 +24,7 @@ OVERDUE = 0.5
 SURE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a job is; `name` is the printable name of the member that was finished last, or of one that takes long.
 
@@ -175,7 +175,16 @@ class Meter:
         bytes_done = self.bytes_done + sum(int(begun.share * begun.size_bytes) for begun in self._begun.values())
         share, left_s = self._work() if self._kinds else (bytes_done / self.bytes_total if self.bytes_total else 1.0, None)
         self._callback(
-            Progress(self.files_done, self.files_total, bytes_done, self.bytes_total, self.pixels_done, display(name), share, left_s)
+            Progress(
+                files_done=self.files_done,
+                files_total=self.files_total,
+                bytes_done=bytes_done,
+                bytes_total=self.bytes_total,
+                pixels_done=self.pixels_done,
+                name=display(name),
+                share=share,
+                left_s=left_s,
+            )
         )
 
 

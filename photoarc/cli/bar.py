@@ -29,7 +29,7 @@ class Bar:
         console = Console(stderr=True)
         bar_width = SHORT_BAR if console.width < NARROW else LONG_BAR
         self.started = self.told = time.monotonic()
-        self.now = Progress(0, 0, 0, 0)
+        self.now = Progress(files_done=0, files_total=0, bytes_done=0, bytes_total=0)
         room = len(verb) + bar_width + 4  # with a turning sign of life before them
         self.rich = RichProgress(
             SpinnerColumn("line"),

@@ -26,7 +26,10 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from photoarc.codecs.photo.payload import PhotoCodec
 
 STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, DCT, BLOCKS, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17
 STREAMED = (STORE, SOLID, BLOCKS)  # read piece by piece, by the archive itself: no worker is needed
@@ -73,6 +76,12 @@ def get(codec_id: int) -> Codec:
     """
     module: ModuleType = importlib.import_module(CODECS[codec_id].module)
     return cast(Codec, module)
+
+
+def get_lossy(codec_id: int) -> PhotoCodec:
+    """The same for a codec of lossy photographs."""
+    codec: PhotoCodec = importlib.import_module(CODECS[codec_id].module).CODEC
+    return codec
 
 
 def codec_name(codec_id: int) -> str:

@@ -106,5 +106,5 @@ def _sections(stream: bytes) -> list[bytes]:
     return sections
 
 
-_CODEC = PhotoCodec(_Coder, searches=False)  # what LZMA will make of a latent has no slope
-encode, decode_photo, decode = _CODEC.encode, _CODEC.decode_photo, _CODEC.decode
+CODEC = PhotoCodec(_Coder, searches=False)  # what LZMA will make of a latent has no slope
+encode, decode_photo, decode = CODEC.encode, CODEC.decode_photo, CODEC.decode

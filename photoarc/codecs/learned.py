@@ -8,5 +8,5 @@ from __future__ import annotations
 from photoarc.codecs.photo.coder import of_architecture
 from photoarc.codecs.photo.payload import PhotoCodec
 
-_CODEC = PhotoCodec(of_architecture, searches=True)
-encode, decode_photo, decode = _CODEC.encode, _CODEC.decode_photo, _CODEC.decode
+CODEC = PhotoCodec(of_architecture, searches=True)
+encode, decode_photo, decode = CODEC.encode, CODEC.decode_photo, CODEC.decode

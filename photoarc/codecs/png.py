@@ -127,9 +127,18 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     description = _describe(frame, filters, made)
     packed = lzma2.compress(description)
     head = _HEAD.pack(
-        _VERSION, how.level, how.memory, flags, shape.channels, *made.settings, made.crc,
-        shape.width, shape.height, len(description), len(packed),
-    )  # fmt: skip
+        _VERSION,
+        how.level,
+        how.memory,
+        flags,
+        shape.channels,
+        *made.settings,
+        made.crc,
+        shape.width,
+        shape.height,
+        len(description),
+        len(packed),
+    )
     payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
     if len(payload) > most_bytes:
         raise PayloadError("its pixels do not become smaller")

@@ -37,9 +37,18 @@ def encode(data: bytes, effort: int = 5) -> bytes:
     slab_rows = samples.slab_rows(raster.width_px)
     flags = _BIG_ENDIAN * raster.big_endian | _BLUE_FIRST * raster.blue_first
     head = _HEAD.pack(
-        _VERSION, raster.channels, raster.sample_bytes, flags, raster.offset, raster.width_px, raster.height_px,
-        raster.row_bytes, slab_rows, len(description), len(packed),
-    )  # fmt: skip
+        _VERSION,
+        raster.channels,
+        raster.sample_bytes,
+        flags,
+        raster.offset,
+        raster.width_px,
+        raster.height_px,
+        raster.row_bytes,
+        slab_rows,
+        len(description),
+        len(packed),
+    )
     tops = range(0, raster.height_px, slab_rows)
     coded = samples.encode_slabs((_samples(rows[top : top + slab_rows, : raster.used_bytes], raster) for top in tops), effort)
     payload = b"".join((head, packed, coded))
@@ -62,7 +71,16 @@ def _decode(payload: bytes, size_bytes: int) -> bytes:
     version, channels, sample_bytes, flags, offset, width, height, row_bytes, slab_rows, description_bytes, packed_bytes = (
         _HEAD.unpack_from(payload)
     )
-    raster = Raster(offset, width, height, channels, sample_bytes, row_bytes, bool(flags & _BIG_ENDIAN), bool(flags & _BLUE_FIRST))
+    raster = Raster(
+        offset=offset,
+        width_px=width,
+        height_px=height,
+        channels=channels,
+        sample_bytes=sample_bytes,
+        row_bytes=row_bytes,
+        big_endian=bool(flags & _BIG_ENDIAN),
+        blue_first=bool(flags & _BLUE_FIRST),
+    )
     padding_bytes = (row_bytes - raster.used_bytes) * height
     sound = version == _VERSION and 1 <= channels <= 4 and sample_bytes in (1, 2) and flags <= 3 and slab_rows
     if not sound or padding_bytes < 0 or description_bytes + raster.used_bytes * height != size_bytes:

@@ -83,9 +83,19 @@ def _encode(data: bytes, effort: int) -> bytes:
     flags = _BIG_ENDIAN * layout.big_endian | _DIFFERENCES * layout.differences | _APART * layout.apart
     flags |= _BY_LZMA * (len(by_lzma) < len(coded))
     head = _HEAD.pack(
-        _VERSION, method, layout.channels, layout.sample_bytes, flags, layout.width_px, layout.height_px,
-        layout.strip_width_px, layout.strip_height_px, rows, len(description), len(packed),
-    )  # fmt: skip
+        _VERSION,
+        method,
+        layout.channels,
+        layout.sample_bytes,
+        flags,
+        layout.width_px,
+        layout.height_px,
+        layout.strip_width_px,
+        layout.strip_height_px,
+        rows,
+        len(description),
+        len(packed),
+    )
     payload = b"".join((head, packed, min(coded, by_lzma, key=len)))
     if len(payload) > len(data) * (1 - LEAST_SAVING):
         raise PayloadError("its samples do not become smaller")
@@ -116,9 +126,16 @@ def _open(payload: bytes, size_bytes: int) -> tuple[int, Layout, _Frame, Recipes
     if not sound or not all(sizes):
         raise PayloadError(f"the head of the payload is damaged, or of a later version ({version})", PayloadCorrupt)
     layout = Layout(
-        sizes[0], sizes[1], channels, sample_bytes, sizes[2], sizes[3],
-        bool(flags & _BIG_ENDIAN), bool(flags & _DIFFERENCES), bool(flags & _APART),
-    )  # fmt: skip
+        width_px=sizes[0],
+        height_px=sizes[1],
+        channels=channels,
+        sample_bytes=sample_bytes,
+        strip_width_px=sizes[2],
+        strip_height_px=sizes[3],
+        big_endian=bool(flags & _BIG_ENDIAN),
+        differences=bool(flags & _DIFFERENCES),
+        apart=bool(flags & _APART),
+    )
     _check_size(method, layout, size_bytes)
     if description_bytes > size_bytes * 8 + layout.size_bytes or layout.strips > description_bytes:
         raise PayloadError("the description has an impossible length", PayloadCorrupt)
@@ -229,11 +246,17 @@ def _understand(method: int, layout: Layout, description: bytes) -> tuple[_Frame
 def _describe_zlib(recipes: Sequence[Recipe]) -> list[bytes]:
     rows = [
         _ZLIB_ROW.pack(
-            one.header, one.crc, *one.settings, one.parameters.level, one.parameters.memory, one.parameters.flags,
-            len(one.blocks), len(one.exceptions.positions),
+            one.header,
+            one.crc,
+            *one.settings,
+            one.parameters.level,
+            one.parameters.memory,
+            one.parameters.flags,
+            len(one.blocks),
+            len(one.exceptions.positions),
         )
         for one in recipes
-    ]  # fmt: skip
+    ]
     return [*rows, *(recipe.pack_lists(one.blocks, one.exceptions) for one in recipes)]
 
 

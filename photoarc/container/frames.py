@@ -72,7 +72,7 @@ class FileHeader:
     may_ignore: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkHeader:
     """Start of every chunk (section 3.1). `type` stays a plain number: later versions add types."""
 
@@ -117,7 +117,7 @@ class GroupRecord:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
     """Last 128 bytes of a finished archive (section 5.2)."""
 
@@ -177,12 +177,9 @@ def parse_file_header(data: bytes) -> FileHeader:
 
 def pack_chunk_header(header: ChunkHeader) -> bytes:
     """48 bytes; section 3.1."""
-    return _with_crc(
-        _CHUNK_HEADER.pack(
-            CHUNK_MAGIC, header.archive_tag, header.type, header.flags, header.record_bytes, header.sequence,
-            header.payload_bytes, header.payload_check, header.record_crc, 0,
-        )
-    )  # fmt: skip
+    lengths = header.record_bytes, header.sequence, header.payload_bytes
+    fields = header.archive_tag, header.type, header.flags, *lengths, header.payload_check, header.record_crc
+    return _with_crc(_CHUNK_HEADER.pack(CHUNK_MAGIC, *fields, 0))
 
 
 def parse_chunk_header(data: bytes) -> ChunkHeader:
@@ -197,7 +194,16 @@ def parse_chunk_header(data: bytes) -> ChunkHeader:
             f"a chunk declares a record of {record_bytes} and a payload of {payload_bytes} bytes; "
             f"the limits are {MAX_RECORD_BYTES} and {MAX_PAYLOAD_BYTES}"
         )
-    return ChunkHeader(tag, kind, flags, record_bytes, sequence, payload_bytes, check, record_crc)
+    return ChunkHeader(
+        archive_tag=tag,
+        type=kind,
+        flags=flags,
+        record_bytes=record_bytes,
+        sequence=sequence,
+        payload_bytes=payload_bytes,
+        payload_check=check,
+        record_crc=record_crc,
+    )
 
 
 def pack_part(part: PartRecord) -> bytes:
@@ -305,12 +311,10 @@ def parse_entries(data: bytes) -> list[tuple[int, Member, int]]:
 
 def pack_footer(footer: Footer) -> bytes:
     """128 bytes; section 5.2."""
-    return _with_crc(
-        _FOOTER.pack(
-            FOOTER_MAGIC, *footer.version, footer.must_understand, footer.may_ignore, footer.archive_id, footer.index_chunks,
-            footer.index_offset, footer.members, footer.archive_bytes, footer.previous_footer, footer.index_digest, 0,
-        )
-    )  # fmt: skip
+    start = *footer.version, footer.must_understand, footer.may_ignore, footer.archive_id
+    index = footer.index_chunks, footer.index_offset, footer.members
+    end = footer.archive_bytes, footer.previous_footer, footer.index_digest
+    return _with_crc(_FOOTER.pack(FOOTER_MAGIC, *start, *index, *end, 0))
 
 
 def parse_footer(data: bytes) -> Footer:
@@ -321,4 +325,15 @@ def parse_footer(data: bytes) -> Footer:
         raise IndexCorrupt("the footer is damaged (its CRC-32 does not fit)", section="5.2")
     _, major, minor, must_understand, may_ignore, archive_id, chunks, offset, members, length, previous, digest, _ = _FOOTER.unpack(data)
     _check_version((major, minor), must_understand)
-    return Footer(archive_id, chunks, offset, members, length, previous, digest, (major, minor), must_understand, may_ignore)
+    return Footer(
+        archive_id=archive_id,
+        index_chunks=chunks,
+        index_offset=offset,
+        members=members,
+        archive_bytes=length,
+        previous_footer=previous,
+        index_digest=digest,
+        version=(major, minor),
+        must_understand=must_understand,
+        may_ignore=may_ignore,
+    )

@@ -72,9 +72,19 @@ def pack_member(member: Member) -> bytes:
         shared = _SHARED.pack(member.shared.digest, member.shared.before_bytes, member.shared.behind_bytes)
         extensions += _EXTENSION.pack(SHARED_TAG, len(shared)) + shared
     fixed = _MEMBER.pack(
-        len(member.name), len(member.link_target), member.codec_id, member.mode, len(extensions), member.parts, member.kind, 0,
-        member.mtime_ns, member.size_bytes, member.payload_bytes, member.digest,
-    )  # fmt: skip
+        len(member.name),
+        len(member.link_target),
+        member.codec_id,
+        member.mode,
+        len(extensions),
+        member.parts,
+        member.kind,
+        0,
+        member.mtime_ns,
+        member.size_bytes,
+        member.payload_bytes,
+        member.digest,
+    )
     return fixed + member.name + member.link_target + extensions
 
 
@@ -101,13 +111,28 @@ def parse_member(data: bytes) -> Member:
     if found.shared and (kind_n != Kind.FILE or found.duplicate or found.grouped or parts > 1):
         raise FormatError("a file record that shares a payload is a duplicate, in a group, or has several parts", section="4.9")
     return Member(
-        data[_MEMBER.size : link_at], _KINDS[kind_n], mode, mtime_ns, size_bytes, digest, codec_id, payload_bytes, parts,
-        data[link_at:ext_at], found.photo, found.needs, found.duplicate, found.hard_link, found.grouped, found.birth_ns, found.attributes,
-        found.shared,
-    )  # fmt: skip
+        name=data[_MEMBER.size : link_at],
+        kind=_KINDS[kind_n],
+        mode=mode,
+        mtime_ns=mtime_ns,
+        size_bytes=size_bytes,
+        digest=digest,
+        codec_id=codec_id,
+        payload_bytes=payload_bytes,
+        parts=parts,
+        link_target=data[link_at:ext_at],
+        photo=found.photo,
+        needs_extension=found.needs,
+        duplicate=found.duplicate,
+        hard_link=found.hard_link,
+        grouped=found.grouped,
+        birth_ns=found.birth_ns,
+        attributes=found.attributes,
+        shared=found.shared,
+    )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Extensions:
     """What the extensions of one record say; `needs` is the tag of the first critical one that is unknown (section 4.2)."""
 

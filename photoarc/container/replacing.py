@@ -17,14 +17,31 @@ _MOST_LINKS = 40  # as Linux
 _LAST = "the archive's name comes last: photoarc pack SRC... ARCHIVE"
 # Where in a file which bytes, and what it is then.
 _MAGICS = (
-    (0, b"\xff\xd8\xff", "JPEG file"), (0, b"\x89PNG\r\n\x1a\n", "PNG file"), (0, b"GIF8", "GIF file"), (8, b"WEBP", "WebP file"),
-    (8, b"AVI ", "film"), (4, b"ftypheic", "HEIC file"), (4, b"ftypheix", "HEIC file"), (4, b"ftypmif1", "HEIC file"),
-    (4, b"ftypavif", "AVIF file"), (4, b"JXL ", "JPEG XL file"), (0, b"\xff\x0a", "JPEG XL file"), (4, b"ftyp", "film"),
-    (0, b"II*\0", "TIFF or raw file"), (0, b"MM\0*", "TIFF or raw file"), (0, b"BM", "BMP file"), (0, b"8BPS", "Photoshop file"),
-    (0, b"%PDF", "PDF file"), (0, b"PK\3\4", "ZIP file"), (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archive"), (257, b"ustar", "tar archive"),
-    (0, b"\x1f\x8b", "gzip file"), (0, b"\xfd7zXZ", "xz file"), (0, b"\x28\xb5\x2f\xfd", "Zstandard file"),
+    (0, b"\xff\xd8\xff", "JPEG file"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG file"),
+    (0, b"GIF8", "GIF file"),
+    (8, b"WEBP", "WebP file"),
+    (8, b"AVI ", "film"),
+    (4, b"ftypheic", "HEIC file"),
+    (4, b"ftypheix", "HEIC file"),
+    (4, b"ftypmif1", "HEIC file"),
+    (4, b"ftypavif", "AVIF file"),
+    (4, b"JXL ", "JPEG XL file"),
+    (0, b"\xff\x0a", "JPEG XL file"),
+    (4, b"ftyp", "film"),
+    (0, b"II*\0", "TIFF or raw file"),
+    (0, b"MM\0*", "TIFF or raw file"),
+    (0, b"BM", "BMP file"),
+    (0, b"8BPS", "Photoshop file"),
+    (0, b"%PDF", "PDF file"),
+    (0, b"PK\3\4", "ZIP file"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archive"),
+    (257, b"ustar", "tar archive"),
+    (0, b"\x1f\x8b", "gzip file"),
+    (0, b"\xfd7zXZ", "xz file"),
+    (0, b"\x28\xb5\x2f\xfd", "Zstandard file"),
     (0, b"SQLite format 3\0", "SQLite database"),
-)  # fmt: skip
+)
 
 
 def place(path: Path, force: bool) -> Path:

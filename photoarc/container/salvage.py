@@ -108,7 +108,7 @@ class _Scan:
     def _stratum(self, tag: bytes) -> Stratum:
         if tag not in self.found and len(self.found) == _MOST_ARCHIVES:
             raise LimitExceeded(f"more than {_MOST_ARCHIVES} archives in one file")
-        return self.found.setdefault(tag, Stratum(tag))
+        return self.found.setdefault(tag, Stratum(tag=tag))
 
     def _end(self, at: int, magic: bytes) -> int:
         """Notes a sound file header or footer, returns where to go on."""

@@ -17,7 +17,7 @@ from photoarc.names import display
 Whole = dict[bytes, tuple[Member, list[int]]]  # by name: the member and the offsets of its chunks
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Stratum:
     """What a scan saw of one archive; chunks by sequence number, part 0 is the MEMBER chunk itself."""
 

@@ -220,9 +220,18 @@ class ArchiveWriter:
             for piece in self._chunk(ChunkType.INDEX, record, frames.deflate(inflated)):
                 digest.update(piece)
             index_chunks += 1
-        self._file.write([
-            frames.pack_footer(Footer(
-                archive_id=self._id, index_chunks=index_chunks, index_offset=index_offset, members=self._members,
-                archive_bytes=self._file.size_bytes + FOOTER_BYTES, previous_footer=0, index_digest=digest.digest(),
-            ))
-        ])  # fmt: skip
+        self._file.write(
+            [
+                frames.pack_footer(
+                    Footer(
+                        archive_id=self._id,
+                        index_chunks=index_chunks,
+                        index_offset=index_offset,
+                        members=self._members,
+                        archive_bytes=self._file.size_bytes + FOOTER_BYTES,
+                        previous_footer=0,
+                        index_digest=digest.digest(),
+                    )
+                )
+            ]
+        )

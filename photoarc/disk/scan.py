@@ -22,7 +22,7 @@ from photoarc.member import MAX_NAME_BYTES, Attributes, Kind
 from photoarc.names import display, partial_prefix
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
     """One thing to pack. `path` opens it from here, `name` is its name in the archive; both are bytes, exact.
 
@@ -160,7 +160,20 @@ def _add(path: bytes, name: bytes, info: os.stat_result, state: _Scan) -> None:
         state.errors.append(UnreadableSource(display(name[:80]) + "...", f"the name has {len(name)} bytes; the limit is {MAX_NAME_BYTES}"))
         return
     mtime_ns, born_ns = attributes.mtime_ns(info), attributes.birth_ns(info)
-    state.files.append(SourceFile(path, name, kind, mode, mtime_ns, size_bytes, target, inode, born_ns, extended))
+    state.files.append(
+        SourceFile(
+            path=path,
+            name=name,
+            kind=kind,
+            mode=mode,
+            mtime_ns=mtime_ns,
+            size_bytes=size_bytes,
+            link_target=target,
+            inode=inode,
+            birth_ns=born_ns,
+            attributes=extended,
+        )
+    )
 
 
 def _matcher(excludes: Sequence[str]) -> Callable[[bytes, bool], bool]:

@@ -62,7 +62,7 @@ class Folder:
     pixels: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One tool. Times are medians of `rounds`, memory is the highest of any round.
 
@@ -84,7 +84,7 @@ class Result:
     mean_ms_ssim: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """Everything that `photoarc bench` found out; `missing` and `failed` are (tool, what to do or what happened).
 
@@ -146,7 +146,18 @@ def bench(folder: str | Path, options: BenchOptions, say: Say) -> Bench:
     results = tuple(_result(tool.name, runs[tool.name], *checks[tool.name]) for tool in usable if tool.name not in failed)
     commands = tuple((tool.name, *tools.typed(tool, source.name)) for tool in usable)
     day = time.strftime("%Y-%m-%d")
-    return Bench(about, machine(), usable_cores(), load, options.rounds, results, missing, tuple(failed.items()), commands, day)
+    return Bench(
+        folder=about,
+        machine=machine(),
+        cores=usable_cores(),
+        load=load,
+        rounds=options.rounds,
+        results=results,
+        missing=missing,
+        failed=tuple(failed.items()),
+        commands=commands,
+        day=day,
+    )
 
 
 def _temporary(wanted: Path | None, source: Path) -> tempfile.TemporaryDirectory[str]:
@@ -230,18 +241,18 @@ def _result(name: str, runs: Sequence[tuple[Finished, Finished]], archive_bytes:
     psnrs = [quality.psnr_db for quality in found.qualities if math.isfinite(quality.psnr_db)]
     similar = [quality.ms_ssim for quality in found.qualities if math.isfinite(quality.ms_ssim)]
     return Result(
-        name,
-        archive_bytes,
-        round(statistics.median(run.seconds for run in packs), 3),
-        round(statistics.median(run.seconds for run in unpacks), 3),
-        max((run.peak_bytes for run in packs if run.peak_bytes), default=None),
-        max((run.peak_bytes for run in unpacks if run.peak_bytes), default=None),
-        found.exact,
-        found.changed,
-        found.lost,
-        round(statistics.fmean(psnrs), 2) if psnrs else None,
-        round(min(psnrs), 2) if psnrs else None,
-        round(statistics.fmean(similar), 5) if similar else None,
+        tool=name,
+        archive_bytes=archive_bytes,
+        pack_s=round(statistics.median(run.seconds for run in packs), 3),
+        unpack_s=round(statistics.median(run.seconds for run in unpacks), 3),
+        pack_peak_bytes=max((run.peak_bytes for run in packs if run.peak_bytes), default=None),
+        unpack_peak_bytes=max((run.peak_bytes for run in unpacks if run.peak_bytes), default=None),
+        exact=found.exact,
+        changed=found.changed,
+        lost=found.lost,
+        mean_psnr_db=round(statistics.fmean(psnrs), 2) if psnrs else None,
+        min_psnr_db=round(min(psnrs), 2) if psnrs else None,
+        mean_ms_ssim=round(statistics.fmean(similar), 5) if similar else None,
     )
 
 

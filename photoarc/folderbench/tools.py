@@ -37,13 +37,17 @@ def tools(modes: Sequence[str], qualities: Sequence[float]) -> list[Tool]:
     peers = [
         Tool("tar", ".tar", ("tar", "-cf", "{archive}", "-C", "{parent}", "{name}"), unpack_tar, ("tar",), _install("tar", "gnu-tar")),
         Tool(
-            "zip", ".zip", ("zip", "-q", "-r", "-y", "{archive}", "{name}"), ("unzip", "-q", "{archive}", "-d", "{dest}"),
-            ("zip", "unzip"), _install("zip unzip"),
+            "zip",
+            ".zip",
+            ("zip", "-q", "-r", "-y", "{archive}", "{name}"),
+            ("unzip", "-q", "{archive}", "-d", "{dest}"),
+            ("zip", "unzip"),
+            _install("zip unzip"),
         ),
         sevenzip("7-Zip"),
         tar_with("zstd -19", "zstd -19 -T0", "zstd", ".tar.zst"),
         tar_with("xz", "xz -T0", "xz", ".tar.xz"),
-    ]  # fmt: skip
+    ]
     ours = []
     for mode in modes:
         for quality in qualities if mode != "lossless" else (None,):

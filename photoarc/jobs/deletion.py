@@ -122,8 +122,11 @@ def _delete(file: SourceFile, member: Member) -> None:
         try:
             now = os.lstat(file.path)
             same = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) == (
-                before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns,
-            )  # fmt: skip
+                before.st_dev,
+                before.st_ino,
+                before.st_size,
+                before.st_mtime_ns,
+            )
             if not same or not stat.S_ISREG(now.st_mode):
                 raise UnreadableSource(name, "it was replaced while it was compared; it was not deleted")
             os.unlink(file.path)

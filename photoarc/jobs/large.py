@@ -26,7 +26,7 @@ LEAST_SPARSE_BYTES = 1 << 20
 _ZEROS = bytes(1 << 20)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """Piece `number` of `count` of a file: `runs` are holes and the data behind them, in bytes, from `start` on.
 
@@ -90,7 +90,9 @@ def cut(source: SourceFile) -> list[Block]:
         with readable(source):
             check_unchanged(source, file, stamp, at)
     return [
-        Block(source, stamp, whole.digest(), number, len(pieces), start, tuple(runs), digest)
+        Block(
+            source=source, stamp=stamp, whole=whole.digest(), number=number, count=len(pieces), start=start, runs=tuple(runs), digest=digest
+        )
         for number, (start, runs, digest) in enumerate(zip(starts, pieces, digests, strict=True))
     ]
 

@@ -30,7 +30,7 @@ class CodecTotal:
         return CodecTotal(self.codec, self.files + 1, self.size_bytes + member.size_bytes, self.payload_bytes + member.payload_bytes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """What `info` says about an archive; `format_version` is empty if the header is damaged."""
 
@@ -67,10 +67,18 @@ def overview(path: str, members: Sequence[Member]) -> Overview:
     kinds = Counter(member.kind for member in members)
     by_codec = totals(members)
     return Overview(
-        path, _format_version(path), os.path.getsize(path), kinds[Kind.FILE], kinds[Kind.DIRECTORY], kinds[Kind.SYMLINK],
-        sum(total.size_bytes for total in by_codec), sum(total.payload_bytes for total in by_codec),
-        sum(member.lossy for member in members), tuple(sorted({member.photo.model_id for member in members if member.photo})), by_codec,
-    )  # fmt: skip
+        archive=path,
+        format_version=_format_version(path),
+        archive_bytes=os.path.getsize(path),
+        files=kinds[Kind.FILE],
+        directories=kinds[Kind.DIRECTORY],
+        symlinks=kinds[Kind.SYMLINK],
+        size_bytes=sum(total.size_bytes for total in by_codec),
+        payload_bytes=sum(total.payload_bytes for total in by_codec),
+        lossy=sum(member.lossy for member in members),
+        models=tuple(sorted({member.photo.model_id for member in members if member.photo})),
+        codecs=by_codec,
+    )
 
 
 def _format_version(path: str) -> str:

@@ -39,7 +39,7 @@ class Photographs:
     min_psnr_db: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PackSummary:
     """What `pack` did. `kept` counts files that come back bit for bit, `kept_reasons` says why they were not coded as photographs.
 
@@ -203,14 +203,29 @@ class Tally:
         """All of it."""
         lossy, psnrs_db = self.lossy, self.psnrs_db
         return PackSummary(
-            archive, self.kinds[Kind.FILE], self.kinds[Kind.DIRECTORY], self.kinds[Kind.SYMLINK], self.size_bytes,
-            archive_bytes, round(seconds, 3),
-            Photographs(
-                lossy.files, lossy.size_bytes, lossy.payload_bytes, self.meter.pixels_done,
-                round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None, min(psnrs_db, default=None),
+            archive=archive,
+            files=self.kinds[Kind.FILE],
+            directories=self.kinds[Kind.DIRECTORY],
+            symlinks=self.kinds[Kind.SYMLINK],
+            size_bytes=self.size_bytes,
+            archive_bytes=archive_bytes,
+            seconds=round(seconds, 3),
+            photographs=Photographs(
+                lossy.files,
+                lossy.size_bytes,
+                lossy.payload_bytes,
+                self.meter.pixels_done,
+                round(math.fsum(psnrs_db) / len(psnrs_db), 2) if psnrs_db else None,
+                min(psnrs_db, default=None),
             ),
-            self.kinds[Kind.FILE] - lossy.files, tuple(self.reasons.most_common()),
-            tuple(total for _, total in sorted(self.codecs.items())), tuple(self.failures), tuple(self.warnings),
-            self.duplicates, self.alike, remarks=tuple(self.remarks), coding_failed=self.coding_failed,
+            kept=self.kinds[Kind.FILE] - lossy.files,
+            kept_reasons=tuple(self.reasons.most_common()),
+            codecs=tuple(total for _, total in sorted(self.codecs.items())),
+            failures=tuple(self.failures),
+            warnings=tuple(self.warnings),
+            duplicates=self.duplicates,
+            alike=self.alike,
+            remarks=tuple(self.remarks),
+            coding_failed=self.coding_failed,
             left_out=tuple(self.file_remarks.left_out.most_common()),
-        )  # fmt: skip
+        )

@@ -23,7 +23,7 @@ from photoarc.progress import Callback, Failure, heard_by, silent
 _NO_DAMAGE = {error.__name__ for error in (NotDecoded, UnsupportedCodec, CannotWrite, UnsafeName)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSummary:
     """What `test` found; `size_bytes` is the size of the sound files before they were packed."""
 
@@ -70,6 +70,13 @@ def test(
                 except MemberError as error:
                     tally.fail(member, error)
         return CheckSummary(
-            str(archive_path), len(members) + len(archive.damaged), sum(tally.done.values()), tally.photographs, tally.size_bytes,
-            round(time.monotonic() - started, 3), tuple(tally.failures), tuple(archive.warnings), tuple(tally.remarks),
-        )  # fmt: skip
+            archive=str(archive_path),
+            members=len(members) + len(archive.damaged),
+            sound=sum(tally.done.values()),
+            photographs=tally.photographs,
+            size_bytes=tally.size_bytes,
+            seconds=round(time.monotonic() - started, 3),
+            failures=tuple(tally.failures),
+            warnings=tuple(archive.warnings),
+            remarks=tuple(tally.remarks),
+        )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ARCHIVE_ENDING = ".pha"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackSummary:
     """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written.
 
@@ -117,10 +117,19 @@ def unpack(
             tally.take_back(extractor.finish(), members)
         done, renamed = tally.done, (*renamed_by_format(members, names, options.as_format), *extractor.renamed)
         return UnpackSummary(
-            str(archive_path), str(folder), done[Kind.FILE], done[Kind.DIRECTORY], done[Kind.SYMLINK], tally.photographs, tally.size_bytes,
-            round(time.monotonic() - started, 3), tally.reported(len(members), folder), tuple(archive.warnings),
-            (*tally.remarks, *remarks(extractor, renamed)), renamed,
-        )  # fmt: skip
+            archive=str(archive_path),
+            destination=str(folder),
+            files=done[Kind.FILE],
+            directories=done[Kind.DIRECTORY],
+            symlinks=done[Kind.SYMLINK],
+            photographs=tally.photographs,
+            size_bytes=tally.size_bytes,
+            seconds=round(time.monotonic() - started, 3),
+            failures=tally.reported(len(members), folder),
+            warnings=tuple(archive.warnings),
+            remarks=(*tally.remarks, *remarks(extractor, renamed)),
+            renamed=renamed,
+        )
 
 
 def _extract(

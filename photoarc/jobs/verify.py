@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from photoarc.archive import Archive
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySummary:
     """What `verify` found, in printable names.
 
@@ -169,9 +169,19 @@ class _Comparison:
         """All of it."""
         missing = tuple(map(display, self.unseen))
         return VerifySummary(
-            archive, against, len(self.members), self.same, self.lossy, self.as_unpacked, missing, tuple(self.extra),
-            tuple(self.changed), tuple(self.failures), tuple(self.archive.warnings), tuple(self.skipped),
-        )  # fmt: skip
+            archive=archive,
+            against=against,
+            members=len(self.members),
+            same=self.same,
+            lossy=self.lossy,
+            as_unpacked=self.as_unpacked,
+            missing=missing,
+            extra=tuple(self.extra),
+            changed=tuple(self.changed),
+            failures=tuple(self.failures),
+            warnings=tuple(self.archive.warnings),
+            skipped=tuple(self.skipped),
+        )
 
 
 def _not_decoded(name: str, error: Exception | None, crash: str) -> Failure:

@@ -18,7 +18,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 FOLDERS = (_PACKAGE / "models_onnx", _PACKAGE.parent / "models_onnx")  # an installed wheel, a source checkout
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
     """One model of the manifest; `sha256` identifies what a decoder needs (docs/format.md section 8.1)."""
 
@@ -59,15 +59,15 @@ def entries() -> dict[int, ModelEntry]:
         rows = json.loads((folder / "manifest.json").read_text("utf-8"))["models"]
         return {
             m["id"]: ModelEntry(
-                m["id"],
-                m["name"],
-                m["architecture"],
-                m["levels"],
-                m["licence"],
-                m["training"],
-                bytes.fromhex(m["sha256"]),
-                m["files"],
-                folder / m["name"],
+                id=m["id"],
+                name=m["name"],
+                architecture=m["architecture"],
+                levels=m["levels"],
+                licence=m["licence"],
+                training=m["training"],
+                sha256=bytes.fromhex(m["sha256"]),
+                files=m["files"],
+                folder=folder / m["name"],
             )
             for m in rows
         }

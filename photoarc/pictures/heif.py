@@ -22,7 +22,7 @@ _ORIENTATIONS = (1, 8, 3, 6)
 _SRGB_PRIMARIES, _SRGB_TRANSFERS = (1, 2), (1, 2, 6, 13)  # BT.709 or not said; its transfer, sRGB's or not said
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heif:
     """One picture: size before rotation, quarter turns against the clock, which metadata there are."""
 
@@ -94,7 +94,15 @@ def _split(data: bytes) -> Heif:
     if any(name == b"irot" for tile in tiles for name, _ in properties.get(tile, [])):
         raise PayloadError("tiles that are rotated")
     kinds = list(items.values())
-    return Heif(kind(data[:12]), width, height, turns, b"Exif" in kinds, b"mime" in kinds, has_icc)
+    return Heif(
+        kind=kind(data[:12]),
+        width_px=width,
+        height_px=height,
+        turns=turns,
+        has_exif=b"Exif" in kinds,
+        has_xmp=b"mime" in kinds,
+        has_icc=has_icc,
+    )
 
 
 def _refuse_others(primary: int, items: dict[int, bytes], references: list[tuple[bytes, int, tuple[int, ...]]]) -> None:

@@ -19,7 +19,7 @@ _PNM = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[
 _PNM_HEAD_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Raster:
     """Samples of `sample_bytes` (1, 2) from `offset` on; `row_bytes` from one row's start to the next one's."""
 
@@ -66,7 +66,16 @@ def _bmp(data: bytes) -> Raster:
     if len(data) < 54 or header < 40 or bits not in (24, 32) or method not in (0, 3) or width >= 1 << 31:
         raise PayloadError("BMP of an old or unknown kind, or with a palette")
     channels = bits // 8
-    return Raster(offset, width, min(height, (1 << 32) - height), channels, 1, (channels * width + 3) // 4 * 4, False, True)
+    return Raster(
+        offset=offset,
+        width_px=width,
+        height_px=min(height, (1 << 32) - height),
+        channels=channels,
+        sample_bytes=1,
+        row_bytes=(channels * width + 3) // 4 * 4,
+        big_endian=False,
+        blue_first=True,
+    )
 
 
 def _pnm(data: bytes) -> Raster:
@@ -75,7 +84,16 @@ def _pnm(data: bytes) -> Raster:
         raise PayloadError("broken PNM")
     kind, width, height, maximum = map(int, head.groups())
     channels, sample_bytes = (3 if kind == 6 else 1), (1 if maximum < 256 else 2)
-    return Raster(head.end(), width, height, channels, sample_bytes, width * channels * sample_bytes, True, False)
+    return Raster(
+        offset=head.end(),
+        width_px=width,
+        height_px=height,
+        channels=channels,
+        sample_bytes=sample_bytes,
+        row_bytes=width * channels * sample_bytes,
+        big_endian=True,
+        blue_first=False,
+    )
 
 
 def _tiff(data: bytes, order: tiff.Order) -> Raster:
@@ -91,4 +109,13 @@ def _tiff(data: bytes, order: tiff.Order) -> Raster:
     row_bytes = width * channels * sample_bytes
     if sum(counts) != row_bytes * height:
         raise PayloadError("TIFF whose strips do not add up")
-    return Raster(offsets[0], width, height, channels, sample_bytes, row_bytes, order == "big", False)
+    return Raster(
+        offset=offsets[0],
+        width_px=width,
+        height_px=height,
+        channels=channels,
+        sample_bytes=sample_bytes,
+        row_bytes=row_bytes,
+        big_endian=order == "big",
+        blue_first=False,
+    )

@@ -29,7 +29,7 @@ Tags = dict[int, list[int]]
 Box = tuple[slice, slice, slice]  # rows, columns, channels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """How samples are cut into strips. A tile is a strip, too, here; a picture in tiles is as large as all of them.
 
@@ -86,7 +86,17 @@ def find_compressed(data: bytes) -> tuple[int, Layout, list[tuple[int, int]]]:
     if TILE_WIDTH in tags:
         width, height = -(-width // strip_width) * strip_width, -(-height // strip_height) * strip_height
     apart = planar == 2 and channels > 1
-    layout = Layout(width, height, channels, sample_bytes, strip_width, strip_height, order == "big", predictor == 2, apart)
+    layout = Layout(
+        width_px=width,
+        height_px=height,
+        channels=channels,
+        sample_bytes=sample_bytes,
+        strip_width_px=strip_width,
+        strip_height_px=strip_height,
+        big_endian=order == "big",
+        differences=predictor == 2,
+        apart=apart,
+    )
     if len(offsets) != layout.strips or len(counts) != layout.strips:
         raise PayloadError("TIFF with another number of strips")
     if sum(counts) < LEAST_SHARE * len(data):

@@ -45,12 +45,49 @@ def folder(tmp_path: Path) -> Path:
 
 def measured() -> folderbench.Bench:
     """A result made up for the reports: sizes and times are easy to check by eye."""
-    tar = folderbench.Result("tar", 10_000_000, 0.5, 0.25, 3_000_000, 2_000_000, 12, 0, 0, None, None, None)
-    ours = folderbench.Result("photoarc fast q75", 2_000_000, 20.0, 10.0, 400_000_000, None, 2, 10, 0, 40.125, 38.0, 0.99)
+    tar = folderbench.Result(
+        tool="tar",
+        archive_bytes=10_000_000,
+        pack_s=0.5,
+        unpack_s=0.25,
+        pack_peak_bytes=3_000_000,
+        unpack_peak_bytes=2_000_000,
+        exact=12,
+        changed=0,
+        lost=0,
+        mean_psnr_db=None,
+        min_psnr_db=None,
+        mean_ms_ssim=None,
+    )
+    ours = folderbench.Result(
+        tool="photoarc fast q75",
+        archive_bytes=2_000_000,
+        pack_s=20.0,
+        unpack_s=10.0,
+        pack_peak_bytes=400_000_000,
+        unpack_peak_bytes=None,
+        exact=2,
+        changed=10,
+        lost=0,
+        mean_psnr_db=40.125,
+        min_psnr_db=38.0,
+        mean_ms_ssim=0.99,
+    )
     about = folderbench.Folder("<photos>", 12, 10_000_000, 10, 40_000_000)
     missing, failed = (("zip", "apt install zip"),), (("7-Zip", "pack ended with code 2"),)
     commands = (("tar", "tar -cf photos.tar -C . photos", "tar -xf photos.tar -C back"),)
-    return folderbench.Bench(about, "a machine", 2, 0.1, 3, (tar, ours), missing, failed, commands, "2026-01-31")
+    return folderbench.Bench(
+        folder=about,
+        machine="a machine",
+        cores=2,
+        load=0.1,
+        rounds=3,
+        results=(tar, ours),
+        missing=missing,
+        failed=failed,
+        commands=commands,
+        day="2026-01-31",
+    )
 
 
 def test_a_folder_through_all_that_is_installed(folder: Path, tmp_path: Path) -> None:
@@ -160,12 +197,36 @@ def crowded() -> folderbench.Bench:
     """Five archivers of about the same size and twelve qualities of two modes."""
     names = ("tar", "zip", "7-Zip", "tar + zstd -19", "tar + xz", "photoarc lossless")
     peers = [
-        folderbench.Result(name, 15_400_000 - 9_000 * k, 0.03 * 3**k, 0.03 + 0.1 * k, 3_000_000, None, 25, 0, 0, None, None, None)
+        folderbench.Result(
+            tool=name,
+            archive_bytes=15_400_000 - 9_000 * k,
+            pack_s=0.03 * 3**k,
+            unpack_s=0.03 + 0.1 * k,
+            pack_peak_bytes=3_000_000,
+            unpack_peak_bytes=None,
+            exact=25,
+            changed=0,
+            lost=0,
+            mean_psnr_db=None,
+            min_psnr_db=None,
+            mean_ms_ssim=None,
+        )
         for k, name in enumerate(names)
     ]
     ours = [
         folderbench.Result(
-            f"photoarc {mode} q{q}", 20_000 * q + extra, 4.5 + q / 90, 3.0 + q / 90, 300_000_000, 1, 1, 24, 0, 28 + q / 8, 25 + q / 8, 0.99
+            tool=f"photoarc {mode} q{q}",
+            archive_bytes=20_000 * q + extra,
+            pack_s=4.5 + q / 90,
+            unpack_s=3.0 + q / 90,
+            pack_peak_bytes=300_000_000,
+            unpack_peak_bytes=1,
+            exact=1,
+            changed=24,
+            lost=0,
+            mean_psnr_db=28 + q / 8,
+            min_psnr_db=25 + q / 8,
+            mean_ms_ssim=0.99,
         )
         for mode, extra in (("fast", 0), ("lzma", 90_000))
         for q in (20, 30, 40, 60, 80, 90)

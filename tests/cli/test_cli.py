@@ -19,8 +19,6 @@ import photoarc
 from photoarc.cli import app
 from photoarc.cli import text as report
 from photoarc.jobs import pack as packing
-from photoarc.jobs.overview import CodecTotal
-from photoarc.jobs.tally import PackSummary, Photographs
 from photoarc.options import Tuning
 
 NEVER_FOR_HELP = {"numpy", "onnxruntime", "PIL", "rich", "pathspec", "constriction", "pyjpegxl", "multiprocessing", "pydantic"}
@@ -69,21 +67,6 @@ def test_pack_list_test_info_unpack(photos: Path, tmp_path: Path) -> None:
     assert again.exit_code == 1
     assert "photos/a.txt: exists already" in again.stderr
     assert run("unpack", "out.pha", "out", "-f", "-q").output == ""
-
-
-def test_lossy_is_said_out_loud() -> None:
-    photographs = Photographs(2, 1000, 250, 10_000_000, 38.123, 31.0)
-    reasons = (("tiny", 4), ("animation", 2), ("CMYK", 1), ("16 bits a channel", 1), ("panorama", 1))
-    totals = (CodecTotal("store", 9, 900, 900), CodecTotal("learned", 2, 1000, 250))
-    done = PackSummary("x.pha", 11, 1, 0, 1900, 1200, 2.0, photographs, 9, reasons, totals, (), (), 0, 2)
-    text = "\n".join(report.pack_lines(done))
-    assert "2 photographs coded by the learned codec, mean PSNR 38.1 dB (lowest 31.0 dB), 1.00 kB -> 250 B (25.0%)" in text
-    assert "lossy: close to the originals, not identical; keep the originals or use --mode lossless" in text
-    assert "9 files kept bit-exact, 900 B -> 900 B (100.0%)" in text
-    assert "4 tiny, 2 animation, 1 CMYK, 1 16 bits a channel, 1 for other reasons" in text
-    assert "1.90 kB -> 1.20 kB (63.2%) in 2.0 s, 950 B/s, 5 MP/s" in text
-    assert "2 files like others but for a piece, which alone was stored" in text
-    assert text.isascii()
 
 
 def test_patterns_in_any_case(photos: Path, tmp_path: Path) -> None:

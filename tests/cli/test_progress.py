@@ -114,7 +114,15 @@ def test_headers_of_many_pictures_are_sampled(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("width", range(16, 120))
 def test_percent_and_time_stay(width: int) -> None:
-    now = Progress(1234, 5678, 10**9, 10**10, 10**9, "holidays/2024/a long name of a photograph from the sea.jpg", 0.421)
+    now = Progress(
+        files_done=1234,
+        files_total=5678,
+        bytes_done=10**9,
+        bytes_total=10**10,
+        pixels_done=10**9,
+        name="holidays/2024/a long name of a photograph from the sea.jpg",
+        share=0.421,
+    )
     shown = bar.line(now, 80.0, 311.0, width)
     assert shown.startswith(" 42% 0:05:11 left")
     assert len(shown) <= max(width, len(" 42% 0:05:11 left"))
@@ -125,4 +133,4 @@ def test_percent_and_time_stay(width: int) -> None:
 
 
 def test_before_anything_is_known() -> None:
-    assert bar.line(Progress(0, 0, 0, 0), 0.2, None, 60) == "  0%  0:00:00  0/0 files"
+    assert bar.line(Progress(files_done=0, files_total=0, bytes_done=0, bytes_total=0), 0.2, None, 60) == "  0%  0:00:00  0/0 files"

@@ -11,7 +11,8 @@ from photoarc import units
 from photoarc.cli import console
 from photoarc.cli import text as report
 from photoarc.errors import explained
-from photoarc.jobs.overview import Overview
+from photoarc.jobs.overview import CodecTotal, Overview
+from photoarc.jobs.tally import PackSummary, Photographs
 from photoarc.models import manifest
 from photoarc.progress import Failure
 
@@ -65,7 +66,19 @@ def test_lines_are_broken_between_words() -> None:
 
 
 def test_models_are_named() -> None:
-    found = Overview("x.pha", "1.0", 10, 1, 0, 0, 10, 5, 1, (2, 999), ())
+    found = Overview(
+        archive="x.pha",
+        format_version="1.0",
+        archive_bytes=10,
+        files=1,
+        directories=0,
+        symlinks=0,
+        size_bytes=10,
+        payload_bytes=5,
+        lossy=1,
+        models=(2, 999),
+        codecs=(),
+    )
     text = "\n".join(report.info_lines(found))
     assert f"{manifest.entries()[2].name} (model 2), model 999 (not of this photoarc)" in text
 
@@ -87,3 +100,34 @@ def test_what_the_system_refuses_has_its_own_advice(code: int, advice: str) -> N
     assert advice in said
     assert ("free some space" in said) == (code == errno.ENOSPC)
     assert explained(OSError("odd")) == "odd"
+
+
+def test_lossy_is_said_out_loud() -> None:
+    photographs = Photographs(2, 1000, 250, 10_000_000, 38.123, 31.0)
+    reasons = (("tiny", 4), ("animation", 2), ("CMYK", 1), ("16 bits a channel", 1), ("panorama", 1))
+    totals = (CodecTotal("store", 9, 900, 900), CodecTotal("learned", 2, 1000, 250))
+    done = PackSummary(
+        archive="x.pha",
+        files=11,
+        directories=1,
+        symlinks=0,
+        size_bytes=1900,
+        archive_bytes=1200,
+        seconds=2.0,
+        photographs=photographs,
+        kept=9,
+        kept_reasons=reasons,
+        codecs=totals,
+        failures=(),
+        warnings=(),
+        duplicates=0,
+        alike=2,
+    )
+    text = "\n".join(report.pack_lines(done))
+    assert "2 photographs coded by the learned codec, mean PSNR 38.1 dB (lowest 31.0 dB), 1.00 kB -> 250 B (25.0%)" in text
+    assert "lossy: close to the originals, not identical; keep the originals or use --mode lossless" in text
+    assert "9 files kept bit-exact, 900 B -> 900 B (100.0%)" in text
+    assert "4 tiny, 2 animation, 1 CMYK, 1 16 bits a channel, 1 for other reasons" in text
+    assert "1.90 kB -> 1.20 kB (63.2%) in 2.0 s, 950 B/s, 5 MP/s" in text
+    assert "2 files like others but for a piece, which alone was stored" in text
+    assert text.isascii()

@@ -124,4 +124,4 @@ def test_a_terminal_that_is_gone_does_not_end_the_work(monkeypatch: pytest.Monke
     monkeypatch.setattr(bar.rich, "start", gone)
     monkeypatch.setattr(bar.rich, "stop", gone)
     with bar:
-        bar.update(Progress(1, 2, 3, 4))
+        bar.update(Progress(files_done=1, files_total=2, bytes_done=3, bytes_total=4))

@@ -7,8 +7,8 @@ from blake3 import blake3
 from PIL import Image
 
 from photoarc import codecs
-from photoarc.codecs import learned
 from photoarc.codecs.photo.header import parse_header
+from photoarc.codecs.photo.payload import PhotoCodec
 from photoarc.errors import DecodeFailed, PayloadCorrupt, PayloadError, UnsupportedCodec
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.manifest import CODED_WITH
@@ -127,7 +127,7 @@ def test_a_codec_that_fails_costs_the_coder_not_the_file(monkeypatch):
     def broken(*_):
         raise PayloadError("the decoder does not read back the encoder's latents")
 
-    monkeypatch.setattr(learned, "encode", broken)
+    monkeypatch.setattr(PhotoCodec, "encode", broken)
     data = pictures.png(PHOTO)
     encoded = code(data)
     assert encoded.photo is None

@@ -288,7 +288,16 @@ def test_overlapping_claims_do_not_take_for_ever(damaged: Callable[[bytes], Path
     data = bytearray(header + bytes(48 * count))
     for n in range(count):
         at = 48 + 48 * n
-        claim = frames.ChunkHeader(ARCHIVE_ID[:4], 2, 1, 0, n, len(data) - at - 48, b"wrong...", 0)
+        claim = frames.ChunkHeader(
+            archive_tag=ARCHIVE_ID[:4],
+            type=2,
+            flags=1,
+            record_bytes=0,
+            sequence=n,
+            payload_bytes=len(data) - at - 48,
+            payload_check=b"wrong...",
+            record_crc=0,
+        )
         data[at : at + 48] = frames.pack_chunk_header(claim)
     with pytest.raises(LimitExceeded, match="overlap"):
         photoarc.open(damaged(bytes(data)), scan=True)

@@ -80,7 +80,15 @@ def test_a_deflate_bomb_is_refused(tmp_path: Path) -> None:
     assert len(bomb) < 1 << 17
     record = frames.pack_index_record(frames.IndexRecord(0, 1, 100))
     index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 0, record, bomb))
-    footer = frames.Footer(ARCHIVE_ID, 1, 48, 1, 48 + len(index) + 128, 0, blake3(index).digest())
+    footer = frames.Footer(
+        archive_id=ARCHIVE_ID,
+        index_chunks=1,
+        index_offset=48,
+        members=1,
+        archive_bytes=48 + len(index) + 128,
+        previous_footer=0,
+        index_digest=blake3(index).digest(),
+    )
     (tmp_path / "a.pha").write_bytes(frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)) + index + frames.pack_footer(footer))
     del bomb
     tracemalloc.start()
@@ -114,7 +122,15 @@ def test_parts_must_be_the_promised_ones(tmp_path: Path, numbers: tuple[int, ...
         data += b"".join(make_chunk(ARCHIVE_ID, kind, sequence, record, bytes(size)))
     index_record = frames.pack_index_record(frames.IndexRecord(0, 1, len(entry)))
     index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 3, index_record, frames.deflate(entry)))
-    footer = frames.Footer(ARCHIVE_ID, 1, len(data), 1, len(data) + len(index) + 128, 0, blake3(index).digest())
+    footer = frames.Footer(
+        archive_id=ARCHIVE_ID,
+        index_chunks=1,
+        index_offset=len(data),
+        members=1,
+        archive_bytes=len(data) + len(index) + 128,
+        previous_footer=0,
+        index_digest=blake3(index).digest(),
+    )
     (tmp_path / "a.pha").write_bytes(data + index + frames.pack_footer(footer))
     good = (numbers, sizes) == ((0, 1, 2), (5, 9, 1))
     with photoarc.open(tmp_path / "a.pha") as archive:
@@ -145,7 +161,15 @@ def test_offsets_beyond_4_gib(tmp_path: Path) -> None:
     far = forge(tmp_path / "far.pha", [simple(b"a"), simple(b"b")], offsets={1: first + hole})
     entries_at = far.read_bytes()
     index = entries_at[2 * first - 48 : -128]
-    footer = frames.Footer(ARCHIVE_ID, 1, 2 * first - 48 + hole, 2, len(entries_at) + hole, 0, blake3(index).digest())
+    footer = frames.Footer(
+        archive_id=ARCHIVE_ID,
+        index_chunks=1,
+        index_offset=2 * first - 48 + hole,
+        members=2,
+        archive_bytes=len(entries_at) + hole,
+        previous_footer=0,
+        index_digest=blake3(index).digest(),
+    )
     path = tmp_path / "big.pha"
     with open(path, "wb") as file:
         file.write(small[:first])

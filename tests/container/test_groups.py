@@ -171,7 +171,15 @@ def test_an_index_that_says_something_else_than_the_group(tmp_path: Path) -> Non
         record = frames.pack_index_record(frames.IndexRecord(0, len(entries), len(joined)))
         index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 2, record, frames.deflate(joined)))
         head = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)) + group + other
-        footer = frames.Footer(ARCHIVE_ID, 1, len(head), len(entries), len(head) + len(index) + 128, 0, blake3(index).digest())
+        footer = frames.Footer(
+            archive_id=ARCHIVE_ID,
+            index_chunks=1,
+            index_offset=len(head),
+            members=len(entries),
+            archive_bytes=len(head) + len(index) + 128,
+            previous_footer=0,
+            index_digest=blake3(index).digest(),
+        )
         (tmp_path / "a.pha").write_bytes(head + index + frames.pack_footer(footer))
         return tmp_path / "a.pha"
 

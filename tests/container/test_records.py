@@ -80,9 +80,26 @@ def test_file_header(archive_id: bytes, minor: int, may_ignore: int) -> None:
 
 eight, digests = st.binary(min_size=8, max_size=8), st.binary(min_size=32, max_size=32)
 chunk_headers = st.builds(
-    frames.ChunkHeader, st.binary(min_size=4, max_size=4), u16, u16, st.integers(0, 1 << 20), u32, st.integers(0, 1 << 30), eight, u32
+    frames.ChunkHeader,
+    archive_tag=st.binary(min_size=4, max_size=4),
+    type=u16,
+    flags=u16,
+    record_bytes=st.integers(0, 1 << 20),
+    sequence=u32,
+    payload_bytes=st.integers(0, 1 << 30),
+    payload_check=eight,
+    record_crc=u32,
 )
-footers = st.builds(frames.Footer, st.binary(min_size=16, max_size=16), u32, u64, u64, u64, u64, digests)
+footers = st.builds(
+    frames.Footer,
+    archive_id=st.binary(min_size=16, max_size=16),
+    index_chunks=u32,
+    index_offset=u64,
+    members=u64,
+    archive_bytes=u64,
+    previous_footer=u64,
+    index_digest=digests,
+)
 
 
 @given(chunk_headers)
@@ -110,8 +127,12 @@ def test_small_records() -> None:
 
 
 def test_every_flipped_bit_of_a_header_is_noticed() -> None:
-    chunk = frames.ChunkHeader(b"abcd", 1, 1, 99, 3, 1000, b"12345678", 77)
-    footer = frames.Footer(bytes(16), 1, 48, 2, 500, 0, bytes(32))
+    chunk = frames.ChunkHeader(
+        archive_tag=b"abcd", type=1, flags=1, record_bytes=99, sequence=3, payload_bytes=1000, payload_check=b"12345678", record_crc=77
+    )
+    footer = frames.Footer(
+        archive_id=bytes(16), index_chunks=1, index_offset=48, members=2, archive_bytes=500, previous_footer=0, index_digest=bytes(32)
+    )
     for packed, parse in (
         (frames.pack_file_header(frames.FileHeader(bytes(16))), frames.parse_file_header),
         (frames.pack_chunk_header(chunk), frames.parse_chunk_header),
@@ -129,7 +150,21 @@ def test_later_versions_and_unknown_features_are_refused_minor_versions_are_read
         with pytest.raises(UnsupportedVersion, match="newer photoarc"):
             frames.parse_file_header(frames.pack_file_header(frames.FileHeader(bytes(16), version, features)))
         with pytest.raises(UnsupportedVersion):
-            frames.parse_footer(frames.pack_footer(frames.Footer(bytes(16), 0, 48, 0, 176, 0, bytes(32), version, features)))
+            frames.parse_footer(
+                frames.pack_footer(
+                    frames.Footer(
+                        archive_id=bytes(16),
+                        index_chunks=0,
+                        index_offset=48,
+                        members=0,
+                        archive_bytes=176,
+                        previous_footer=0,
+                        index_digest=bytes(32),
+                        version=version,
+                        must_understand=features,
+                    )
+                )
+            )
     assert frames.parse_file_header(frames.pack_file_header(frames.FileHeader(bytes(16), (1, 7), 0, 0xFF))).may_ignore == 0xFF
 
 
@@ -144,7 +179,16 @@ def test_not_an_archive_and_a_cut_header_are_told_apart() -> None:
 
 def test_lengths_above_the_limits_are_refused_before_allocation() -> None:
     for record, payload in ((2**20 + 1, 0), (0, 2**30 + 1), (2**32 - 1, 2**64 - 1)):
-        header = frames.ChunkHeader(b"abcd", 1, 1, record, 3, payload, b"12345678", 77)
+        header = frames.ChunkHeader(
+            archive_tag=b"abcd",
+            type=1,
+            flags=1,
+            record_bytes=record,
+            sequence=3,
+            payload_bytes=payload,
+            payload_check=b"12345678",
+            record_crc=77,
+        )
         with pytest.raises(LimitExceeded):
             frames.parse_chunk_header(frames.pack_chunk_header(header))
     with pytest.raises(LimitExceeded):
@@ -198,7 +242,22 @@ def test_index_entries_that_lie_about_their_length() -> None:
 def test_psnr_and_quality_are_kept_to_a_hundredth() -> None:
     for psnr_db, expected in ((38.126, 38.13), (math.inf, math.inf), (1e9, 655.34), (-3.0, 0.0)):
         photo = PhotoInfo(1, 1, psnr_db, 70.0, 1, SourceFormat.JPEG)
-        member = records.parse_member(records.pack_member(Member(b"a", Kind.FILE, 0, 0, 0, bytes(32), 16, 0, 1, photo=photo)))
+        member = records.parse_member(
+            records.pack_member(
+                Member(
+                    name=b"a",
+                    kind=Kind.FILE,
+                    mode=0,
+                    mtime_ns=0,
+                    size_bytes=0,
+                    digest=bytes(32),
+                    codec_id=16,
+                    payload_bytes=0,
+                    parts=1,
+                    photo=photo,
+                )
+            )
+        )
         assert member.photo is not None
         assert member.photo.psnr_db == expected
         assert member.lossy

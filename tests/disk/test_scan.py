@@ -57,7 +57,12 @@ def test_what_is_recorded(tree: Path) -> None:
     os.chmod(tree / "empty", 0o750)
     by_name = {os.fsdecode(file.name): file for file in scan([tree])[0]}
     assert by_name["photos/2024/a.jpg"] == SourceFile(
-        os.fsencode(tree / "2024/a.jpg"), b"photos/2024/a.jpg", Kind.FILE, 0o4640, 1_234_567_890_123_456_789, 5
+        path=os.fsencode(tree / "2024/a.jpg"),
+        name=b"photos/2024/a.jpg",
+        kind=Kind.FILE,
+        mode=0o4640,
+        mtime_ns=1_234_567_890_123_456_789,
+        size_bytes=5,
     )
     assert (by_name["photos/empty"].kind, by_name["photos/empty"].mode) == (Kind.DIRECTORY, 0o750)
     assert (by_name["photos/to-a"].kind, by_name["photos/to-a"].link_target) == (Kind.SYMLINK, b"2024/a.jpg")

@@ -25,6 +25,7 @@ ROOMS = (
 )
 RANK = {name: rank for rank, name in enumerate(ROOMS)}
 MOST_FILES, MOST_FOLDERS, MOST_LINES = 10, 9, 350
+MOST_LINES_OF_A_FUNCTION, MOST_FIELDS = 60, 6  # without its signature: a command's is its options; fields that may be filled by position
 
 # Packages, and where they may be imported.
 ONLY_IN = {
@@ -94,6 +95,29 @@ def test_imports_go_down(file: str) -> None:
 @pytest.mark.parametrize("file", FILES)
 def test_files_are_small(file: str) -> None:
     assert len((PACKAGE / file).read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_functions_are_small(file: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / file).read_text())):
+        if isinstance(node, ast.FunctionDef):
+            lines = (node.end_lineno or 0) - node.body[0].lineno + 1
+            assert lines <= MOST_LINES_OF_A_FUNCTION, f"{file}: {node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_large_records_are_filled_by_name(file: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / file).read_text())):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(each).startswith("dataclass") for each in node.decorator_list):
+            if any("kw_only=True" in ast.unparse(each) for each in node.decorator_list):
+                continue
+            fields = [ast.unparse(each.annotation) for each in node.body if isinstance(each, ast.AnnAssign)]
+            by_position = fields.index("KW_ONLY") if "KW_ONLY" in fields else len(fields)
+            assert by_position <= MOST_FIELDS, f"{file}: {node.name} has {by_position} fields that may be filled by position"
+
+
+def test_the_formatter_has_the_last_word() -> None:
+    assert [file for file in FILES if "# fmt: " in (PACKAGE / file).read_text()] == []
 
 
 @pytest.mark.parametrize("package", ONLY_IN)

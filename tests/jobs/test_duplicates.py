@@ -16,10 +16,10 @@ from photoarc.cli import app
 from photoarc.container.records import pack_member, parse_member
 from photoarc.disk import reading
 from photoarc.errors import FormatError, PayloadCorrupt
-from photoarc.jobs import coding
-from photoarc.jobs import pack as packing
+from photoarc.jobs import coding, writing
+from photoarc.jobs.coding import code_source
 from photoarc.jobs.duplicates import groups
-from photoarc.jobs.pack import code_source, pack
+from photoarc.jobs.pack import pack
 from photoarc.jobs.test import test as check
 from photoarc.jobs.unpack import unpack
 from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
@@ -100,7 +100,7 @@ def test_a_first_copy_that_cannot_be_packed_leaves_its_twin(folder):
 @pytest.mark.usefixtures("each_alone")
 def test_large_files_too(folder, monkeypatch):
     monkeypatch.setattr(pipeline, "LARGE_FILE_BYTES", 1000)
-    monkeypatch.setattr(packing, "PART_BYTES", 1024)
+    monkeypatch.setattr(writing, "PART_BYTES", 1024)
     monkeypatch.setattr(reading, "PART_BYTES", 1024)
     assert pack(["photos"], "out.pha", LOSSLESS).duplicates == 3
     assert members()["b"].payload_bytes == 0

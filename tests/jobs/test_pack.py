@@ -19,7 +19,8 @@ from photoarc.disk.scan import SourceFile
 from photoarc.errors import ModelMissing, UsageError
 from photoarc.jobs import coding, large, machine
 from photoarc.jobs import pack as packing
-from photoarc.jobs.pack import Coded, code_source, pack
+from photoarc.jobs.coding import Coded, code_source
+from photoarc.jobs.pack import pack
 from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.progress import Progress
 
@@ -123,7 +124,15 @@ def test_no_worker_and_two_write_the_same_bytes(tmp_path: Path) -> None:
 def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
     def job(count: int, size_bytes: int, ending: bytes) -> list[SourceFile]:
         return [
-            SourceFile(b"", b"%d%b" % (number, ending), photoarc.container.records.Kind.FILE, 0, 0, size_bytes) for number in range(count)
+            SourceFile(
+                path=b"",
+                name=b"%d%b" % (number, ending),
+                kind=photoarc.container.records.Kind.FILE,
+                mode=0,
+                mtime_ns=0,
+                size_bytes=size_bytes,
+            )
+            for number in range(count)
         ]
 
     assert packing._crew_size([], 8) == 0
@@ -172,7 +181,7 @@ def test_an_unreadable_file_is_reported(folder: Path, tmp_path: Path, monkeypatc
 
 def test_a_file_that_changed_kind_or_grew_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    source = SourceFile(os.fsencode(path), b"x", photoarc.container.records.Kind.FILE, 0o644, 0, 4)
+    source = SourceFile(path=os.fsencode(path), name=b"x", kind=photoarc.container.records.Kind.FILE, mode=0o644, mtime_ns=0, size_bytes=4)
     os.mkfifo(path)
     with pytest.raises(photoarc.UnreadableSource, match="not any more"):
         reading.read_whole(source)

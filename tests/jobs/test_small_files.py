@@ -138,12 +138,16 @@ def test_the_lossy_modes_group_too_and_count_what_they_keep(side: Path, tmp_path
 
 
 def source(name: bytes, size_bytes: int) -> SourceFile:
-    return SourceFile(name, name, Kind.FILE, 0o644, 0, size_bytes)
+    return SourceFile(path=name, name=name, kind=Kind.FILE, mode=0o644, mtime_ns=0, size_bytes=size_bytes)
 
 
 def test_batches_are_of_one_kind_and_bounded() -> None:
     files = [source(b"%04d%b" % (number, ending), 1000) for number in range(1500) for ending in (b".xmp", b".JSON")]
-    others = [source(b"a.jpg", 500), source(b"b.mov", 70_000), SourceFile(b"c", b"c", Kind.DIRECTORY, 0o755, 0, 0)]
+    others = [
+        source(b"a.jpg", 500),
+        source(b"b.mov", 70_000),
+        SourceFile(path=b"c", name=b"c", kind=Kind.DIRECTORY, mode=0o755, mtime_ns=0, size_bytes=0),
+    ]
     found = coding.plan([*files, *others])
     assert found[:3] == others
     batches = [batch for batch in found[3:] if isinstance(batch, coding.Batch)]

@@ -97,7 +97,7 @@ def test_workers_that_cannot_be_started_are_no_damage(archive: str, monkeypatch:
 )
 def test_a_name_that_is_taken_is_no_damage(error: type[errors.MemberError], damaged: bool) -> None:
     failures = (failure(errors.NotDecoded("a", "no memory")), failure(error("b", "why")))
-    done = test.CheckSummary("x.pha", 3, 1, 0, 10, 1.0, failures, ())
+    done = test.CheckSummary(archive="x.pha", members=3, sound=1, photographs=0, size_bytes=10, seconds=1.0, failures=failures, warnings=())
     assert done.damaged == damaged
     assert ("DAMAGED" in report.check_lines(done)[0]) == damaged
 

@@ -26,7 +26,18 @@ HERE = UnpackOptions(workers=0)
 
 def lossy(name: bytes) -> Member:
     info = PhotoInfo(3000, 2000, 38.0, 70.0, 1, SourceFormat.JPEG)
-    return Member(name, Kind.FILE, 0o644, 0, 5_000_000, bytes(32), codecs.LEARNED, 900_000, 1, photo=info)
+    return Member(
+        name=name,
+        kind=Kind.FILE,
+        mode=0o644,
+        mtime_ns=0,
+        size_bytes=5_000_000,
+        digest=bytes(32),
+        codec_id=codecs.LEARNED,
+        payload_bytes=900_000,
+        parts=1,
+        photo=info,
+    )
 
 
 @pytest.fixture
@@ -211,7 +222,17 @@ def test_a_wrong_digest_of_a_compressed_member_is_found(tmp_path: Path) -> None:
     from photoarc.codecs import general
 
     payload = general.encode(b"abc" * 1000)
-    good = Member(b"x", Kind.FILE, 0o644, 0, 3000, blake3(b"abc" * 1000).digest(), codecs.LZMA, len(payload), 1)
+    good = Member(
+        name=b"x",
+        kind=Kind.FILE,
+        mode=0o644,
+        mtime_ns=0,
+        size_bytes=3000,
+        digest=blake3(b"abc" * 1000).digest(),
+        codec_id=codecs.LZMA,
+        payload_bytes=len(payload),
+        parts=1,
+    )
     archive = write(tmp_path / "x.pha", [(good, payload), (replace(good, name=b"y", digest=bytes(32)), payload)])
     assert [(failed.name, failed.kind) for failed in test.test(archive, 1).failures] == [("y", "PayloadCorrupt")]
 

@@ -18,15 +18,46 @@ TIME_NS = 1_700_000_000_123_456_789
 
 
 def stored(name: bytes, data: bytes, *, parts: int = 1, mode: int = 0o644, mtime_ns: int = TIME_NS) -> Member:
-    return Member(name, Kind.FILE, mode, mtime_ns, len(data), blake3(data).digest(), codecs.STORE, len(data), parts)
+    return Member(
+        name=name,
+        kind=Kind.FILE,
+        mode=mode,
+        mtime_ns=mtime_ns,
+        size_bytes=len(data),
+        digest=blake3(data).digest(),
+        codec_id=codecs.STORE,
+        payload_bytes=len(data),
+        parts=parts,
+    )
 
 
 def folder(name: bytes, mode: int = 0o755) -> Member:
-    return Member(name, Kind.DIRECTORY, mode, TIME_NS, 0, NO_DIGEST, codecs.STORE, 0, 0)
+    return Member(
+        name=name,
+        kind=Kind.DIRECTORY,
+        mode=mode,
+        mtime_ns=TIME_NS,
+        size_bytes=0,
+        digest=NO_DIGEST,
+        codec_id=codecs.STORE,
+        payload_bytes=0,
+        parts=0,
+    )
 
 
 def link(name: bytes, target: bytes) -> Member:
-    return Member(name, Kind.SYMLINK, 0o777, TIME_NS, 0, NO_DIGEST, codecs.STORE, 0, 0, target)
+    return Member(
+        name=name,
+        kind=Kind.SYMLINK,
+        mode=0o777,
+        mtime_ns=TIME_NS,
+        size_bytes=0,
+        digest=NO_DIGEST,
+        codec_id=codecs.STORE,
+        payload_bytes=0,
+        parts=0,
+        link_target=target,
+    )
 
 
 def split(data: bytes, parts: int) -> list[bytes]:

@@ -121,12 +121,17 @@ class Reader:
 def pack_lists(blocks: Sequence[Block], exceptions: Exceptions) -> bytes:
     """Blocks and exceptions, field by field, little-endian (docs/format.md section 7.7)."""
     gaps = np.diff(exceptions.positions, prepend=0)
-    return b"".join([
-        bytes(block.kind for block in blocks), np.array([block.tokens for block in blocks], "<u4").tobytes(),
-        np.array([block.header[1] for block in blocks], "<u2").tobytes(),
-        gaps.astype("<u4").tobytes(), exceptions.lengths.astype("<u2").tobytes(), exceptions.distances.astype("<u2").tobytes(),
-        *(value.to_bytes((bits + 7) // 8, "little") for value, bits in (block.header for block in blocks)),
-    ])  # fmt: skip
+    return b"".join(
+        [
+            bytes(block.kind for block in blocks),
+            np.array([block.tokens for block in blocks], "<u4").tobytes(),
+            np.array([block.header[1] for block in blocks], "<u2").tobytes(),
+            gaps.astype("<u4").tobytes(),
+            exceptions.lengths.astype("<u2").tobytes(),
+            exceptions.distances.astype("<u2").tobytes(),
+            *(value.to_bytes((bits + 7) // 8, "little") for value, bits in (block.header for block in blocks)),
+        ]
+    )
 
 
 def unpack_lists(reader: Reader, blocks_n: int, exceptions_n: int) -> tuple[tuple[Block, ...], Exceptions]:

@@ -28,7 +28,7 @@ _MAX_POINT_TRANSFORM = 13  # T.81 B.2.3
 _ZEROS, _ENDS, _NO_CODE = 16, 17, 63
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanHeader:
     """One SOS segment with what was in force there.
 

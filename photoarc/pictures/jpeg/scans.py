@@ -148,7 +148,20 @@ def _scan_header(
     dc, ac = (tuple(table for table in part if table is not None) for part in found)
     if len(dc) + len(ac) < sum(needs) * len(components):
         raise PayloadError("broken JPEG: Huffman table missing")
-    return ScanHeader(tuple(components), inside, mcu_rows, mcu_columns, first, last, high, low, dc, ac, restart_interval, end)
+    return ScanHeader(
+        components=tuple(components),
+        sampling=inside,
+        mcu_rows=mcu_rows,
+        mcu_columns=mcu_columns,
+        first=first,
+        last=last,
+        high=high,
+        low=low,
+        dc=dc,
+        ac=ac,
+        restart_interval=restart_interval,
+        end=end,
+    )
 
 
 def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, bytes, int]]:

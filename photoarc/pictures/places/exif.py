@@ -21,10 +21,13 @@ _LAST_GPS_TAG, _NO_GPS_TAG, _PADDING, _PROCESSING_SOFTWARE = 0x1F, 0x100, 0xEA1C
 _MAKE, _MAKER_NOTE = 0x010F, 0x927C
 _XMP, _IPTC, _PHOTOSHOP, _DNG_PRIVATE = 0x02BC, 0x83BB, 0x8649, 0xC634
 # Description, comment, Windows' texts; names of documents, pages, programs, hosts, printers, artists, owners, lenses; history, identifiers.
-_TEXTS = frozenset((
-    *(0x010D, 0x010E, 0x011D, 0x0131, 0x013B, 0x013C, 0x0151, 0x8298, 0x8824, 0x9213, 0x9286, 0xA420),
-    *range(0x9C9B, 0x9CA0), *range(0xA430, 0xA440),
-))  # fmt: skip
+_TEXTS = frozenset(
+    (
+        *(0x010D, 0x010E, 0x011D, 0x0131, 0x013B, 0x013C, 0x0151, 0x8298, 0x8824, 0x9213, 0x9286, 0xA420),
+        *range(0x9C9B, 0x9CA0),
+        *range(0xA430, 0xA440),
+    )
+)
 _LATITUDE, _LONGITUDE = 2, 4
 _MOST_DIRECTORIES = 64
 BROKEN = "EXIF that cannot be followed (its orientation was kept)"

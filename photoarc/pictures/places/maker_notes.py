@@ -7,7 +7,7 @@ more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from photoarc.pictures.places.directories import TYPE_BYTES, Directories
@@ -26,6 +26,7 @@ class _Maker:
     start: bytes
     directory: int
     places: frozenset[int] = frozenset()
+    _: KW_ONLY
     order: Order | None = None
     base: Literal["exif", "note", "header"] = "exif"
     header: int = 0
