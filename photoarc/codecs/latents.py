@@ -12,7 +12,8 @@ from struct import Struct
 import numpy as np
 import numpy.typing as npt
 
-from photoarc.codecs.photo.coder import Improve, Integers, Mask
+from photoarc.codecs.photo.bands import Mask
+from photoarc.codecs.photo.coder import Improve, Integers
 from photoarc.codecs.photo.payload import PhotoCodec
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError

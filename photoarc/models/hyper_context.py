@@ -19,7 +19,7 @@ SCALES, PARTS = 40, 4  # tables: scales, and quarters that a mean is from an int
 SHIFT = 8  # binary places of the constants
 INPUT_MAX = 127
 
-Integers = npt.NDArray[np.int32]
+IntArray = npt.NDArray[np.int32]
 IndexArray = npt.NDArray[np.uint8]
 
 
@@ -31,7 +31,7 @@ class HyperContext:
     network of slice k, (1, channels before it, h, w) -> (1, two numbers a channel of it, h, w), integers in float32.
     """
 
-    def __init__(self, constants: Integers, tables: Sequence[Table], run: Callable[[int, FloatArray], FloatArray]) -> None:
+    def __init__(self, constants: IntArray, tables: Sequence[Table], run: Callable[[int, FloatArray], FloatArray]) -> None:
         self.constants, self.tables, self._run = constants, tables, run
 
     def begin(self, level: float, shape: tuple[int, int]) -> Known:
@@ -40,7 +40,7 @@ class HyperContext:
         spread = np.broadcast_to(nearest, (*nearest.shape[:3], *shape))
         return Known(self._run, np.stack([roll(constant, 1) for constant in spread]))
 
-    def coded(self, z: npt.NDArray[np.floating], level: float) -> list[tuple[Integers, IndexArray]]:
+    def coded(self, z: npt.NDArray[np.floating], level: float) -> list[tuple[IntArray, IndexArray]]:
         """For each slice of hyper-latents (1, Z, h, w), what is coded, and its table indices."""
         known = self.begin(level, (z.shape[2], z.shape[3]))
         known.rolled = roll(z.astype(np.int32), 1)
@@ -54,16 +54,16 @@ class HyperContext:
 class Known:
     """Hyper-latents in rolled order (1, Z, h, w), slice by slice."""
 
-    def __init__(self, run: Callable[[int, FloatArray], FloatArray], constants: Integers) -> None:
+    def __init__(self, run: Callable[[int, FloatArray], FloatArray], constants: IntArray) -> None:
         self._run = run
         self._factor, self._offset, self._spread, self._mean, self._scale = constants
-        self.rolled: Integers = np.zeros(self._scale.shape, np.int32)
+        self.rolled: IntArray = np.zeros(self._scale.shape, np.int32)
 
     def channels(self, k: int) -> slice:
         """Channels of slice k."""
         return channels_of(k, self.rolled.shape[1])
 
-    def expect(self, k: int) -> tuple[Integers, IndexArray]:
+    def expect(self, k: int) -> tuple[IntArray, IndexArray]:
         """What slice k is coded less, and its table indices (1, Z / 4, h, w), from the slices < k of `rolled`."""
         here = self.channels(k)
         mean, scale = self._mean[:, here], self._scale[:, here]

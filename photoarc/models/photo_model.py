@@ -1,4 +1,4 @@
-"""What codecs need of a model of photographs, and the architectures that give it: one row of ARCHITECTURES each.
+"""Codecs see a model of photographs through two protocols; ARCHITECTURES has a row for each kind of model that there is.
 
     pixels -analyze-> latents -scale-> y -band coder-> stream;   stream -band coder-> y_hat -unscale-> latents -synthesize-> pixels
 

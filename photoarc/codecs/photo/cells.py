@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from photoarc.codecs.photo.bands import Pixels
+
 CELL_PX, BLOCK_PX = 64, 8
 STEPS_PER_OCTAVE = 4  # cells hold log2 of the step in quarters
 STRENGTH = 0.15  # the step goes with (2 variance + C2) to this power; SSIM alone would ask for 0.5, and PSNR for 0
@@ -19,7 +21,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 Cells = npt.NDArray[np.int8]
 
 
-def cells(pixels: npt.NDArray[np.uint8]) -> Cells:
+def cells(pixels: Pixels) -> Cells:
     """Pixels (H, W, C) -> quarters of an octave of each cell (ceil(H / 64), ceil(W / 64)), about 0 in the mean."""
     height, width, _ = pixels.shape
     shape = -(-height // CELL_PX), -(-width // CELL_PX)
@@ -33,7 +35,7 @@ def cells(pixels: npt.NDArray[np.uint8]) -> Cells:
     return found
 
 
-def _contrast(strip: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _contrast(strip: Pixels) -> npt.NDArray[np.float32]:
     """Mean log2 contrast of each cell of a strip, from the variance of the whole blocks in it."""
     rows, columns = (side // BLOCK_PX for side in strip.shape[:2])
     strip = strip[: rows * BLOCK_PX, : columns * BLOCK_PX]

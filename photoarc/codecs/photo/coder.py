@@ -1,4 +1,4 @@
-"""What makes a stream of the latents of a band, and reads it back: one of each architecture, and that of LZMA, which takes any."""
+"""A band coder turns the latents of a band into a stream, and back: each architecture has one, and that of LZMA takes any."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
+from photoarc.codecs.photo.bands import Mask
 from photoarc.models.photo_model import ARCHITECTURES, PhotoModel
 from photoarc.models.session import FloatArray
 
-Mask = npt.NDArray[np.bool_]
 Integers = tuple[npt.NDArray[Any], ...]
 Improve = Callable[[FloatArray, FloatArray], FloatArray]  # latents and hyper-latents -> latents
 

@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from photoarc import models
 from photoarc.codecs.photo import structure
+from photoarc.codecs.photo.bands import Mask, Pixels
 from photoarc.entropy.tables import PRECISION, Table
 from photoarc.models.photo_model import SearchModel
 from photoarc.models.session import FloatArray
@@ -82,9 +83,6 @@ STEADY = 0.5  # share of the steps before the rate begins to fall to 0
 PUSH = (0.5, 2.0)  # times the error of rounding, first and last step
 ESCAPED_BITS = 16
 PART_LATENTS = 1 << 14  # that take steps together
-
-Pixels = npt.NDArray[np.uint8]
-Mask = npt.NDArray[np.bool_]
 
 
 def as_good(quality: float, effort: int, tuning: Tuning) -> float:

@@ -1,4 +1,4 @@
-"""The bands of a photograph to streams, one after the other: analysed, searched, coded, and read back before they count."""
+"""The encoder makes streams of a photograph's bands, one after the other; each is read back before it counts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from photoarc import progress
 from photoarc.codecs.photo import descent
-from photoarc.codecs.photo.bands import Band, cut, padded
-from photoarc.codecs.photo.coder import BandCoder, Improve, Mask
+from photoarc.codecs.photo.bands import Band, Mask, Pixels, cut, padded
+from photoarc.codecs.photo.coder import BandCoder, Improve
 from photoarc.codecs.photo.descent import Descent, Search, Window
 from photoarc.codecs.photo.forecast import WINDOW_PX, Forecast, forecast
 from photoarc.codecs.photo.header import LENGTH
@@ -21,7 +20,6 @@ from photoarc.errors import GivenUp, PayloadError, SymbolMismatch
 from photoarc.models.photo_model import PhotoModel
 from photoarc.models.session import FloatArray
 
-Pixels = npt.NDArray[np.uint8]
 TooLarge = Callable[[int], bool]
 
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from photoarc.codecs.photo.bands import Pixels
 from photoarc.errors import TooFar
-
-Pixels = NDArray[np.uint8]
 
 CELL_PX = 64
 # Lowest PSNR over RGB, in dB, of 24 Kodak and 8 CLIC pictures (and of 310 photographs for training, qualities 0, 10, 25, 75, 100),

@@ -1,10 +1,11 @@
-"""Bands of the hyperprior: latents of a band to its part of the payload, and back."""
+"""The hyperprior's band coder writes hyper-latents and latents of a band as one ANS stream, and reads them back."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from photoarc.codecs.photo.coder import Improve, Integers, Mask
+from photoarc.codecs.photo.bands import Mask
+from photoarc.codecs.photo.coder import Improve, Integers
 from photoarc.entropy.ans import Decoder, Encoder, Runs
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray

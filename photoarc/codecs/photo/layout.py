@@ -1,4 +1,4 @@
-"""Where the latents of a photograph lie, and how finely they are quantised there: what encoder and decoder know before the first band."""
+"""A layout says where the latents of a photograph lie and how finely they are quantised: encoder and decoder know it in advance."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from struct import Struct
 import numpy as np
 
 from photoarc.codecs.photo import cells as activity
-from photoarc.codecs.photo.bands import Band, bands, padded
-from photoarc.codecs.photo.coder import Integers, Mask
+from photoarc.codecs.photo.bands import Band, Mask, bands, padded
+from photoarc.codecs.photo.coder import Integers
 from photoarc.codecs.photo.header import Header
 from photoarc.entropy import lzma2
 from photoarc.models.photo_model import PhotoModel

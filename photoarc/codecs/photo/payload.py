@@ -1,4 +1,4 @@
-"""The payload of a lossy photograph: header, what goes along bit-exact, one stream of latents a band (docs/format.md section 7).
+"""A payload holds a lossy photograph: header, what goes along bit-exact, one stream of latents a band (docs/format.md section 7).
 
     encode   pixels --analysis, bands--> latents --band coder--> streams;  decodes them again and measures PSNR before it returns
              pixels --activity--> cells, which say where quantisation steps are coarser or finer

@@ -13,15 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from photoarc.codecs.photo.bands import Pixels
 from photoarc.models.session import FloatArray
 
 SHARES = (0.15, 0.2856, 0.3001)  # MS-SSIM's exponents of its three finest scales; of the finest, 0.0448, more: LPIPS looks there
 C2 = (0.03 * 255) ** 2
 CELL_PX = 4  # two by two of them are a window
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def _means(x: FloatArray, side: int) -> FloatArray:

@@ -1,16 +1,14 @@
-"""Latents band by band to rows of pixels: the same for who decodes a photograph and who measures what a decoder will have."""
+"""Latents become rows of pixels, band by band: alike for who decodes a photograph and who measures what a decoder will have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from photoarc.codecs.photo.bands import Pixels
 from photoarc.codecs.photo.layout import Layout
 from photoarc.models.session import FloatArray
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def synthesize(layout: Layout, latents: Iterable[FloatArray]) -> Iterator[tuple[int, Pixels]]:
