@@ -5,6 +5,7 @@
             if member.kind is photoarc.Kind.FILE:
                 data = archive.read(member)
 
+`pack`, `unpack`, `test`, `verify` are the commands of these names. They start worker processes (`workers=0`: none, and no limits).
 Importing is cheap: the reader is loaded on first use, and a codec when a member needs it.
 """
 
@@ -15,7 +16,9 @@ from photoarc.jobs import safe_path
 if sys.argv[:1] == ["-m"]:  # `python -m photoarc`, before anything else is imported (`__future__` is a module, too)
     safe_path.leave_current_folder()
 # isort: split
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from photoarc.errors import (
     CannotWrite,
@@ -46,39 +49,85 @@ from photoarc.errors import (
 if TYPE_CHECKING:
     from photoarc.archive import Archive
     from photoarc.container.source import Place
-    from photoarc.member import Kind
+    from photoarc.jobs.overview import CodecTotal
+    from photoarc.jobs.tally import PackSummary, Photographs
+    from photoarc.jobs.test import CheckSummary
+    from photoarc.jobs.unpack import UnpackSummary
+    from photoarc.jobs.verify import VerifySummary
+    from photoarc.member import Kind, Member, PhotoInfo, SourceFormat
+    from photoarc.options import Mode, Tuning
+    from photoarc.progress import Failure, Progress
 
 __version__ = "0.1.0"
+
+# Names that are looked up when somebody asks for them, and their modules.
+_LATER = {
+    "Archive": "photoarc.archive",
+    "CheckSummary": "photoarc.jobs.test",
+    "CodecTotal": "photoarc.jobs.overview",
+    "Failure": "photoarc.progress",
+    "Kind": "photoarc.member",
+    "Member": "photoarc.member",
+    "Mode": "photoarc.options",
+    "PackSummary": "photoarc.jobs.tally",
+    "PhotoInfo": "photoarc.member",
+    "Photographs": "photoarc.jobs.tally",
+    "Progress": "photoarc.progress",
+    "SourceFormat": "photoarc.member",
+    "Tuning": "photoarc.options",
+    "UnpackSummary": "photoarc.jobs.unpack",
+    "VerifySummary": "photoarc.jobs.verify",
+}
 
 __all__ = [
     "Archive",
     "CannotWrite",
+    "CheckSummary",
+    "CodecTotal",
     "DecodeFailed",
+    "Failure",
     "FormatError",
     "IndexCorrupt",
     "Kind",
     "LimitExceeded",
+    "Member",
     "MemberError",
+    "Mode",
     "ModelCorrupt",
     "ModelError",
     "ModelMissing",
     "NoRoom",
     "NotAnArchive",
     "NotDecoded",
+    "PackSummary",
     "PayloadCorrupt",
+    "PhotoInfo",
     "PhotoarcError",
+    "Photographs",
+    "Progress",
+    "SourceFormat",
     "SpecialFile",
     "SymbolMismatch",
     "Truncated",
+    "Tuning",
     "UnknownMember",
+    "UnpackSummary",
     "UnreadableSource",
     "UnsafeName",
     "UnsupportedCodec",
     "UnsupportedVersion",
     "UsageError",
+    "VerifySummary",
     "__version__",
     "open",
+    "pack",
+    "test",
+    "unpack",
+    "verify",
 ]
+
+_Path: TypeAlias = str | os.PathLike[str]
+_Listener: TypeAlias = "Callable[[Progress], None] | None"
 
 
 def open(archive: "Place", *, scan: bool = False) -> "Archive":
@@ -93,13 +142,105 @@ def open(archive: "Place", *, scan: bool = False) -> "Archive":
     return Archive(archive, scan=scan)
 
 
+def pack(
+    sources: _Path | Sequence[_Path],
+    archive: _Path,
+    *,
+    mode: "Mode | Literal['fast', 'lzma', 'lossless'] | None" = None,
+    quality: float | None = None,
+    tuning: "Tuning | Literal['ssim', 'psnr'] | None" = None,
+    effort: int | None = None,
+    min_gain_percent: float | None = None,
+    recode: bool = False,
+    strip_gps: bool = False,
+    excludes: Sequence[str] = (),
+    force: bool = False,
+    workers: int | None = None,
+    memory_bytes: int | None = None,
+    progress: _Listener = None,
+) -> "PackSummary":
+    """Packs files and folders into one archive, which appears under its name when it is complete.
+
+    Options are those of `photoarc pack`, None is the usual: `mode` fast, lzma, lossless; `quality` 0..100, `tuning`, `min_gain_percent`,
+    `recode`, `strip_gps` of lossy photographs; `effort` 0..9. `excludes` are lines as in .gitignore, `force` replaces an archive,
+    `workers` is the number of processes (0: none). Files that cannot be read are in the summary's `failures`, the others are packed.
+    Raises UsageError (sources, destination, conflicting options), ModelError, PhotoarcError (no workers).
+    """
+    from photoarc.jobs import pack as packing
+    from photoarc.options import CodingOptions, PackOptions
+    from photoarc.progress import silent
+
+    coding = CodingOptions.asked(
+        mode, quality=quality, tuning=tuning, effort=effort, min_gain_percent=min_gain_percent, recode=recode, strip_gps=strip_gps
+    )
+    options = PackOptions(coding, workers=workers, excludes=excludes, force=force, memory_bytes=memory_bytes)
+    return packing.pack(_paths(sources), os.fspath(archive), options, progress or silent)
+
+
+def unpack(
+    archive: "Place",
+    destination: _Path,
+    *,
+    only: Sequence[str] = (),
+    as_format: Literal["png", "jpeg", "webp"] | None = None,
+    ignore_case: bool = False,
+    force: bool = False,
+    workers: int | None = None,
+    memory_bytes: int | None = None,
+    progress: _Listener = None,
+) -> "UnpackSummary":
+    """Writes the members of an archive below a folder, which is made if it is missing.
+
+    `only` are globs of names, and of folders with all that is in them; `as_format` is for photographs that were coded lossily;
+    `force` replaces files and links. Members that fail are in the summary's `failures`, the others are written.
+    Raises FormatError (no archive), UsageError (a glob that matches nothing, a destination that is a file), PhotoarcError (no workers).
+    """
+    from photoarc.jobs import unpack as unpacking
+    from photoarc.options import UnpackOptions
+    from photoarc.progress import silent
+
+    options = UnpackOptions(only, as_format=as_format, workers=workers, force=force, ignore_case=ignore_case, memory_bytes=memory_bytes)
+    return unpacking.unpack(archive, destination, options, progress or silent)
+
+
+def test(archive: "Place", *, workers: int | None = None, memory_bytes: int | None = None, progress: _Listener = None) -> "CheckSummary":
+    """Decodes every member of an archive and compares every digest; writes nothing. What fails is in the summary's `failures`.
+
+    In tests call it as `photoarc.test`: pytest takes what is imported as `test` for one of its own.
+    Raises FormatError (no archive), UsageError, PhotoarcError (no workers).
+    """
+    from photoarc.jobs import test as testing
+    from photoarc.progress import silent
+
+    return testing.test(archive, workers, progress or silent, memory_bytes)
+
+
+def verify(
+    archive: "Place",
+    sources: _Path | Sequence[_Path],
+    *,
+    excludes: Sequence[str] = (),
+    workers: int | None = None,
+    progress: _Listener = None,
+) -> "VerifySummary":
+    """Compares files on the disk with an archive: what is changed, missing, extra. `sources` are what was packed, or where it is unpacked.
+
+    Raises FormatError (no archive), UsageError (a folder that does not exist), PhotoarcError (no workers).
+    """
+    from photoarc.jobs import verify as verifying
+    from photoarc.progress import silent
+
+    return verifying.verify(archive, _paths(sources), excludes, progress or silent, jobs=workers)
+
+
+def _paths(given: _Path | Sequence[_Path]) -> list[str]:
+    """One path or several as a list of several."""
+    return [os.fspath(given)] if isinstance(given, str | os.PathLike) else [os.fspath(path) for path in given]
+
+
 def __getattr__(name: str) -> Any:
-    if name == "Archive":
-        from photoarc.archive import Archive
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
 
-        return Archive
-    if name == "Kind":
-        from photoarc.member import Kind
-
-        return Kind
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)

@@ -50,13 +50,14 @@ class Archive:
     """An opened archive: the sequence of its members, and their contents on demand.
 
     `scan=True` finds members by their chunks instead of the index (docs/format.md section 6.2); `damaged` then has one error for
-    each member that is known to have been there and cannot be read, and `warnings` says the same in words.
+    each member that is known to have been there and cannot be read, and `warnings` says the same in words. `mark` is that of what was
+    downloaded (photoarc.disk.origin).
     """
 
     def __init__(self, place: Place, *, scan: bool = False) -> None:
         self._source = source_of(place)
         self.name = self._source.name
-        self._mark = mark_of(self.name) if isinstance(place, str | os.PathLike) else b""
+        self.mark = mark_of(self.name) if isinstance(place, str | os.PathLike) else b""
         self.warnings: list[str] = []
         self.damaged: list[PayloadCorrupt] = []
         try:
@@ -266,7 +267,7 @@ class Archive:
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
         called = target(member, as_format)
-        with Extractor(Path(destination), force, keep=self.name, mark=self._mark) as extractor:
+        with Extractor(Path(destination), force, keep=self.name, mark=self.mark) as extractor:
             if member.kind == Kind.DIRECTORY:
                 extractor.directory(member)
             elif member.kind == Kind.SYMLINK:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from photoarc.errors import UsageError
 
+_T = TypeVar("_T")
 FORMATS = ("png", "jpeg", "webp")  # that every photograph can be written in
 
 # Options that mean something for lossy photographs only, as the command line calls them.
@@ -91,12 +92,15 @@ class CodingOptions:
             keeps_every_bit({name: getattr(self, name) != usual[name] for name in LOSSY_ONLY})
 
     @classmethod
-    def asked(cls, mode: Mode | str = _DEFAULT_MODE, **given: Any) -> CodingOptions:
-        """Options of which some were not asked for (None). It refuses a conflicting one even if it is the default."""
-        found = {name: value for name, value in given.items() if value is not None}
+    def asked(cls, mode: Mode | str | None = None, *, tuning: Tuning | str | None = None, **given: Any) -> CodingOptions:
+        """Options of which some were not asked for (None). It refuses a conflicting one even if it is the default.
+
+        `tuning` may be its name, in small letters. Raises UsageError.
+        """
+        found = {name: value for name, value in ({"tuning": _tuning(tuning)} | given).items() if value is not None}
         if mode == Mode.LOSSLESS:
             keeps_every_bit({name: found.get(name, False) is not False for name in LOSSY_ONLY})
-        return cls(mode, **found)  # type: ignore[arg-type]  # see __post_init__
+        return cls(_DEFAULT_MODE if mode is None else mode, **found)  # type: ignore[arg-type]  # see __post_init__
 
     @property
     def searches(self) -> bool:
@@ -117,7 +121,7 @@ class UnpackOptions:
     `memory_bytes` is for all processes together, None the usual share (photoarc.jobs.machine).
     """
 
-    only: tuple[str, ...] = ()
+    only: Sequence[str] = ()
     as_format: str | None = None
     workers: int | None = None
     force: bool = False
@@ -126,7 +130,7 @@ class UnpackOptions:
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
-        several("only", self.only)
+        object.__setattr__(self, "only", several("only", self.only))
         choice("as_format", self.as_format, (None, *FORMATS))
         jobs(self.workers)
 
@@ -140,14 +144,21 @@ class PackOptions:
 
     coding: CodingOptions = field(default_factory=CodingOptions)
     workers: int | None = None
-    excludes: tuple[str, ...] = ()
+    excludes: Sequence[str] = ()
     force: bool = False
     memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
         jobs(self.workers)
-        several("excludes", self.excludes)
+        object.__setattr__(self, "excludes", several("excludes", self.excludes))
+
+
+def _tuning(asked: Tuning | str | None) -> Tuning | None:
+    if not isinstance(asked, str):
+        return asked
+    choice("tuning", asked, tuple(tuning.name.lower() for tuning in Tuning))
+    return Tuning[asked.upper()]
 
 
 def number(name: str, value: object, least: float, most: float) -> None:
@@ -183,10 +194,11 @@ def choice(name: str, value: object, choices: Collection[object]) -> None:
         raise UsageError(f"{name} {value}: unknown; choose {', '.join(str(each) for each in choices if each is not None)}")
 
 
-def several(name: str, value: object) -> None:
-    """Raises UsageError for one pattern where a sequence is asked for: its letters would be taken for patterns."""
+def several(name: str, value: Sequence[_T]) -> tuple[_T, ...]:
+    """The same, unless it is one pattern where a sequence is asked for: its letters would be taken for patterns. Raises UsageError."""
     if isinstance(value, str | bytes):
         raise UsageError(f"{name} {value!r}: is one pattern where several are expected; write [{value!r}]")
+    return tuple(value)
 
 
 def keeps_every_bit(asked: Mapping[str, bool]) -> None:

@@ -88,14 +88,13 @@ def pack(
         from photoarc.cli import text
         from photoarc.jobs import pack as packing
         from photoarc.jobs import patterns, rehearsal
-        from photoarc.options import CodingOptions, Tuning
+        from photoarc.options import CodingOptions
         from photoarc.progress import failure
 
         sources, archive = sources_and_archive(paths)
         excludes = patterns.excludes(exclude or (), exclude_from or (), ignore_case)
-        tuning = Tuning[tune.upper()] if tune else None
-        lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode, "tuning": tuning}
-        coding = CodingOptions.asked(mode, quality=quality, effort=effort, **lossy)
+        lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode}
+        coding = CodingOptions.asked(mode, tuning=tune, quality=quality, effort=effort, **lossy)
         options = PackOptions(coding, jobs, excludes, force, size(memory))
         failures: Sequence[Failure]
         _check_deleting(delete, delete_lossy or yes, yes, dry_run)

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from photoarc.errors import PhotoarcError
 from photoarc.jobs.safe_path import HOME, is_current, with_home
@@ -48,6 +49,7 @@ def environment() -> dict[str, str]:
 def safe_start() -> Iterator[None]:
     """While a worker is started by multiprocessing, which takes environment and sys.path of this process as they are.
 
+    The main module is hidden from it, which it would run again in every worker: a caller's script without `if __name__ == "__main__"`.
     Raises PhotoarcError under `python -E`, where a child cannot be told.
     """
     if sys.flags.ignore_environment and not sys.flags.safe_path:
@@ -59,7 +61,7 @@ def safe_start() -> Iterator[None]:
             _set("PYTHONSAFEPATH", "1")
             _set("PYTHONPATH", os.pathsep.join(entries) or None)
             sys.path[:] = with_home([entry for entry in path if not is_current(entry)])
-            with _interrupts_blocked():
+            with _interrupts_blocked(), _no_main_module():
                 yield
         finally:
             sys.path[:] = path
@@ -72,6 +74,17 @@ def _set(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Puts an empty module in the place of the main one. Nothing that workers are given is defined there."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

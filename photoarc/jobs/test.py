@@ -6,9 +6,9 @@ import functools
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from photoarc.archive import open_archive
+from photoarc.container.source import Place
 from photoarc.disk.targets import targets
 from photoarc.errors import CannotWrite, MemberError, NotDecoded, UnsafeName, UnsupportedCodec
 from photoarc.jobs import workers
@@ -44,14 +44,14 @@ class CheckSummary:
 
 
 def test(
-    archive_path: str | Path,
+    place: Place,
     jobs: int | None = None,
     progress: Callback = silent,
     memory_bytes: int | None = None,
 ) -> CheckSummary:
     """Decodes every member and compares every digest; nothing is written. Raises FormatError (no archive), PhotoarcError (no workers)."""
     started = time.monotonic()
-    with open_archive(archive_path) as archive:
+    with open_archive(place) as archive:
         members = list(archive.members)
         crew_size = crew_for(members, jobs)
         tally = Tally(members, progress, damaged(archive), crew_size)
@@ -70,7 +70,7 @@ def test(
                 except MemberError as error:
                     tally.fail(member, error)
         return CheckSummary(
-            archive=str(archive_path),
+            archive=archive.name,
             members=len(members) + len(archive.damaged),
             sound=sum(tally.done.values()),
             photographs=tally.photographs,

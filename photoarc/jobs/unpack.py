@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from photoarc.archive import open_archive
-from photoarc.disk.origin import mark_of
+from photoarc.container.source import Place
 from photoarc.disk.targets import targets
 from photoarc.errors import CannotWrite, MemberError, NoRoom, UsageError
 from photoarc.jobs import workers
@@ -80,7 +80,7 @@ def _is_free(folder: Path) -> bool:
 
 
 def unpack(
-    archive_path: str | Path, destination: str | Path, options: UnpackOptions | None = None, progress: Callback = silent
+    place: Place, destination: str | os.PathLike[str], options: UnpackOptions | None = None, progress: Callback = silent
 ) -> UnpackSummary:
     """Writes the chosen members below `destination`. Members that fail are listed in the summary, the others are written.
 
@@ -93,14 +93,14 @@ def unpack(
     folder = Path(destination)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder to unpack into")
-    with open_archive(archive_path) as archive:
+    with open_archive(place) as archive:
         members = select(archive.members, options.only, ignore_case=options.ignore_case)
         crew_size = crew_for(members, options.workers)
         tally = Tally(members, progress, damaged(archive, options.only, ignore_case=options.ignore_case), crew_size)
         names = targets(members, options.as_format)
         budget = Budget(budget_bytes(options.memory_bytes), foreseen, tally.too_dear)
         written: dict[bytes, tuple[bytes, bytes]] = {}
-        with Extractor(folder, options.force, keep=archive_path, mark=mark_of(archive_path)) as extractor:
+        with Extractor(folder, options.force, keep=archive.name, mark=archive.mark) as extractor:
             extractor.spare(member.name for member in archive.members)
             jobs = jobs_of(archive, members, names, options.as_format, extractor)
             crew = workers.run(decode, jobs, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)
@@ -117,7 +117,7 @@ def unpack(
             tally.take_back(extractor.finish(), members)
         done, renamed = tally.done, (*renamed_by_format(members, names, options.as_format), *extractor.renamed)
         return UnpackSummary(
-            archive=str(archive_path),
+            archive=archive.name,
             destination=str(folder),
             files=done[Kind.FILE],
             directories=done[Kind.DIRECTORY],

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from photoarc import options
 from photoarc.archive import open_archive
+from photoarc.container.source import Place
 from photoarc.disk import attributes
 from photoarc.disk.reading import in_parts
 from photoarc.disk.scan import SourceFile, scan
@@ -61,7 +62,7 @@ class VerifySummary:
 
 
 def verify(
-    archive_path: str | Path,
+    place: Place,
     against: Sequence[str | Path],
     excludes: Sequence[str] = (),
     progress: Callback = silent,
@@ -78,15 +79,15 @@ def verify(
     options.several("excludes", excludes)
     if not against:
         raise UsageError("nothing to compare with: name what was packed with --against")
-    with open_archive(archive_path) as archive:
-        found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=(Path(archive_path),))
+    with open_archive(place) as archive:
+        found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=(Path(archive.name),))
         comparison = _Comparison(archive, found, progress, jobs)
         comparison.failures += damaged(archive)
         for error in errors:
             comparison.leave_out(error)
         suspects = [suspect for file in found if (suspect := comparison.look_at(file)) is not None]
         comparison.decode(suspects, jobs)
-        return comparison.summary(str(archive_path), tuple(map(str, against)))
+        return comparison.summary(archive.name, tuple(map(str, against)))
 
 
 class _Comparison:

@@ -66,7 +66,7 @@ def test_nothing_is_marked_without_need(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(origin, "set_mark", lambda *_: pytest.fail("marked"))
     unpack.unpack(path, tmp_path / "out", options.UnpackOptions(workers=0))
     with archive.Archive(path) as opened:
-        assert opened._mark == b""
+        assert opened.mark == b""
 
 
 @pytest.mark.parametrize("name", [b"a.jpg:Zone.Identifier", b"a.jpg:Zone.Identifier:$DATA", b"d:x/a.jpg", b"a/b.jpg::$DATA"])
