@@ -62,6 +62,9 @@ _ELSEWHERE = {
 }
 
 
+REPLACE = "replace it with -f (force=True)"  # what to do about something that exists already
+
+
 class PhotoarcError(Exception):
     """Base of every error that photoarc raises on purpose."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from photoarc.errors import UnsupportedCodec
 from photoarc.names import display
 
 MAX_NAME_BYTES = 0xFFFF
@@ -96,6 +97,12 @@ class Member:
     def lossy(self) -> bool:
         """Whether the file comes back as a near-identical picture instead of bit for bit."""
         return self.photo is not None
+
+    def refuse_unknown(self) -> None:
+        """Raises UnsupportedCodec if the record has what this version does not know and has to."""
+        if self.needs_extension:
+            what = f"its record needs extension {self.needs_extension:#06x}, unknown here; use a newer photoarc"
+            raise UnsupportedCodec(self.display_name, what)
 
     @property
     def display_name(self) -> str:

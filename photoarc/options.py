@@ -201,6 +201,16 @@ def several(name: str, value: Sequence[_T]) -> tuple[_T, ...]:
     return tuple(value)
 
 
+def deletion(mode: Mode | str, *, wanted: bool, lossy_too: bool, unasked: bool, dry_run: bool) -> None:
+    """Raises UsageError for wishes about deleting what was packed that exclude each other, or mean nothing."""
+    if (lossy_too or unasked) and not wanted:
+        raise UsageError("--yes and --delete-lossy say how to delete; they mean nothing without --delete-after-verify")
+    if wanted and dry_run:
+        raise UsageError("--dry-run writes nothing, so there is nothing to verify; leave out --delete-after-verify")
+    if lossy_too and mode == Mode.LOSSLESS:
+        raise UsageError("--delete-lossy is about lossy photographs, and --mode lossless has none; choose one")
+
+
 def keeps_every_bit(asked: Mapping[str, bool]) -> None:
     """Raises UsageError if anything was asked for that a lossless archive ignores; `asked` is by names of fields."""
     if wrong := [LOSSY_ONLY[name] for name, given in asked.items() if given]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Protocol
 
 from photoarc.errors import MemberError
 from photoarc.member import Kind, PhotoInfo
@@ -42,6 +43,15 @@ class Progress:
 
 
 Callback = Callable[[Progress], None]
+
+
+class _Counted(Protocol):
+    """What a job counts of each thing that it goes over (Member, SourceFile)."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def size_bytes(self) -> int: ...
 
 
 def silent(_: Progress) -> None:
@@ -114,6 +124,13 @@ class Meter:
             self._kinds.setdefault(item.kind, _Kind()).left_s += item.seconds
         self._all_s = sum(kind.left_s for kind in self._kinds.values())
         self._longest = sorted(self._waiting.values(), key=lambda item: item.seconds)
+
+    @classmethod
+    def over(cls, callback: Callback, items: Iterable[_Counted], expected: Iterable[Expected] = (), workers: int = 1) -> Meter:
+        """A meter of a job that goes over these items, members or files on the disk."""
+        sizes = [(item.kind is Kind.FILE, item.size_bytes) for item in items]
+        files_total, bytes_total = sum(is_file for is_file, _ in sizes), sum(size_bytes for _, size_bytes in sizes)
+        return cls(callback, files_total, bytes_total, expected, workers)
 
     def begin(self, name: bytes, share: float, size_bytes: int) -> None:
         """A share of a member is done; less than it told before, where it is tried once more, counts as that."""

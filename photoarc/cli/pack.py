@@ -88,7 +88,7 @@ def pack(
         from photoarc.cli import text
         from photoarc.jobs import pack as packing
         from photoarc.jobs import patterns, rehearsal
-        from photoarc.options import CodingOptions
+        from photoarc.options import CodingOptions, deletion
         from photoarc.progress import failure
 
         sources, archive = sources_and_archive(paths)
@@ -97,14 +97,14 @@ def pack(
         coding = CodingOptions.asked(mode, tuning=tune, quality=quality, effort=effort, **lossy)
         options = PackOptions(coding, jobs, excludes, force, size(memory))
         failures: Sequence[Failure]
-        _check_deleting(delete, delete_lossy or yes, yes, dry_run)
+        deletion(mode, wanted=delete, lossy_too=delete_lossy, unasked=yes, dry_run=dry_run)
+        if delete and not yes and _nobody_can_answer():
+            raise UsageError("--delete-after-verify asks before it deletes, and nobody can answer here; --yes deletes without asking")
         if delete and os.path.lexists(archive):
             raise UsageError(
                 f"{archive}: exists already, and may be the only place of files that an earlier --delete-after-verify deleted; "
                 "choose another name"
             )
-        if delete_lossy and mode == "lossless":
-            raise UsageError("--delete-lossy is about lossy photographs, and --mode lossless has none; choose one")
         if dry_run:
             files, errors = packing.find(sources, Path(archive), options)
             outlooks, unread = rehearsal.rehearse(files, coding)
@@ -128,16 +128,6 @@ def pack(
         if as_json:
             shown = show(value, (), as_json, quiet)
         end(failures, "packed or deleted" if delete else "packed", doubtful or not shown or bool(done.coding_failed))
-
-
-def _check_deleting(wanted: bool, qualified: bool, yes: bool, dry_run: bool) -> None:
-    """Refuses before anything is packed what could not be answered for afterwards."""
-    if qualified and not wanted:
-        raise UsageError("--yes and --delete-lossy say how to delete; they mean nothing without --delete-after-verify")
-    if wanted and dry_run:
-        raise UsageError("--dry-run writes nothing, so there is nothing to verify; leave out --delete-after-verify")
-    if wanted and not yes and _nobody_can_answer():
-        raise UsageError("--delete-after-verify asks before it deletes, and nobody can answer here; --yes deletes without asking")
 
 
 def _nobody_can_answer() -> bool:

@@ -15,7 +15,7 @@ from photoarc.container.frames import ChunkType, PartRecord
 from photoarc.container.groups import OpenGroups
 from photoarc.container.records import parse_member
 from photoarc.container.source import Source
-from photoarc.errors import FormatError, PayloadCorrupt, UnsupportedCodec
+from photoarc.errors import FormatError, PayloadCorrupt
 from photoarc.member import Kind, Member
 
 _LOST = "its contents were stored with another file that is lost; restore it from another copy"
@@ -65,9 +65,7 @@ class Payloads:
 
     def _own_parts(self, member: Member) -> Iterator[bytes]:
         """Contents of a member's own chunks; for duplicates, the other's."""
-        if member.needs_extension:
-            tag = f"{member.needs_extension:#06x}"
-            raise UnsupportedCodec(member.display_name, f"its record needs extension {tag}, unknown here; use a newer photoarc")
+        member.refuse_unknown()
         if member.grouped:
             contents = self._groups.contents(member, self._offsets_of(member)[0])
             yield from () if member.duplicate else (contents,)

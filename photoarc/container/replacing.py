@@ -11,7 +11,7 @@ from pathlib import Path
 
 from photoarc.container.frames import CHUNK_MAGIC, FILE_HEADER_BYTES, FILE_MAGIC, FOOTER_BYTES, parse_footer
 from photoarc.disk.folders import SPECIAL
-from photoarc.errors import FormatError, UsageError
+from photoarc.errors import REPLACE, FormatError, UsageError
 
 _MOST_LINKS = 40  # as Linux
 _LAST = "the archive's name comes last: photoarc pack SRC... ARCHIVE"
@@ -63,7 +63,7 @@ def place(path: Path, force: bool) -> Path:
     if (other := _what_else(target)) is not None:
         raise UsageError(f"{path}: exists already and is no photoarc archive{other}; only archives are replaced, and {_LAST}")
     if not force:
-        raise UsageError(f"{path}: exists already; choose another name, or replace it with -f")
+        raise UsageError(f"{path}: exists already; {REPLACE}, or choose another name")
     return target
 
 

@@ -22,7 +22,7 @@ from photoarc.disk.attributes import Lost
 from photoarc.disk.folders import NEW_FILE, REFUSED, SPECIAL, USE_DIR_FD, Folder, leftovers, refuse_leaving, temporary_name, why_refused
 from photoarc.disk.taken import Parts, Taken
 from photoarc.disk.targets import numbered
-from photoarc.errors import CannotWrite, MemberError, NoRoom, UnsupportedCodec, UsageError, explained
+from photoarc.errors import REPLACE, CannotWrite, MemberError, NoRoom, UsageError, explained
 from photoarc.member import Kind, Member
 from photoarc.names import display, safe_parts
 
@@ -178,10 +178,7 @@ class Extractor:
     def _begin(self, member: Member, name: bytes | None = None) -> tuple[str, Parts]:
         """Printable name and safe components; raises UnsafeName or UnsupportedCodec."""
         self._taken.ask(member.name)
-        if member.needs_extension:
-            raise UnsupportedCodec(
-                member.display_name, f"its record needs extension {member.needs_extension:#06x}, unknown here; use a newer photoarc"
-            )
+        member.refuse_unknown()
         final = member.name if name is None else name
         self._taken.ask(final)
         return display(final), safe_parts(final)
@@ -329,7 +326,7 @@ class Extractor:
             raise self._exists(shown)
 
     def _exists(self, shown: str) -> CannotWrite:
-        return CannotWrite(shown, f"exists already in {self.dest}; overwrite with --force, or extract somewhere else")
+        return CannotWrite(shown, f"exists already in {self.dest}; {REPLACE}, or unpack into another folder")
 
     @contextmanager
     def _wrapped(self, shown: str, parts: Parts) -> Iterator[None]:

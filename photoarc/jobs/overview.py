@@ -30,6 +30,25 @@ class CodecTotal:
         return CodecTotal(self.codec, self.files + 1, self.size_bytes + member.size_bytes, self.payload_bytes + member.payload_bytes)
 
 
+class CodecTotals:
+    """Files and sizes by codec."""
+
+    def __init__(self, members: Iterable[Member] = ()) -> None:
+        self._by_codec: dict[int, CodecTotal] = {}
+        for member in members:
+            self.add(member)
+
+    def add(self, member: Member) -> None:
+        """One more member; folders and links are not counted."""
+        if member.kind is Kind.FILE:
+            total = self._by_codec.get(member.codec_id) or CodecTotal(codec_name(member.codec_id), 0, 0, 0)
+            self._by_codec[member.codec_id] = total.plus(member)
+
+    def in_order(self) -> tuple[CodecTotal, ...]:
+        """In that of the codec IDs."""
+        return tuple(total for _, total in sorted(self._by_codec.items()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """What `info` says about an archive; `format_version` is empty if the header is damaged."""
@@ -52,20 +71,10 @@ def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = 
     return [failure(error) for error in archive.damaged if not globs or any(matches(error.name, glob, ignore_case) for glob in globs)]
 
 
-def totals(members: Iterable[Member]) -> tuple[CodecTotal, ...]:
-    """Files and sizes by codec, in the order of the codec IDs."""
-    by_codec: dict[int, CodecTotal] = {}
-    for member in members:
-        if member.kind is Kind.FILE:
-            total = by_codec.get(member.codec_id) or CodecTotal(codec_name(member.codec_id), 0, 0, 0)
-            by_codec[member.codec_id] = total.plus(member)
-    return tuple(total for _, total in sorted(by_codec.items()))
-
-
 def overview(path: str, members: Sequence[Member]) -> Overview:
     """Counts the members of an archive that has been opened. Raises OSError if it is gone since."""
     kinds = Counter(member.kind for member in members)
-    by_codec = totals(members)
+    by_codec = CodecTotals(members).in_order()
     return Overview(
         archive=path,
         format_version=_format_version(path),

@@ -31,7 +31,7 @@ from photoarc.jobs.large import BLOCK_BYTES, Block, cut, is_sparse
 from photoarc.jobs.machine import budget_bytes
 from photoarc.jobs.repeats import Repeats
 from photoarc.jobs.room import Budget
-from photoarc.jobs.tally import PackSummary, Tally
+from photoarc.jobs.tally import PackSummary, PackTally
 from photoarc.jobs.writing import write, write_blocks
 from photoarc.member import Kind
 from photoarc.options import BY_CHOICE, CodingOptions, Mode, PackOptions
@@ -78,7 +78,7 @@ def pack(
     files, errors = find(sources, archive, options)
     items = plan(files)
     crew = _crew_size(items, options.workers, options.coding.slowness)
-    tally = Tally(files, progress, () if progress is silent else of_packing(items, options.coding), crew)
+    tally = PackTally(files, progress, () if progress is silent else of_packing(items, options.coding), crew)
     tally.failures.extend(failure(error) for error in errors)
     repeats = Repeats(files)
     given_up: set[bytes] = set()

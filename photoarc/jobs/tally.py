@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from photoarc.codecs import codec_name
 from photoarc.codecs.costs import Cost
 from photoarc.disk import attributes
 from photoarc.disk.scan import SourceFile
 from photoarc.errors import MemberError
 from photoarc.jobs.coding import Batch, Item
-from photoarc.jobs.overview import CodecTotal
+from photoarc.jobs.overview import CodecTotal, CodecTotals
 from photoarc.jobs.room import too_dear
 from photoarc.member import Attributes, Kind, Member
 from photoarc.names import display
@@ -126,15 +125,14 @@ def first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-class Tally:
+class PackTally:
     """Counts what was packed and tells the caller how far the job is."""
 
     def __init__(self, files: Sequence[SourceFile], progress: Callback, expected: Iterable[Expected] = (), workers: int = 1) -> None:
-        files_total, bytes_total = sum(file.kind is Kind.FILE for file in files), sum(file.size_bytes for file in files)
-        self.meter = Meter(progress, files_total, bytes_total, expected, workers)
+        self.meter = Meter.over(progress, files, expected, workers)
         self.size_bytes = self.duplicates = self.alike = 0
         self.kinds: Counter[Kind] = Counter()
-        self.codecs: dict[int, CodecTotal] = {}
+        self.codecs = CodecTotals()
         self.lossy = CodecTotal("", 0, 0, 0)
         self.psnrs_db: list[float] = []
         self.reasons: Counter[str] = Counter()
@@ -158,9 +156,8 @@ class Tally:
         self.size_bytes += member.size_bytes
         self.duplicates += member.duplicate
         self.alike += member.shared is not None
+        self.codecs.add(member)
         if member.kind is Kind.FILE:
-            empty = CodecTotal(codec_name(member.codec_id), 0, 0, 0)
-            self.codecs[member.codec_id] = self.codecs.get(member.codec_id, empty).plus(member)
             self.file_remarks.count(member)
             if member.photo is None:
                 self.reasons[note or BY_CHOICE] += 1
@@ -220,7 +217,7 @@ class Tally:
             ),
             kept=self.kinds[Kind.FILE] - lossy.files,
             kept_reasons=tuple(self.reasons.most_common()),
-            codecs=tuple(total for _, total in sorted(self.codecs.items())),
+            codecs=self.codecs.in_order(),
             failures=tuple(self.failures),
             warnings=tuple(self.warnings),
             duplicates=self.duplicates,

@@ -16,7 +16,7 @@ from photoarc.jobs.decoding import check, cost_bytes, crew_for, foreseen, jobs_o
 from photoarc.jobs.machine import budget_bytes
 from photoarc.jobs.overview import damaged
 from photoarc.jobs.room import Budget
-from photoarc.jobs.unpacked import Tally
+from photoarc.jobs.unpacked import UnpackTally
 from photoarc.progress import Callback, Failure, heard_by, silent
 
 # Failures of `test` that say nothing against the archive.
@@ -54,7 +54,7 @@ def test(
     with open_archive(place) as archive:
         members = list(archive.members)
         crew_size = crew_for(members, jobs)
-        tally = Tally(members, progress, damaged(archive), crew_size)
+        tally = UnpackTally(members, progress, damaged(archive), crew_size)
         todo = jobs_of(archive, members, targets(members, None), None, None)
         budget = Budget(budget_bytes(memory_bytes), foreseen, tally.too_dear)
         crew = workers.run(check, todo, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from photoarc.jobs.decoding import Job
 
 
-class Tally:
+class UnpackTally:
     """Counts what was done and tells the caller how far the job is."""
 
     def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure], workers: int) -> None:
-        files_total, bytes_total = sum(member.kind is Kind.FILE for member in members), sum(member.size_bytes for member in members)
-        self.meter = Meter(progress, files_total, bytes_total, () if progress is silent else of_unpacking(members), workers)
+        self.meter = Meter.over(progress, members, () if progress is silent else of_unpacking(members), workers)
         self.done = dict.fromkeys(Kind, 0)
         self.photographs = self.size_bytes = 0
         self.failures = list(damaged)

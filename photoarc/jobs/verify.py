@@ -97,10 +97,9 @@ class _Comparison:
         self.archive = archive
         self.members = {member.name: member for member in archive.members}
         self.written = written_names(archive.members)
-        files_total, bytes_total = sum(file.kind is Kind.FILE for file in found), sum(file.size_bytes for file in found)
         most = usable_cores() if jobs is None else jobs
         expected = () if progress is silent else of_verifying(found, self.written | self.members)
-        self.meter = Meter(progress, files_total, bytes_total, expected, most)
+        self.meter = Meter.over(progress, found, expected, most)
         self.unseen = dict(self.members)
         self.same = self.lossy = self.as_unpacked = 0
         self.extra: list[str] = []

@@ -16,12 +16,12 @@ from photoarc.jobs import workers
 from photoarc.jobs.coding import Batch, Coded, CodedBatch, Item, Result
 from photoarc.jobs.large import Block, CodedBlock, check_again, store_block
 from photoarc.jobs.repeats import Repeats
-from photoarc.jobs.tally import Tally
+from photoarc.jobs.tally import PackTally
 from photoarc.member import NO_DIGEST, Kind, Member
 from photoarc.names import display
 
 
-def write(writer: ArchiveWriter, outcome: workers.Outcome[Item, Result], repeats: Repeats, tally: Tally) -> None:
+def write(writer: ArchiveWriter, outcome: workers.Outcome[Item, Result], repeats: Repeats, tally: PackTally) -> None:
     """One item into the archive, or its errors into the tally. Raises ModelError."""
     item, value, crash = outcome.item, outcome.value, outcome.crash
     assert not isinstance(item, Block)
@@ -67,7 +67,7 @@ def write_blocks(
     following: Iterable[workers.Outcome[Item, Result]],
     note: str,
     repeats: Repeats,
-    tally: Tally,
+    tally: PackTally,
     given_up: set[bytes],
 ) -> None:
     """A large file, of which the first block has come; the others are taken from `following`."""
@@ -109,7 +109,7 @@ def write_blocks(
         tally.fail(source, error)
 
 
-def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: Tally) -> None:
+def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, crash: str, repeats: Repeats, tally: PackTally) -> None:
     """Small files: those that share a stream as one group, with their twins; the others like any file."""
     shared: list[tuple[SourceFile, Coded]] = []
     for source, result in zip(batch.files, coded.files if coded else [None] * len(batch.files), strict=True):
@@ -148,7 +148,7 @@ def _write_batch(writer: ArchiveWriter, batch: Batch, coded: CodedBatch | None, 
             tally.add(member, note)
 
 
-def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: Tally) -> None:
+def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeats: Repeats, tally: PackTally) -> None:
     parts = _split(coded.encoded)
     member = _member(source, coded, len(parts), tally)
     written = repeats.linked(source, member)
@@ -160,7 +160,7 @@ def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeat
     tally.add(written, coded.encoded.note)
 
 
-def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Member:
+def _member(source: SourceFile, coded: Coded, parts: int, tally: PackTally) -> Member:
     encoded, stamp = coded.encoded, coded.stamp
     tally.file_remarks.note(encoded)
     return Member(
@@ -179,7 +179,7 @@ def _member(source: SourceFile, coded: Coded, parts: int, tally: Tally) -> Membe
     )
 
 
-def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: Tally) -> None:
+def _store(writer: ArchiveWriter, source: SourceFile, crash: str, repeats: Repeats, tally: PackTally) -> None:
     """A file that nobody coded. Raises UnreadableSource."""
     if crash:
         tally.coding_failed += 1
@@ -198,7 +198,7 @@ def _split(encoded: pipeline.Encoded) -> list[bytes]:
     return [payload[at : at + PART_BYTES] for at in range(0, len(payload), PART_BYTES)] or [b""]
 
 
-def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: Tally) -> Member:
+def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats, tally: PackTally) -> Member:
     """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
     with in_parts(source) as file:
         size_bytes = file.stamp.size_bytes

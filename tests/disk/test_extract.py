@@ -158,7 +158,7 @@ def test_existing_files_need_force(tmp_path: Path, use_dir_fd: bool) -> None:
     (tmp_path / "l").write_text("precious")
     (tmp_path / "d").mkdir()
     extractor = Extractor(tmp_path, False, use_dir_fd=use_dir_fd)
-    with pytest.raises(CannotWrite, match=r"exists already.*--force"):
+    with pytest.raises(CannotWrite, match=r"exists already.*replace it with -f"):
         extractor.file(stored(b"a", b"new"), lambda _: pytest.fail("decoded for nothing"))
     put(extractor, link(b"l", b"a"))
     assert len(extractor.finish()) == 1

@@ -108,6 +108,20 @@ def test_lossless_archives_hold_nothing_lossy_to_delete() -> None:
     assert (done.exit_code, "--delete-lossy is about lossy photographs" in done.stderr) == (2, True)
 
 
+def test_wishes_about_deletion() -> None:
+    plain = {"wanted": True, "lossy_too": False, "unasked": False, "dry_run": False}
+    options.deletion(Mode.FAST, **plain)
+    for mode, change, said in (
+        ("fast", {"wanted": False, "unasked": True}, "mean nothing without --delete-after-verify"),
+        ("fast", {"wanted": False, "lossy_too": True}, "mean nothing without --delete-after-verify"),
+        ("fast", {"dry_run": True}, "--dry-run writes nothing"),
+        (Mode.LOSSLESS, {"lossy_too": True}, "--mode lossless has none"),
+        ("lossless", {"lossy_too": True}, "--mode lossless has none"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            options.deletion(mode, **plain | change)
+
+
 def test_what_is_a_number_is_taken() -> None:
     options.number("quality", np.float32(75), 0, 100)
     options.whole("effort", np.int64(3), 0, 9)
