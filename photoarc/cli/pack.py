@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from photoarc.cli.arguments import Force, IgnoreCase, Jobs, Json, Memory, Quiet, number, sources_and_archive, whole
 from photoarc.cli.console import end, exit_codes, progress, show, warn
+from photoarc.cli.text import KIND_WORDS, counted, named, speed
 from photoarc.errors import UsageError
-from photoarc.jobs.machine import size
-from photoarc.options import EFFORT, MIN_GAIN_PERCENT, MODE, QUALITY, TUNE, PackOptions
+from photoarc.jobs import machine
+from photoarc.member import Kind
+from photoarc.names import display
+from photoarc.options import BY_CHOICE, EFFORT, MIN_GAIN_PERCENT, MODE, QUALITY, TUNE, PackOptions
+from photoarc.units import count, duration, psnr, ratio, size
 
 if TYPE_CHECKING:
-    from photoarc.jobs.deletion import DeleteSummary
+    from photoarc.disk.scan import SourceFile
+    from photoarc.jobs.deletion import DeleteSummary, Plan
+    from photoarc.jobs.rehearsal import Outlook
+    from photoarc.jobs.tally import PackSummary
     from photoarc.progress import Failure
+
+MOST_REASONS = 4
+MOST_DOUBTS = 20
+SUFFIXES = {Kind.FILE: "", Kind.DIRECTORY: "/", Kind.SYMLINK: " (link)"}
 
 
 def pack(
@@ -85,7 +97,6 @@ def pack(
     Photographs are coded lossily unless --mode lossless is given; everything else is kept bit for bit.
     """
     with exit_codes("interrupted, nothing was written", as_json):
-        from photoarc.cli import text
         from photoarc.jobs import pack as packing
         from photoarc.jobs import patterns, rehearsal
         from photoarc.options import CodingOptions, deletion
@@ -95,7 +106,7 @@ def pack(
         excludes = patterns.excludes(exclude or (), exclude_from or (), ignore_case)
         lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode}
         coding = CodingOptions.asked(mode, tuning=tune, quality=quality, effort=effort, **lossy)
-        options = PackOptions(coding, jobs, excludes, force, size(memory))
+        options = PackOptions(coding, jobs, excludes, force, machine.size(memory))
         failures: Sequence[Failure]
         deletion(mode, wanted=delete, lossy_too=delete_lossy, unasked=yes, dry_run=dry_run)
         if delete and not yes and _nobody_can_answer():
@@ -109,21 +120,21 @@ def pack(
             files, errors = packing.find(sources, Path(archive), options)
             outlooks, unread = rehearsal.rehearse(files, coding)
             failures = [failure(error) for error in (*errors, *unread)]
-            lines = text.dry_run_lines(files, outlooks)
-            shown = show(text.dry_run_json(archive, files, outlooks, failures), lines, as_json, quiet, fold=False)
+            lines = dry_run_lines(files, outlooks)
+            shown = show(dry_run_json(archive, files, outlooks, failures), lines, as_json, quiet, fold=False)
             end(failures, "packed", not shown)
             return
         with progress("packing", quiet or as_json) as callback:
             done = packing.pack(sources, archive, options, callback)
     with exit_codes(f"interrupted; {archive} is complete" + (", some files may be deleted already" if delete else ""), as_json):
         value, failures = asdict(done), done.failures
-        shown = as_json or show(value, text.pack_lines(done), as_json, quiet)
+        shown = as_json or show(value, pack_lines(done), as_json, quiet)
         doubtful = False
         warn((*done.warnings, *(() if quiet else done.remarks)))
         if delete:
             gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs, quiet or as_json)
             value["deletion"] = asdict(gone)
-            shown &= show(value, text.delete_lines(gone), False, quiet or as_json)
+            shown &= show(value, delete_lines(gone), False, quiet or as_json)
             failures, doubtful = (*failures, *gone.failures), bool(gone.doubts)
         if as_json:
             shown = show(value, (), as_json, quiet)
@@ -138,11 +149,107 @@ def _delete_sources(
     sources: Sequence[str], archive: str, excludes: Sequence[str], lossy_too: bool, yes: bool, jobs: int | None, hidden: bool
 ) -> DeleteSummary:
     """Verifies, asks, deletes."""
-    from photoarc.cli import text
     from photoarc.jobs import deletion
 
     with progress("verifying", hidden) as callback:
         todo = deletion.plan(sources, archive, excludes, lossy_too=lossy_too, jobs=jobs, progress=callback)
-    if todo.files and not yes and not typer.confirm(text.delete_question(todo), err=True):
+    if todo.files and not yes and not typer.confirm(delete_question(todo), err=True):
         todo = deletion.declined(todo)
     return deletion.carry_out(todo)
+
+
+def pack_lines(done: PackSummary) -> list[str]:
+    """What a person wants to know after packing: how much, how good, what is not a copy any more."""
+    photos = done.photographs
+    lines = [f"packed {counted(done.files, done.directories, done.symlinks)} into {done.archive}"]
+    if photos.files:
+        quality = f"mean PSNR {psnr(photos.mean_psnr_db)}" + ("" if photos.min_psnr_db is None else f" (lowest {psnr(photos.min_psnr_db)})")
+        lines += [
+            f"  {count(photos.files, 'photograph')} coded by the learned codec, {quality}, "
+            f"{size(photos.size_bytes)} -> {size(photos.payload_bytes)} ({ratio(photos.payload_bytes, photos.size_bytes)})",
+            "    lossy: close to the originals, not identical; keep the originals or use --mode lossless if every bit matters",
+        ]
+        left_out = ", ".join(f"{number:,} {what}" for what, number in done.left_out)
+        lines += [f"    will not come back: {left_out}"] if left_out else []
+    if done.kept:
+        kinds = Counter[str]()  # what stands behind a colon is of one file
+        for reason, number in done.kept_reasons:
+            kinds[reason.partition(":")[0]] += number
+        reasons = [f"{number:,} {reason}" for reason, number in kinds.most_common(MOST_REASONS)]
+        more = kinds.total() - sum(number for _, number in kinds.most_common(MOST_REASONS))
+        reasons += [f"{more:,} for other reasons"] if more else []
+        if [reason for reason, _ in done.kept_reasons] == [BY_CHOICE]:
+            reasons = [f"{total.files:,} by {total.codec}" for total in done.codecs]
+        kept_bytes = sum(total.size_bytes for total in done.codecs) - photos.size_bytes
+        kept_packed = sum(total.payload_bytes for total in done.codecs) - photos.payload_bytes
+        lines += [
+            f"  {count(done.kept, 'file')} kept bit-exact, {size(kept_bytes)} -> {size(kept_packed)} ({ratio(kept_packed, kept_bytes)})",
+            "    " + ", ".join(reasons),
+        ]
+    lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
+    lines += [f"  {count(done.alike, 'file')} like others but for a piece, which alone was stored"] if done.alike else []
+    speeds = f", {speed(done.size_bytes, done.seconds)}" if done.seconds > 0 else ""
+    speeds += f", {photos.pixels / 1e6 / done.seconds:.2g} MP/s" if photos.pixels and done.seconds > 0 else ""
+    lines.append(
+        f"  {size(done.size_bytes)} -> {size(done.archive_bytes)} ({ratio(done.archive_bytes, done.size_bytes)}) "
+        f"in {duration(done.seconds)}{speeds}"
+    )
+    return lines
+
+
+def dry_run_json(archive: str, files: Sequence[SourceFile], outlooks: Sequence[Outlook], failures: Sequence[Failure]) -> dict[str, Any]:
+    """What would be packed, and what is likely to become of it."""
+    members = [named(file.name, display(file.name)) | {"kind": KIND_WORDS[file.kind], "size_bytes": file.size_bytes} for file in files]
+    kinds = [asdict(outlook) for outlook in outlooks]
+    estimate = sum(outlook.packed_bytes for outlook in outlooks)
+    failed = [asdict(failed) for failed in failures]
+    return {"archive": archive, "members": members, "kinds": kinds, "estimated_bytes": estimate, "failures": failed}
+
+
+def dry_run_lines(files: Sequence[SourceFile], outlooks: Sequence[Outlook]) -> list[str]:
+    """What would be packed, and what is likely to become of it."""
+    total = sum(file.size_bytes for file in files)
+    rows = [(size(file.size_bytes) if file.kind is Kind.FILE else "-", display(file.name) + SUFFIXES[file.kind]) for file in files]
+    width = max((len(row[0]) for row in rows), default=0)
+    kinds = Counter(file.kind for file in files)
+    estimate = sum(outlook.packed_bytes for outlook in outlooks)
+    return [
+        *(f"{cell.rjust(width)}  {name}" for cell, name in rows),
+        "",
+        f"would pack {counted(kinds[Kind.FILE], kinds[Kind.DIRECTORY], kinds[Kind.SYMLINK])}, {size(total)}; nothing was written",
+        *(f"  {outlook.files:,} {outlook.kind}, {size(outlook.size_bytes)}: {_fate(outlook)}" for outlook in outlooks),
+        *([f"  an estimate from typical shares: about {_rough(estimate)} ({_percent(estimate, total)})"] if total else []),
+    ]
+
+
+def _fate(outlook: Outlook) -> str:
+    if not outlook.lossy:
+        return f"bit-exact, {outlook.why}"
+    return "would be tried lossily; drawings, and what gains too little, stay bit-exact"
+
+
+def _rough(count_bytes: int) -> str:
+    """Two digits: an estimate is not known to more."""
+    digits = max(len(str(count_bytes)) - 2, 0)
+    return size(round(count_bytes, -digits))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f}%"
+
+
+def delete_question(todo: Plan) -> str:
+    """What the user is asked before files are deleted."""
+    lossy = sum(member.lossy for _, member in todo.files)
+    warning = f", {count(lossy, 'photograph')} of them LOSSY in the archive" if lossy else ""
+    return f"the archive was read back and agrees. Delete {count(len(todo.files), 'file')}, {size(todo.size_bytes)}{warning}?"
+
+
+def delete_lines(gone: DeleteSummary) -> list[str]:
+    """What was deleted, or why nothing was."""
+    if gone.doubts:
+        shown = [f"  {doubt}" for doubt in gone.doubts[:MOST_DOUBTS]]
+        more = [f"  and {len(gone.doubts) - MOST_DOUBTS:,} more"] if len(gone.doubts) > MOST_DOUBTS else []
+        return ["nothing was deleted, because sources and archive do not agree:", *shown, *more]
+    kept = f"; {count(gone.lossy_kept, 'photograph')} stay, because the archive holds them lossily" if gone.lossy_kept else ""
+    return [f"deleted {count(gone.deleted, 'file')}, {size(gone.size_bytes)}{kept}"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from photoarc.cli.arguments import ArchivePath, IgnoreCase, Jobs, Json
 from photoarc.cli.console import end, exit_codes, progress, show, warn
+from photoarc.units import count
+
+if TYPE_CHECKING:
+    from photoarc.jobs.verify import VerifySummary
 
 
 def verify(
@@ -28,12 +32,29 @@ def verify(
     Photographs that are lossy in it may be as they were packed or as they were unpacked. Only these are decoded; `test` decodes all.
     """
     with exit_codes("interrupted", as_json):
-        from photoarc.cli import text
         from photoarc.jobs import patterns
         from photoarc.jobs import verify as verifying
 
         with progress("verifying", names_only or as_json) as callback:
             done = verifying.verify(archive, against, patterns.excludes(exclude or (), (), ignore_case), callback, jobs=jobs)
-        shown = show(asdict(done), (text.differing_names if names_only else text.verify_lines)(done), as_json, quiet=False)
+        shown = show(asdict(done), (differing_names if names_only else verify_lines)(done), as_json, quiet=False)
         warn(done.warnings)
         end(done.failures, "compared", done.differs or not shown)
+
+
+def differing_names(done: VerifySummary) -> list[str]:
+    """Names only, of everything that differs or could not be compared."""
+    return sorted({*done.missing, *done.extra, *(failed.name for failed in (*done.changed, *done.failures))})
+
+
+def verify_lines(done: VerifySummary) -> list[str]:
+    """What differs, by name, and the count of what does not."""
+    lines = [f"  missing  {name}" for name in done.missing]
+    lines += [f"  extra    {name}" for name in done.extra]
+    lines += [f"  changed  {changed.name}: {changed.reason}" for changed in done.changed]
+    lines += [f"  skipped  {name}: no file, folder or link, so no archive can hold it" for name in done.skipped]
+    known = done.missing or done.extra or done.changed
+    verdict = "DIFFERS" if known else "agrees" if not done.differs else "agrees as far as it could be compared"
+    lossy = f", {done.lossy:,} of them lossy in the archive" if done.lossy else ""
+    unpacked = f"; {done.as_unpacked:,} as unpacked (lossy)" if done.as_unpacked else ""
+    return [*lines, f"{' '.join(done.against)} {verdict}: {done.same:,} of {count(done.members, 'member')} the same{lossy}{unpacked}"]

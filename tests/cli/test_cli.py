@@ -17,7 +17,6 @@ from typer.testing import CliRunner, Result
 
 import photoarc
 from photoarc.cli import app
-from photoarc.cli import text as report
 from photoarc.jobs import pack as packing
 from photoarc.options import Tuning
 
@@ -283,7 +282,7 @@ def test_an_interrupt_after_packing_does_not_deny_the_archive(
         raise KeyboardInterrupt
 
     archive = tmp_path / "out.pha"
-    monkeypatch.setattr(report, "pack_lines", interrupted)
+    monkeypatch.setattr("photoarc.cli.pack.pack_lines", interrupted)
     result = CliRunner().invoke(app.app, ["pack", str(photos), str(archive), *more])
     assert (result.exit_code, result.stderr) == (130, f"photoarc: interrupted; {archive} is complete{said}\n")
     with photoarc.open(archive) as packed:

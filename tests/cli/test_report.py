@@ -10,6 +10,8 @@ import pytest
 from photoarc import units
 from photoarc.cli import console
 from photoarc.cli import text as report
+from photoarc.cli.info import info_lines
+from photoarc.cli.pack import pack_lines
 from photoarc.errors import explained
 from photoarc.jobs.overview import CodecTotal, Overview
 from photoarc.jobs.tally import PackSummary, Photographs
@@ -79,7 +81,7 @@ def test_models_are_named() -> None:
         models=(2, 999),
         codecs=(),
     )
-    text = "\n".join(report.info_lines(found))
+    text = "\n".join(info_lines(found))
     assert f"{manifest.entries()[2].name} (model 2), model 999 (not of this photoarc)" in text
 
 
@@ -123,7 +125,7 @@ def test_lossy_is_said_out_loud() -> None:
         duplicates=0,
         alike=2,
     )
-    text = "\n".join(report.pack_lines(done))
+    text = "\n".join(pack_lines(done))
     assert "2 photographs coded by the learned codec, mean PSNR 38.1 dB (lowest 31.0 dB), 1.00 kB -> 250 B (25.0%)" in text
     assert "lossy: close to the originals, not identical; keep the originals or use --mode lossless" in text
     assert "9 files kept bit-exact, 900 B -> 900 B (100.0%)" in text

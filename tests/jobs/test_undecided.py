@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from photoarc import errors
 from photoarc.cli import app
-from photoarc.cli import text as report
+from photoarc.cli.dups import dups_names
+from photoarc.cli.test import check_lines
 from photoarc.jobs import test, workers
 from photoarc.jobs import test as testing
 from photoarc.jobs.decoding import Job
@@ -99,7 +100,7 @@ def test_a_name_that_is_taken_is_no_damage(error: type[errors.MemberError], dama
     failures = (failure(errors.NotDecoded("a", "no memory")), failure(error("b", "why")))
     done = test.CheckSummary(archive="x.pha", members=3, sound=1, photographs=0, size_bytes=10, seconds=1.0, failures=failures, warnings=())
     assert done.damaged == damaged
-    assert ("DAMAGED" in report.check_lines(done)[0]) == damaged
+    assert ("DAMAGED" in check_lines(done)[0]) == damaged
 
 
 def test_coding_that_failed_ends_with_exit_code_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,4 +137,4 @@ def test_exit_codes_are_in_the_help() -> None:
 
 
 def test_names_between_groups() -> None:
-    assert report.dups_names([], []) == []
+    assert dups_names([], []) == []
