@@ -22,7 +22,7 @@ from photoarc.container.member_file import MemberFile
 from photoarc.container.payloads import Payloads
 from photoarc.container.pieces import Joined, Made, Piece, Stretch
 from photoarc.container.salvage import salvage
-from photoarc.container.source import Place, source_of
+from photoarc.container.source import Place, path_of, source_of
 from photoarc.container.traces import no_archive
 from photoarc.disk.origin import mark_of
 from photoarc.disk.targets import target
@@ -50,14 +50,15 @@ class Archive:
     """An opened archive: the sequence of its members, and their contents on demand.
 
     `scan=True` finds members by their chunks instead of the index (docs/format.md section 6.2); `damaged` then has one error for
-    each member that is known to have been there and cannot be read, and `warnings` says the same in words. `mark` is that of what was
-    downloaded (photoarc.disk.origin).
+    each member that is known to have been there and cannot be read, and `warnings` says the same in words. `path` is empty
+    for one that is no file on this disk, `mark` that of what was downloaded (photoarc.disk.origin).
     """
 
     def __init__(self, place: Place, *, scan: bool = False) -> None:
         self._source = source_of(place)
         self.name = self._source.name
-        self.mark = mark_of(self.name) if isinstance(place, str | os.PathLike) else b""
+        self.path = path_of(place)
+        self.mark = mark_of(self.path) if self.path else b""
         self.warnings: list[str] = []
         self.damaged: list[PayloadCorrupt] = []
         try:
@@ -267,7 +268,7 @@ class Archive:
         member = self.members[self._position(name)]
         as_format = as_format if member.photo else None
         called = target(member, as_format)
-        with Extractor(Path(destination), force, keep=self.name, mark=self.mark) as extractor:
+        with Extractor(Path(destination), force, keep=self.path or None, mark=self.mark) as extractor:
             if member.kind == Kind.DIRECTORY:
                 extractor.directory(member)
             elif member.kind == Kind.SYMLINK:

@@ -100,6 +100,17 @@ def _opened(path: str | os.PathLike[str]) -> FileSource:
     return FileSource(cast(BinaryIO, file), name, ours=True)
 
 
+def path_of(place: Place) -> str:
+    """Path of what is opened, empty where that is no file on this disk: a remote file object may be called like one that is."""
+    if isinstance(place, str | os.PathLike):
+        return os.fspath(place)
+    try:
+        name = _name(place)
+        return name if os.path.samestat(os.fstat(place.fileno()), os.stat(name)) else ""  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):
+        return ""
+
+
 def _name(file: object) -> str:
     """What messages call a file object: its path where it knows one (fsspec: `path`)."""
     known = (getattr(file, attribute, None) for attribute in ("name", "path"))

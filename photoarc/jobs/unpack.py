@@ -100,7 +100,7 @@ def unpack(
         names = targets(members, options.as_format)
         budget = Budget(budget_bytes(options.memory_bytes), foreseen, tally.too_dear)
         written: dict[bytes, tuple[bytes, bytes]] = {}
-        with Extractor(folder, options.force, keep=archive.name, mark=archive.mark) as extractor:
+        with Extractor(folder, options.force, keep=archive.path or None, mark=archive.mark) as extractor:
             extractor.spare(member.name for member in archive.members)
             jobs = jobs_of(archive, members, names, options.as_format, extractor)
             crew = workers.run(decode, jobs, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)

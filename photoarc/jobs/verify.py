@@ -80,7 +80,7 @@ def verify(
     if not against:
         raise UsageError("nothing to compare with: name what was packed with --against")
     with open_archive(place) as archive:
-        found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=(Path(archive.name),))
+        found, errors = scan(_sources(against, archive.members), excludes=excludes, skip=[Path(archive.path)] if archive.path else [])
         comparison = _Comparison(archive, found, progress, jobs)
         comparison.failures += damaged(archive)
         for error in errors:

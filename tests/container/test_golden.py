@@ -65,3 +65,19 @@ def test_photographs_come_back_as_good_as_they_were(path):
             psnr_db = 10 * np.log10(255**2 / np.mean((pixels - source) ** 2.0))
             assert psnr_db == pytest.approx(member.photo.psnr_db, abs=0.05), member.display_name
     assert lossy == 0 if path.stem in ("lossless", "smallest") else lossy >= 5
+
+
+@pytest.mark.parametrize("name", ["fast.pha", "lossless.pha"])
+def test_members_are_opened_as_they_are_read(name):
+    """Also a lossy photograph: what it is unpacked as."""
+    with photoarc.open(RELEASES[-1] / name) as archive:
+        files = sorted((member for member in archive if member.kind is Kind.FILE), key=lambda member: member.size_bytes)
+        assert len({member.codec_id for member in files}) > 1
+        smallest = {(member.codec_id, member.lossy): member for member in reversed(files)}
+        for member in smallest.values():
+            with archive.open(member) as file:
+                assert (file.read(20), file.seek(5)) == (archive.read(member)[:20], 5)
+                assert file.read() == archive.read(member)[5:]
+        for member in files:
+            if member.lossy and member is smallest[member.codec_id, True]:
+                assert archive.open(member, "png").read(4) == b"\x89PNG"

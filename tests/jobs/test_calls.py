@@ -73,6 +73,32 @@ def test_archives_that_are_no_path(photos: Path, tmp_path: Path) -> None:
     assert not file.closed
 
 
+class Remote(io.BytesIO):
+    """Called like a file on this disk, which it is not."""
+
+    name = ""
+
+
+def test_the_archive_among_the_files(photos: Path, tmp_path: Path) -> None:
+    """It is no extra file, and never overwritten by itself; a file that a remote archive is called like is a file like any other."""
+    archive = photos / "in.pha"
+    photoarc.pack(photos, archive, workers=0)
+    whole = archive.read_bytes()
+    with archive.open("rb") as opened:
+        assert not photoarc.verify(archive, photos, workers=0).extra
+        assert not photoarc.verify(opened, photos, workers=0).extra
+    remote = Remote(whole)
+    remote.name = str(archive)
+    assert photoarc.verify(remote, photos, workers=0).extra == ("photos/in.pha",)
+    trap = tmp_path / "trap" / "photos" / "0.txt"
+    trap.parent.mkdir(parents=True)
+    trap.write_bytes(whole)
+    with trap.open("rb") as opened:
+        done = photoarc.unpack(opened, tmp_path / "trap", force=True, workers=0)
+    assert [failed.name for failed in done.failures] == ["photos/0.txt"]
+    assert trap.read_bytes() == whole
+
+
 def test_conflicting_wishes_are_refused_before_anything_is_written(photos: Path, tmp_path: Path) -> None:
     for wrong, said in (
         ({"mode": "lossless", "quality": 75}, "--quality is about lossy"),
