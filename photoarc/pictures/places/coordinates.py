@@ -11,7 +11,7 @@ import re
 from photoarc.pictures.places.names import hints_at_place, is_no_place_of, is_place, measures
 
 _MOST_TEXT = 1 << 20  # of a text, characters that are looked at
-_MARK = r"(?:\u00b0|\u00ba|\u02da|deg(?:rees?)?\b|[Dd](?=[\s\d]))"  # of degrees
+_MARK = r"(?:\u00b0|\u00ba|\u02da|deg(?:rees?)?\b|[Dd](?=\s?\d{1,2}(?:[.,]\d+)?\s?['\u2032m]))"  # of degrees
 _MINUTE = "['\u2032\u2019\u00b4]"
 _SIGN = r"[+\-\u2212]"
 _NORTH, _EAST = r"(?:N(?:orth|ord|orte?)?|S(?:outh|\u00fcd|ud|ur)?)", r"(?:E(?:ast|st|ste)?|W(?:est)?|O(?:st|uest|este)?)"
@@ -57,7 +57,7 @@ _AS_WRITTEN = tuple(
         rf"(?<![\w+])(?=[2-9]{{0,3}}[C-X])[{_CODE}]{{4}}\+[{_CODE}]{{2,3}}(?![\w+])",
         r"(?<![\w.])[+-]\d{2,6}\.\d+[+-]\d{3,7}\.\d+",
         r"(?<![\w.])[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}(?:\.\d+)?(?:[+-]\d+(?:\.\d+)?)?(?:CRS\w+)?/(?!\d)",
-        r"\b\d{1,2}[C-HJ-NP-X]\s?[A-HJ-NP-Z]{2}\s?(?:\d{3}\s\d{3}|\d{4}\s?\d{4}|\d{5}\s?\d{5})\b",
+        r"(?<![\w-])\d{1,2}[C-HJ-NP-X]\s?[A-HJ-NP-Z]{2}\s?(?:\d{3}\s\d{3}|\d{4}\s?\d{4}|\d{5}\s?\d{5})(?![\w-])",
         r"\b\d{1,2}\s?[C-HJ-NP-X],?\s+\d{6}(?:\.\d+)?\s?m?\s?E?,?\s+\d{7}(?:\.\d+)?\b",
         rf"(?<![\w.]){_BROKEN}{_ANGLE}{_TAIL}\s?(?i:{_NORTH})\b[\s,;/|]{{0,4}}\d{{1,3}}",
         rf"(?<![\w.]){_ANGLE}{_TAIL}\s?{_NORTH}[\s,;/|]{{0,4}}{_BROKEN}{_ANGLE}{_TAIL}\s?{_EAST}\b",
@@ -70,10 +70,10 @@ _AS_WRITTEN = tuple(
 _ONE = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\d{{1,3}}[.,]\d+\s*{_MARK}\s*(?:{_NORTH}|{_EAST})\b",
-        rf"\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*(?:{_MINUTE}|min)?[\s\d.,{_MINUTE[1:-1]}\"\u2033\u201d]*(?:{_NORTH}|{_EAST})\b",
-        rf"\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*{_MINUTE}",
-        rf"\d{{1,3}}\s*{_MARK}\s*{_NORTH}\W{{1,4}}\d{{1,3}}\s*{_MARK}\s*{_EAST}\b",
+        rf"(?<![\d.])\d{{1,3}}[.,]\d+\s*{_MARK}\s*(?:{_NORTH}|{_EAST})\b",
+        rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*(?:{_MINUTE}|min|m)?[\s\d.,s{_MINUTE[1:-1]}\"\u2033\u201d]*(?:{_NORTH}|{_EAST})\b",
+        rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*{_MINUTE}",
+        rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*{_NORTH}\W{{1,4}}\d{{1,3}}\s*{_MARK}\s*{_EAST}\b",
         rf"(?<![\w.])\d{{1,3}}[\s:_-]\d{{1,2}}[\s:_-]\d{{1,2}}(?:[.,]\d+)?\s?(?:{_NORTH}|{_EAST})\b",
         r"(?<![\w.,])\d{1,3},\d{1,2}(?:\.\d+|,\d{1,2}(?:\.\d+)?)\s?[NSEWO]\b",
         r"(?<![\w.])\d{1,3}[\s:]\d{1,2}[.,]\d+\s?(?:[NSEWO])\b",
