@@ -200,11 +200,65 @@ def test_a_damaged_exif_holds_no_place_that_its_directories_lead_to(tiff, change
         assert exif.strip(stripped)[0] == stripped
 
 
-@pytest.mark.parametrize("tag", [0x010D, 0x010E, 0x013B, 0x8298, 0x9C9F, 0xA420, 0xA430])
-def test_texts_of_every_tag_are_asked(tag):
-    text = b"gps 52.52, 13.40 \0\0"
-    tiff = places.tiff(places.directory([(tag, 2, len(text), struct.pack("<I", 8 + 2 + 12 + 4))]), text)
+def with_text(tag, kind, text, chain="first"):
+    """EXIF with a text in its first directory, or in one below or behind it."""
+    at = 8 + 2 + 12 + 4
+    if chain == "first":
+        return places.tiff(places.directory([(tag, kind, len(text), struct.pack("<I", at))]), text)
+    pointer = {"exif": 0x8769, "interop": 0xA005, "sub": 0x014A, "next": 0x0112}[chain]
+    value = b"\6\0" if chain == "next" else struct.pack("<I", at)
+    first = places.directory([(pointer, 3 if chain == "next" else 4, 1, value)], at if chain == "next" else 0)
+    return places.tiff(first, places.directory([(tag, kind, len(text), struct.pack("<I", at + 18))]), text)
+
+
+@pytest.mark.parametrize("chain", ["first", "exif", "interop", "sub", "next"])
+@pytest.mark.parametrize(
+    ("tag", "kind", "code"),
+    [(tag, 2, b"") for tag in (0x000B, 0x010D, 0x010E, 0x013B, 0x014D, 0x8298, 0x9212, 0x9C9F, 0xA004, 0xA420, 0xA430, 0xC614, 0xFDE8)]
+    + [
+        (0x010E, 129, b""),
+        (0x9286, 7, b"ASCII\0\0\0"),
+        (0x9286, 7, bytes(8)),
+        (0x9286, 7, b""),
+        (0xABCD, 7, b"JIS\0\0\0\0\0"),
+        (0xC68B, 1, b""),
+    ],
+)
+def test_texts_of_every_tag_and_type_are_asked(chain, tag, kind, code):
+    if chain == "interop" and tag == 0x000B:
+        return
+    tiff = with_text(tag, kind, code + b"gps 52.52, 13.40\0", chain)
     after, dropped = exif.strip(tiff)
     assert (b"52.52" in (after or b""), dropped) == (False, ["a text with coordinates"])
     said = tiff.replace(b"gps 52.52, 13.40", b"Grandmother 1978")
     assert exif.strip(said) == (said, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(2, b"48.858 2.294\0"), (2, b"A. Author\0at 8FW4V75V+8Q\0"), (7, b"ASCII\0\0\x0048.858 2.294"),
+     (7, b"UNICODE\0" + "48.858 2.294".encode("utf-16-le")), (7, b"UNICODE\0" + "48\u00b051\u203230\u2033".encode("utf-16-be")),
+     (1, "N48.8 E2.2\0".encode("utf-16-le")),
+     (129, "48\u00b051\u203230\u2033 N\0".encode())],
+)  # fmt: skip
+def test_texts_however_written(kind, text):
+    after, dropped = exif.strip(with_text(0x9286, kind, text))
+    assert (text in (after or b""), dropped) == (False, ["a text with coordinates"])
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "value"),
+    [(0x0132, 2, b"2026:01:02 03:04:05\0"), (0xA431, 2, b"12CAB1234567890\0"), (0x9286, 7, b"\1\2\3gps 52.52, 13.40"),
+     (0xA432, 5, bytes(32)), (0x9286, 7, b"ASCII\0\0\0Grandmother, 1978")],
+)  # fmt: skip
+def test_values_that_are_no_such_texts_stay(tag, kind, value):
+    tiff = places.tiff(places.directory([(tag, kind, len(value) // (8 if kind == 5 else 1), struct.pack("<I", 26))]), value)
+    assert exif.strip(tiff) == (tiff, [])
+
+
+def test_a_known_makers_note_loses_a_text_with_coordinates():
+    said = (0x0207, 2, 18, struct.pack("<I", 12 + 30))
+    for entries, dropped in (([said, (1, 3, 1, b"\1\0")], "a text with coordinates"), ([said], "a maker's note")):
+        note = (b"OLYMPUS\0II\3\0" + places.directory(entries)).ljust(42, b"\0") + b"gps 52.52, 13.40\0\0"
+        after, lost = exif.strip(places.exif("<", note, "OLYMPUS"))
+        assert (b"52.52" in after, b"OLYMPUS\0II" in after, lost) == (False, dropped != "a maker's note", [dropped])

@@ -57,7 +57,6 @@ _AS_WRITTEN = tuple(
         rf"(?<![\w+])(?=[2-9]{{0,3}}[C-X])[{_CODE}]{{4}}\+[{_CODE}]{{2,3}}(?![\w+])",
         r"(?<![\w.])[+-]\d{2,6}\.\d+[+-]\d{3,7}\.\d+",
         r"(?<![\w.])[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}(?:\.\d+)?(?:[+-]\d+(?:\.\d+)?)?(?:CRS\w+)?/(?!\d)",
-        r"(?<![\w-])\d{1,2}[C-HJ-NP-X]\s?[A-HJ-NP-Z]{2}\s?(?:\d{3}\s\d{3}|\d{4}\s?\d{4}|\d{5}\s?\d{5})(?![\w-])",
         r"\b\d{1,2}\s?[C-HJ-NP-X],?\s+\d{6}(?:\.\d+)?\s?m?\s?E?,?\s+\d{7}(?:\.\d+)?\b",
         rf"(?<![\w.]){_BROKEN}{_ANGLE}{_TAIL}\s?(?i:{_NORTH})\b[\s,;/|]{{0,4}}\d{{1,3}}",
         rf"(?<![\w.]){_ANGLE}{_TAIL}\s?{_NORTH}[\s,;/|]{{0,4}}{_BROKEN}{_ANGLE}{_TAIL}\s?{_EAST}\b",
@@ -70,6 +69,7 @@ _AS_WRITTEN = tuple(
 _ONE = tuple(
     re.compile(pattern)
     for pattern in (
+        r"(?<![\w-])\d{1,2}[C-HJ-NP-X]\s?[A-HJ-NP-Z]{2}\s?(?:\d{3}\s\d{3}|\d{4}\s?\d{4}|\d{5}\s?\d{5})(?![\w-])",
         rf"(?<![\d.])\d{{1,3}}[.,]\d+\s*{_MARK}\s*(?:{_NORTH}|{_EAST})\b",
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*(?:{_MINUTE}|min|m)?[\s\d.,s{_MINUTE[1:-1]}\"\u2033\u201d]*(?:{_NORTH}|{_EAST})\b",
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*{_MINUTE}",

@@ -12,22 +12,14 @@ import re
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
 from photoarc.pictures.places import iptc, maker_notes, xmp
-from photoarc.pictures.places.coordinates import coordinates_in
 from photoarc.pictures.places.directories import ASCII, TYPE_BYTES, Directories, Entry
+from photoarc.pictures.places.exif_texts import COORDINATES, says_coordinates
 
 _GPS, _EXIF, _INTEROP, _SUB = 0x8825, 0x8769, 0xA005, 0x014A
 _GEOTIFF = frozenset((33550, 33922, 34264, 34735, 34736, 34737))
 _LAST_GPS_TAG, _NO_GPS_TAG, _PADDING, _PROCESSING_SOFTWARE = 0x1F, 0x100, 0xEA1C, 0x0B
 _MAKE, _MAKER_NOTE = 0x010F, 0x927C
 _XMP, _IPTC, _PHOTOSHOP, _DNG_PRIVATE = 0x02BC, 0x83BB, 0x8649, 0xC634
-# Description, comment, Windows' texts; names of documents, pages, programs, hosts, printers, artists, owners, lenses; history, identifiers.
-_TEXTS = frozenset(
-    (
-        *(0x010D, 0x010E, 0x011D, 0x0131, 0x013B, 0x013C, 0x0151, 0x8298, 0x8824, 0x9213, 0x9286, 0xA420),
-        *range(0x9C9B, 0x9CA0),
-        *range(0xA430, 0xA440),
-    )
-)
 _LATITUDE, _LONGITUDE = 2, 4
 _MOST_DIRECTORIES = 64
 BROKEN = "EXIF that cannot be followed (its orientation was kept)"
@@ -130,18 +122,22 @@ class _Cleaner:
         elif tag <= _LAST_GPS_TAG:
             if kind == "interop":
                 return not (tag in (1, 2) and entry.count == 4)
-            return not (tag == _PROCESSING_SOFTWARE and entry.type == ASCII)
+            return not (tag == _PROCESSING_SOFTWARE and entry.type == ASCII) or self._says_place(entry)
         elif tag == _MAKER_NOTE:
-            if not maker_notes.strip(self.data, entry.value_at, entry.size_bytes, self.tiff.order, self._make):
+            if not maker_notes.strip(self.data, entry.value_at, entry.size_bytes, self.tiff.order, self._make, self.dropped):
                 self.dropped.append("a maker's note")
                 return True
         elif tag in (_PHOTOSHOP, _DNG_PRIVATE):
             self.dropped.append("what programs left in EXIF")
             return True
-        elif tag in _TEXTS and coordinates_in(self.tiff.value(entry)):  # UTF-16, too
-            self.dropped.append("a text with coordinates")
-            return True
-        return tag in _GEOTIFF
+        return tag in _GEOTIFF or self._says_place(entry)
+
+    def _says_place(self, entry: Entry) -> bool:
+        """Whether the value of an entry is a text with coordinates; says so in `dropped`."""
+        if entry.tag in (_XMP, _IPTC, _MAKER_NOTE) or not says_coordinates(entry, self.tiff.value(entry)):
+            return False
+        self.dropped.append(COORDINATES)
+        return True
 
     def _followed(self, entry: Entry, kind: str) -> bool:
         """Whether directories that nobody misses could be cleaned; if not, nothing shall point to them."""

@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from photoarc.pictures.places.directories import TYPE_BYTES, Directories
+from photoarc.pictures.places.exif_texts import COORDINATES, says_coordinates
 from photoarc.pictures.tiff import Order
 
 _MOST_ENTRIES = 512
@@ -54,23 +55,26 @@ _MAKERS = (
 )
 
 
-def strip(data: bytearray, at: int, size: int, order: Order, make: bytes) -> bool:
-    """Takes places out of a note in the EXIF `data`, in place; False if nobody can tell what it holds."""
+def strip(data: bytearray, at: int, size: int, order: Order, make: bytes, dropped: list[str]) -> bool:
+    """Takes places out of a note in the EXIF `data`, in place; False if nobody can tell what it holds.
+
+    A text in which coordinates are written goes, and is told in `dropped`.
+    """
     note = bytes(data[at : at + size])
     for maker in _MAKERS:
         known = note.startswith(maker.start) if maker.start else make.startswith(maker.make)
         if len(note) != size or not known:
             continue
         try:
-            _strip(data, at, size, order, maker)
+            dropped += _strip(data, at, size, order, maker)
         except IndexError:
             return False
         return True
     return False
 
 
-def _strip(data: bytearray, at: int, size: int, order: Order, maker: _Maker) -> None:
-    """Raises IndexError if its directory does not lie in the note."""
+def _strip(data: bytearray, at: int, size: int, order: Order, maker: _Maker) -> list[str]:
+    """In words what was dropped. Raises IndexError if its directory does not lie in the note, or nothing is left of it."""
     base, directory = 0, at + maker.directory
     order = maker.order or order
     if maker.base == "header":
@@ -85,11 +89,18 @@ def _strip(data: bytearray, at: int, size: int, order: Order, maker: _Maker) -> 
     found = Directories(data, order, base)
     if not at <= directory or found.end(directory) > at + size or not 1 <= found.number(directory, 2) <= _MOST_ENTRIES:
         raise IndexError(directory)
+    dropped = []
     for entry in found.entries(directory):
         if entry.type not in TYPE_BYTES:
             raise IndexError(entry.at)
-        if entry.tag in maker.places:
+        if says_coordinates(entry, found.value(entry)):
+            dropped.append(COORDINATES)
             found.remove(directory, entry)
+        elif entry.tag in maker.places:
+            found.remove(directory, entry)
+    if not found.number(directory, 2):
+        raise IndexError(directory)
+    return dropped
 
 
 def _order(mark: bytes) -> Order:
