@@ -88,6 +88,20 @@ def test_what_is_opened_and_never_closed_is_looked_at_once(piece):
     assert search.holds_place(data + places.packet("<a:GPSLatitude>1</a:GPSLatitude>") + b"</x:xmpmeta>")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("shift", range(4))
+def test_packets_of_every_encoding(encoding, shift):
+    def file(properties):
+        packet = places.packet(properties).decode().replace("</x:xmpmeta>", "</x:xmpmeta\n>")
+        return bytes(shift) + b"\xff\xd8" + packet.encode(encoding) + b"\xff\xd9"
+
+    assert search.holds_place(file("<a:City>K\u00f6ln</a:City>"))
+    assert search.holds_place(file("<a:Title>lat: 52.5, lon: 13.4</a:Title>"))
+    assert not search.holds_place(file("<a:Title>K\u00f6ln</a:Title>"))
+    unclosed = "<x:xmpmeta>".encode(encoding)
+    assert not search.holds_place(unclosed * (MEGABYTE // len(unclosed)))
+
+
 def test_texts_that_inflate_to_anything():
     bomb = zlib.compress(bytes(64 << 20), 9)
     assert not search.holds_place(PNG_SIGNATURE + b"\0\0\xff\xffzTXta\0\0" * 200 + bomb)

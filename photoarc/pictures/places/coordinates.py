@@ -10,7 +10,7 @@ import re
 
 from photoarc.pictures.places.names import hints_at_place, is_no_place_of, is_place, measures
 
-_MOST_TEXT = 1 << 20  # of a text, characters that are looked at
+_MOST_TEXT, _FEWEST_BYTES = 1 << 18, 5  # of a text that is looked at
 _MARK = r"(?:\u00b0|\u00ba|\u02da|deg(?:rees?)?\b|[Dd](?=\s?\d{1,2}(?:[.,]\d+)?\s?['\u2032m]))"  # of degrees
 _MINUTE = "['\u2032\u2019\u00b4]"
 _SIGN = r"[+\-\u2212]"
@@ -105,6 +105,8 @@ def names_coordinates(text: str, name: str = "") -> bool:
 
 def coordinates_in(text: bytes, name: str = "") -> bool:
     """Whether a text has coordinates written in it, be it in UTF-8, UTF-16 or Latin-1."""
+    if len(text) < _FEWEST_BYTES:
+        return False
     plain = text.replace(b"\0", b"")
     texts = {plain.decode(code, "ignore") for code in ("latin-1", "utf-8")}
     if 4 * text.count(0) >= len(text):

@@ -15,8 +15,8 @@ from photoarc.pictures.places import exif, iptc, xmp
 from photoarc.pictures.places.coordinates import coordinates_in
 
 _TIFF = re.compile(rb"II\*\0|MM\0\*|II[RU]\0|IIRO|IIRS")  # and Panasonic's and Olympus's raw files
-_XMP_OPEN = re.compile(rb"<(x:xmpmeta|rdf:RDF)\b")
-_XMP_CLOSE = {word: re.compile(rb"</" + word + rb"\s*>") for word in (b"x:xmpmeta", b"rdf:RDF")}
+_XMP_WORDS, _SPACES = ("x:xmpmeta", "rdf:RDF"), " \t\r\n"
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")  # of XMP
 _NAMES_PLACE = re.compile(rb"GPSL(ati|ongi|ongti)tude|photoshop:(City|Country)|Location(Created|Shown)", re.IGNORECASE)
 _IIM = re.compile(rb"8BIM\x04\x04(.)", re.DOTALL)
 _FILM = re.compile(rb"\xa9xyz.{4}[+-]\d\d|com\.apple\.quicktime\.location\.ISO6709|loci\0\0\0\0.{3}", re.DOTALL)
@@ -42,14 +42,26 @@ def _few(pattern: re.Pattern[bytes], data: bytes) -> list[re.Match[bytes]]:
 
 
 def _packets(data: bytes) -> Iterator[bytes]:
+    """XMP in any encoding, as UTF-8."""
+    for encoding in _ENCODINGS:
+        for packet in _packets_in(data, encoding):
+            yield packet if encoding == "utf-8" else packet.decode(encoding, "replace").encode()
+
+
+def _packets_in(data: bytes, encoding: str) -> Iterator[bytes]:
     """XMP, from an element that opens to the first that closes it; each byte is looked at once, whatever is left open."""
+    space = b"|".join(re.escape(one.encode(encoding)) for one in _SPACES)
+    end = re.escape(">".encode(encoding))
+    words = [word.encode(encoding) for word in _XMP_WORDS]
+    opens = re.compile(re.escape("<".encode(encoding)) + b"(" + b"|".join(map(re.escape, words)) + b")(?=" + space + b"|" + end + b")")
+    closes = {word: re.compile(re.escape("</".encode(encoding) + word) + b"(?:" + space + b")*" + end) for word in words}
     at = count = 0
     unclosed = set[bytes]()  # there is no end of these any more
-    while count < _MOST and len(unclosed) < len(_XMP_CLOSE) and (opened := _XMP_OPEN.search(data, at)):
+    while count < _MOST and len(unclosed) < len(closes) and (opened := opens.search(data, at)):
         at = opened.end()
         if opened[1] in unclosed:
             continue
-        closed = _XMP_CLOSE[opened[1]].search(data, at)
+        closed = closes[opened[1]].search(data, at)
         if closed is None:
             unclosed.add(opened[1])
             continue
