@@ -16,13 +16,14 @@ NAMES = """GPSLatitude GpsLatitude GpsLongtitude Latitude Longitude AbsoluteAlti
     shotLocation gpslatitude coverage Geotag geolat poslat photolat photolng CenterLong UTM UTMZone MGRS PlusCode plus_code What3Words w3w
     BSSID
     wifi_bssid Placename PLACENAME place_name Cityname CurrentCity Region Region_Name District Suburb Prefecture POI PoiName Venue street
-    StreetName LatLng lat_lng geo_lat HomeAddress camera_location Coordinates Elevation latitudeE7"""
+    StreetName LatLng lat_lng geo_lat HomeAddress camera_location Coordinates Elevation latitudeE7
+    AdministrativeArea Easting utm_northing CellId GridRef PointOfInterest MapURL RegionCode DestLong ele"""
 OTHERS = """Rating subject Velocity Capacity LongName LongExposureNoiseReductionUsed SubjectLocation ISOSpeedLatitudeyyy Regions Area
     RegionInfo RelativeAltitude AltTextAccessibility GimbalYawDegree Platform Latent Statement WebStatement Geometry CroppedAreaLeftPixels
     PlacedXResolution History State_of_mind Townsend PersonInImage hierarchicalSubject HasExtendedXMP CityLights city_night AddressSpace
     ReplacePlace FileLocation file_location MemoryAddress EmailAddress PlaceHolder InPlace ImageRegion
     Flat Melon Translation PixelCoordinates ElevationAngle
-    Estate Utmost Position MusicAlong ExposureLatitude"""
+    Estate Utmost Position MusicAlong ExposureLatitude LocationOnDisk FontLocation StreamAddress Landmarks"""
 
 
 def strip(packet):

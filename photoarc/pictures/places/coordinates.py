@@ -30,22 +30,24 @@ _ALWAYS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rf"(?:latitud(?:e|ine)?|longt?itud(?:e|ine)?|breitengrad|l(?:\u00e4|ae)ngengrad)(?:_?(?:e7|deg|dd|ref|wgs84))?[\s:=\"'>\[(|]*[nsewo]?{_SIGN}?\s*\d",
-        rf"(?<!\d\s)(?:\b|_|(?:geo|gps|pos|photo|center))(?:lat|lng|lon)(?:_?(?:deg|dd|wgs\d*))?(?:\b|_){_NAMED}*[nsewo]?\s?{_SIGN}?{_DECIMAL}",
+        rf"(?<!\d\s)(?:\b|_|(?:geo|gps|pos|photo|center))(?:lat|lng|lon)(?:_?(?:deg|dd|wgs\d*))?(?:\b|_|(?=[+-]?\d)){_NAMED}*[nsewo]?\s?{_SIGN}?{_DECIMAL}",
         rf"(?:\b|_)m?(?:lat|long?|lng)(?:_?e7)?[\"'\s]*[:=|>]{_NAMED}*[nsewo]?\s?{_SIGN}?\d",
         rf"\blat\b\W{{0,6}}[ns]?\s?{_SIGN}?\d.{{0,20}}\b(?:long?|lng)\b\W{{0,6}}[ewo]?\s?{_SIGN}?\d",
-        rf"\bgps[a-z_]*[\s:=\"'>\[(]*[nsewo]?\s?{_SIGN}?\d{{1,3}}[.,]\d",
+        rf"\bgps[a-z_]*(?:\s(?:pos|coord)[a-z]*)?[\s:=\"'>\[(]*[nsewo]?\s?{_SIGN}?\d{{1,3}}(?:[.,]\d|\s\d\d\s\d\d)",
         r"\d{3,4}(?:\.\d*)?,\s?[ns],\s?\d{4,5}(?:\.\d*)?,\s?[ew]\b",
         rf"\bgeo:{_SIGN}?\d+(?:\.\d+)?,{_SIGN}?\d",
         rf"\bcoord(?:inate)?s?[\"'\s]*[:=>\s][\s:=\"'>\[({{]*{_SIGN}?\d{{1,3}}[.,]\d+[,;\s]+{_SIGN}?\d{{1,3}}[.,]\d",
         rf"<(?:\w+:)?(?:coordinates|pos|poslist|point)(?:\s[^<>]{{0,80}})?>\s*{_SIGN}?\d+(?:\.\d+)?[,\s]+{_SIGN}?\d",
         rf"\b(?:multi)?(?:point|linestring|polygon)\s?[zm]{{0,2}}\s?\({{1,3}}\s?{_SIGN}?\d+(?:\.\d+)?\s+{_SIGN}?\d",
-        rf"@{_LINK_PAIR}",
+        rf"/@{_LINK_PAIR}|@{_LINK_PAIR}\d+(?![\w.])",
         rf"(?<![a-z])(?:s?ll|cbll|q|query|cp|[sd]addr|destination|origin|center|centre|pt|at|loc|markers?|viewpoint|where)=[\w:]{{0,12}}{_LINK_PAIR}",
         rf"\b(?:map|pos|position|loc|location|place|search|dir|c|near|at|sp)[=/:](?:loc:)?(?:\d{{1,2}}(?:\.\d+)?/)?{_LINK_PAIR}",
         rf"!3d{_SIGN}?\d{{1,2}}\.\d+!4d{_SIGN}?\d",
         r"maps\.app\.goo\.gl/\w|goo\.gl/maps/\w|\bw3w\.co/\w|what3words\.com/\w|\bosm\.org/go/\w|openstreetmap\.org/(?:node|way|relation)/\d",
         r"(?:google\.[a-z.]{2,6}/maps|maps\.google\.[a-z.]{2,6}|maps\.apple\.com|bing\.com/maps)/?\S{0,80}(?:place|search|dir|[?&](?:q|cid|address|daddr|where1)=)",
         r"(?<![:/\w])///[^\W\d_]{2,}[.\u3002\uff0e][^\W\d_]{2,}[.\u3002\uff0e][^\W\d_]{2,}",
+        rf"\b(?:breite|l(?:\u00e4|ae)nge)\W{{0,4}}{_DECIMAL}\d\d",
+        r"\bgeo_?hash\W{1,3}[0-9b-hjkmnp-z]{5}",
         r"\b(?:geo_?hash|mgrs|usng|utm|plus[ _]?code|what_?3_?words|w3w|maidenhead|qth|bssid)[\"'\s]*[:=]\s*[\"']?\w",
         rf"(?<![\w+])[2-9c][2-9cfghjmpqrv](?:[{_CODE}]{{6}}\+(?:[{_CODE}]{{2,7}})?|[{_CODE}]{{4}}00\+|[{_CODE}]{{2}}0000\+|000000\+)(?![\w+])",
     )
@@ -54,7 +56,7 @@ _ALWAYS = tuple(
 _AS_WRITTEN = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?<![\w+])(?=[2-9]{{0,3}}[C-X])[{_CODE}]{{4}}\+[{_CODE}]{{2,3}}(?![\w+])",
+        rf"(?<![\w+])(?=[2-9]{{0,3}}[C-X])(?=[C-X+]{{0,6}}\d)[{_CODE}]{{4}}\+[{_CODE}]{{2,3}}(?![\w+])",
         r"(?<![\w.])[+-]\d{2,6}\.\d+[+-]\d{3,7}\.\d+",
         r"(?<![\w.])[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}(?:\.\d+)?(?:[+-]\d+(?:\.\d+)?)?(?:CRS\w+)?/(?!\d)",
         r"\b\d{1,2}\s?[C-HJ-NP-X],?\s+\d{6}(?:\.\d+)?\s?m?\s?E?,?\s+\d{7}(?:\.\d+)?\b",
@@ -74,11 +76,12 @@ _ONE = tuple(
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*(?:{_MINUTE}|min|m)?[\s\d.,s{_MINUTE[1:-1]}\"\u2033\u201d]*(?:{_NORTH}|{_EAST})\b",
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*{_MINUTE}",
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*{_NORTH}\W{{1,4}}\d{{1,3}}\s*{_MARK}\s*{_EAST}\b",
-        rf"(?<![\w.])\d{{1,3}}[\s:_-]\d{{1,2}}[\s:_-]\d{{1,2}}(?:[.,]\d+)?\s?(?:{_NORTH}|{_EAST})\b",
+        rf"(?<![\w.])(?<!\d\d[ T])\d{{1,3}}[\s:_-]\d{{1,2}}[\s:_-]\d{{1,2}}(?:[.,]\d+)?\s?(?:{_NORTH}|{_EAST})\b",
         r"(?<![\w.,])\d{1,3},\d{1,2}(?:\.\d+|,\d{1,2}(?:\.\d+)?)\s?[NSEWO]\b",
         r"(?<![\w.])\d{1,3}[\s:]\d{1,2}[.,]\d+\s?(?:[NSEWO])\b",
-        r"(?<![\w.])\d{1,3}[.,]\d{3,}\s?[NSEWO]\b",
-        r"(?<![\w.])[NSEW]\s?\d{1,3}(?:[.,]\d{3,}|[\s\u00b0\u00ba]{1,2}\d{1,2}[.,]\d+)",
+        r"(?<![\w.])\d{1,3}[.,]\d{3,}\s?(?:[NSEWO]|(?i:north|south|east|west|nord|s\u00fcd|ost|sud|est|ouest))\b",
+        r"(?<![\w.,;])-?[1-9]\d{0,2}\.\d{4,},\s?-?\d{1,3}\.\d{4,}(?:;\s?|\s+)-?[1-9]\d{0,2}\.\d{4,},\s?-?\d{1,3}\.\d{4,}",
+        r"(?<![\w.])[NSEW]\s?(?:\d{1,3}[.,]\d{3,}|\d{2,3}[\s\u00b0\u00ba]{1,2}\d{2}[.,]\d+)",
     )
 )
 _NUMBER = rf"({_SIGN}?\d{{1,3}}[.,]\d+)\s?{_MARK}?"
@@ -86,7 +89,7 @@ _BETWEEN = r"(?:\s*[,;/|:~&]\s*|\s+)"
 _HEIGHT = rf"(?:{_BETWEEN}{_SIGN}?\d{{1,5}}(?:[.,]\d+)?\s?(?:m|ft)?)?"
 _PAIR = re.compile(rf"(?<![\w.+-])(?<!\d[,;] )(?<!\d[,;]){_NUMBER}{_BETWEEN}{_NUMBER}{_HEIGHT}(?![\w.]|{_BETWEEN}{_SIGN}?\d)")
 _ALONE = re.compile(rf"[\s\[({{\"'<]*{_NUMBER}{_BETWEEN}{_NUMBER}{_HEIGHT}[\s\])}}\"'>.;]*\Z")
-_LABEL = re.compile(r"([\w.-]{1,60})[\"']?\s{0,4}(?:[:=]|\s)\s{0,4}[\[({\"']{0,3}\s{0,4}\Z")
+_LABEL = re.compile(r"([\w.-]{1,60})[\"']?\s{0,4}[:=\s]?\s{0,4}[\[({\"']{0,3}\s{0,4}\Z")
 _JSON = re.compile(
     r"[\"']((?:[\w .-]{1,60}:)?[\w .-]{1,60})[\"']\s{0,20}:(?!\s{0,20}(?:null|[\"']{2}|\{\}|\[\]))\s{0,20}[\"']?([^\"',}\]]{0,40})"
 )
@@ -130,11 +133,13 @@ def _decimals(number: str) -> int:
 
 
 def _is_place(match: re.Match[str]) -> bool:
-    """Whether two numbers in a text are degrees: with four decimals and more, unless what stands before them measures something else."""
-    if min(map(_decimals, match.groups())) < 4 or not _are_degrees(match[1], match[2]):
+    """Whether two numbers in a text are degrees, as their decimals and the word before them tell."""
+    if not _are_degrees(match[1], match[2]):
         return False
     label = _LABEL.search(match.string, max(match.start() - 80, 0), match.start())
-    return label is None or not measures(label[1])
+    if label is not None and measures(label[1]):
+        return False
+    return min(map(_decimals, match.groups())) >= (2 if label is not None and hints_at_place(label[1]) else 4)
 
 
 def _are_degrees(first: str, second: str) -> bool:

@@ -22,35 +22,38 @@ _PLACE_WORD = re.compile(
     r"|village)names?|(?:city|place|poi|venue|region|state|location)(?:code"
     r"|id)|hometown|birthplace|village|hamlet|continent|venues?|pois?|placemarks?"
     r"|waypoints?|trackpoints?|trkpts?|whereabouts|street(?:address)?|neighbou?rhood|mgrs|usng|utm|bssids?|ssids?|w3w|geohash"
-    r"|geo(|cod.*|dat.*|detic|fenc.*|name.*|tag.*|loc|location.*|hash|coord.*|point|position|ref.*|graph.*)|breitengrad|laengengrad"
+    r"|geo(|cod.*|dat.*|detic|fenc.*|name.*|tag.*|loc|location.*|hash|coord.*|point|position|ref.*|graph.*)|thoroughfare|eastings?"
+    r"|northings?|qth|olc|bundesland|gemeinde|commune|nation|territory|airport|hotel|restaurant|breitengrad|laengengrad"
     r"|standort|aufnahmeort"
 )
 # Distinctive names of several words, written as one or apart.
 _PLACE_PHRASE = re.compile(
     r"(?<![a-z])(?:bssid|what_?3_?words|w_?3_?w|what_?three_?words|plus_?code|open_?location|mgrs|geo_?hash|maidenhead|grid_?(?:square"
     r"|locator)|geo_?location"
-    r"|geo_?code|(?:place|city|country|region|state|province|district|county|venue|poi|suburb|street|town)_?name|lat_?lo?ng|lat_?lon"
+    r"|geo_?code|(?:place|city|country|region|state|province|district|county|venue|poi|suburb|street|town|site)_?(?:name|code)"
+    r"|lat_?lo?ng|lat_?lon|cell_?id|grid_?ref|point_?of_?interest|admin(?:istrative)?_?area|where_?taken|taken_?at|map_?(?:url|link)"
     r"|lo?ng_?lat"
     r"|cell_?tower|wi_?fi_?network|ip_?address)"
 )
 # Words that mean a place, unless one in front or behind says that they mean something else: CityLights, FileLocation, ReplacePlace.
 _NOT_BEFORE = re.compile(
-    r"file|filename|folder|directory|path|disk|drive|memory|mac|email|mail|web|url|uri|base|offset|byte|bytes|"
+    r"file|font|stream|filename|folder|directory|path|disk|drive|memory|mac|email|mail|web|url|uri|base|offset|byte|bytes|"
     r"physical|virtual|register|bus|hardware|pointer|jump|load|data|start|end|sensor|pixel|cursor|window|mouse|"
     r"text|label|caption|tile|face|eye|watermark|logo|frame|mask|layer|overlay|subject|focus|border|af|crop|strip|"
     r"thumbnail|preview|sidecar|schema|template|library|catalog|cache|install|backup|download|storage|temp|source|"
     r"replace|replaced|replacing|swap|move|in|decimal|first|second|third|last|work|market"
 )
 _NOT_BEHIND = re.compile(
-    r"space|lights|light|lighting|night|nightscape|scape|holder|holders|order|mode|filter|preset|profile|look|style|"
+    r"disk|space|lights|light|lighting|night|nightscape|scape|holder|holders|order|mode|filter|preset|profile|look|style|"
     r"scene|image|object|layer|cursor|bus|range|width|bits|offset|pointer|embedded|linked|smart|above|below"
 )
 _WEAK_WORD = re.compile(r"city|location|place|address|elevation|coord(?:inate)?s?|lieu|stadt|ville|ciudad|luogo")
 # Whole names that their words do not tell; the address of creator and licensor, and cells of mobile networks, among them.
 _PLACE_NAMES = re.compile(
     r"\w*(World|Rating|Admin\w*|Sub|Geo|Country)Region|Region|(post|postal|zip)code|state|long|alt|coverage|mcc|mnc|lac|cgi|cellid|where"
+    r"|ele"
     r"|CiAdr(Extadr|Pcode|Region)|Licensor(Region|PostalCode)|\w*(Abs|Target)Alt"
-    r"|(Cent(er|re)|Pos(ition)?|Geo|Photo|Map|Image|Shot|Start|End|Min|Max|Target|Home)_?Long"
+    r"|(Cent(er|re)|Pos(ition)?|Geo|Photo|Map|Image|Shot|Start|End|Min|Max|Dest|Target|Home)_?Long"
     r"|verbatim(Coordinates|Elevation|Depth)|footprintWKT|higherGeography\w*|island(Group)?|waterBody",
     re.IGNORECASE,
 )
@@ -70,7 +73,8 @@ _MEASURES = re.compile(
     r"|brush|stroke|radius|serial"
 )
 _HINTS = re.compile(
-    r"pos|positions?|points?|spot|map|cent(?:er|re)|pin|markers?|site|coord(?:inate)?s?|loc|loca\w*|place|gps\w*|geo\w*|latlo?ng|latlon"
+    r"at|near|koordinaten|lat|lon|lng|pos|positions?|points?|spot|map|cent(?:er|re)|pin|markers?|site|coord(?:inate)?s?|loc|loca\w*|place|gps\w*"
+    r"|geo\w*|latlo?ng|latlon"
     r"|track|where|here|taken"
 )
 # Of a property called State, these are stations of work, not provinces.
