@@ -20,6 +20,7 @@ from typing import BinaryIO
 from photoarc.disk import attributes, origin
 from photoarc.disk.attributes import Lost
 from photoarc.disk.folders import NEW_FILE, REFUSED, SPECIAL, USE_DIR_FD, Folder, leftovers, refuse_leaving, temporary_name, why_refused
+from photoarc.disk.originals import is_original
 from photoarc.disk.taken import Parts, Taken
 from photoarc.disk.targets import numbered
 from photoarc.errors import REPLACE, CannotWrite, MemberError, NoRoom, UsageError, explained
@@ -70,12 +71,16 @@ class Extractor:
         for name in names:
             self._taken.ask(name)
 
-    def refuse_early(self, target: bytes) -> None:
-        """Before a file is decoded: raises UnsafeName or CannotWrite if it could not be written under this name."""
+    def refuse_early(self, member: Member, target: bytes) -> None:
+        """Before a file is decoded: raises UnsafeName or CannotWrite if it could not, or must not, be written under this name."""
         path = os.path.join(self._root.path, *safe_parts(target))
         self._taken.ask(target)
         if os.path.lexists(path) and not self._taken.may_have(target):
             self._refuse(display(target), os.lstat(path))
+            if is_original(path, member):
+                raise CannotWrite(
+                    display(target), f"the original is in {self.dest}, and its lossy copy does not replace it; extract somewhere else"
+                )
 
     def file(self, member: Member, write_into: Callable[[BinaryIO], None], name: bytes | None = None) -> bytes:
         """Write one file; `write_into` gets it open for binary writing and may raise: then nothing is left behind.

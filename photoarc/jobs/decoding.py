@@ -60,7 +60,7 @@ def jobs_of(
             if extractor is None:
                 safe_parts(target, windows=False)  # could be written, at least somewhere
             elif member.kind is Kind.FILE:
-                extractor.refuse_early(target)
+                extractor.refuse_early(member, target)
             if for_crew(member):
                 yield Job(member, target, archive.payload(member), as_format if member.lossy else None)
             else:
