@@ -26,7 +26,7 @@ from photoarc.jobs.machine import budget_bytes
 from photoarc.jobs.overview import damaged
 from photoarc.jobs.room import Budget
 from photoarc.jobs.selection import select
-from photoarc.jobs.unpacked import UnpackTally, remarks, renamed_by_format
+from photoarc.jobs.unpacked import UnpackTally, no_photographs, remarks, renamed_by_format
 from photoarc.member import Kind
 from photoarc.options import UnpackOptions
 from photoarc.progress import Callback, Failure, heard_by, silent
@@ -97,6 +97,7 @@ def unpack(
         members = select(archive.members, options.only, ignore_case=options.ignore_case)
         crew_size = crew_for(members, options.workers)
         tally = UnpackTally(members, progress, damaged(archive, options.only, ignore_case=options.ignore_case), crew_size)
+        tally.remarks += no_photographs(members, options.as_format)
         names = targets(members, options.as_format)
         budget = Budget(budget_bytes(options.memory_bytes), foreseen, tally.too_dear)
         written: dict[bytes, tuple[bytes, bytes]] = {}

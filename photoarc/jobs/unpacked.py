@@ -78,6 +78,13 @@ def renamed_by_format(members: Iterable[Member], names: Mapping[bytes, bytes], a
     return [(member.display_name, display(names[member.name])) for member in members if names[member.name] != target(member, as_format)]
 
 
+def no_photographs(members: Iterable[Member], as_format: str | None) -> list[str]:
+    """What is to be said where a format is asked for that no member can be written in."""
+    if as_format is None or any(member.lossy for member in members):
+        return []
+    return [f"--as {as_format} changed nothing: no member was coded lossily, each comes back bit for bit as it was"]
+
+
 def remarks(extractor: Extractor, renamed: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """What could not be restored and is no failure, each kind once: contents are whole."""
     found = [

@@ -260,3 +260,9 @@ def test_default_destinations() -> None:
     assert unpack.default_destination("/somewhere/out.pha") == Path("out")
     assert unpack.default_destination("photos") == Path("photos.unpacked")
     assert unpack.default_destination("x/.pha") == Path(".pha.unpacked")
+
+
+def test_a_format_that_no_member_can_be_written_in_is_said(archive: Path, tmp_path: Path) -> None:
+    done = unpack.unpack(archive, tmp_path / "png", UnpackOptions(workers=0, as_format="png"))
+    assert done.remarks == ("--as png changed nothing: no member was coded lossily, each comes back bit for bit as it was",)
+    assert unpack.unpack(archive, tmp_path / "own", HERE).remarks == ()
