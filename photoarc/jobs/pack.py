@@ -21,6 +21,7 @@ from photoarc import pipeline
 from photoarc.codecs import bitexact
 from photoarc.container.replacing import place
 from photoarc.container.writer import ArchiveWriter, archive_id
+from photoarc.disk.folders import looks_temporary
 from photoarc.disk.reading import MAX_WHOLE_BYTES, starts_like_picture
 from photoarc.disk.scan import SourceFile, scan
 from photoarc.errors import MemberError, UnreadableSource, UsageError
@@ -42,10 +43,15 @@ from photoarc.progress import Callback, failure, silent
 WORTH_A_WORKER_BYTES = 1_000_000
 OTHER_FILES_ARE_CHEAPER = 16
 
+LITTER = (
+    "has the name of a temporary file of photoarc and was left out, perhaps a run was killed; remove it, or name it as a source to pack it"
+)
+
 
 def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions) -> tuple[list[SourceFile], list[MemberError]]:
     """What `pack` would pack, and what cannot be packed. The archive itself and its partial files are left out.
 
+    So are files in folders that are called like our temporary ones: these are among what cannot be packed.
     Raises UsageError: a source that does not exist, something in the archive's place that may not be replaced (container.replacing).
     """
     if not sources:
@@ -56,7 +62,12 @@ def find(sources: Sequence[str | Path], archive_path: Path, options: PackOptions
     folder = place(archive_path, options.force).parent
     if not os.path.isdir(folder):
         raise UsageError(f"{archive_path}: the folder {folder} does not exist")
-    return scan(sources, excludes=options.excludes, skip=(archive_path,))
+    files, errors = scan(sources, excludes=options.excludes, skip=(archive_path,))
+    named = set(map(os.fsencode, sources))
+    doubtful = [file for file in files if file.kind is Kind.FILE and looks_temporary(os.path.basename(file.name))]
+    litter = {file.name for file in doubtful if file.path not in named}
+    errors += [UnreadableSource(display(name), LITTER) for name in sorted(litter)]
+    return [file for file in files if file.name not in litter], errors
 
 
 def pack(

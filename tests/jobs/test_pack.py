@@ -317,3 +317,17 @@ def test_an_empty_folder_and_excludes(folder: Path, tmp_path: Path) -> None:
     options = PackOptions(LOSSLESS.coding, workers=0, excludes=("*.bin", "empty/"))
     done = pack([folder], tmp_path / "out.pha", options)
     assert (done.files, done.directories) == (2, 1)
+
+
+def test_temporary_files_of_killed_runs_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "p"
+    source.mkdir()
+    for name in (".photoarc-0123456789abcdef", ".photoarc-notes.txt", "a.txt"):
+        (source / name).write_bytes(name.encode())
+    done = pack([source], tmp_path / "a.pha", PackOptions(workers=0))
+    assert [failed.name for failed in done.failures] == ["p/.photoarc-0123456789abcdef"]
+    assert "temporary file of photoarc and was left out" in done.failures[0].reason
+    with photoarc.open(tmp_path / "a.pha") as archive:
+        assert [member.name for member in archive.members] == [b"p", b"p/.photoarc-notes.txt", b"p/a.txt"]
+    named = pack([source / ".photoarc-0123456789abcdef"], tmp_path / "b.pha", PackOptions(workers=0))
+    assert (named.failures, named.files) == ((), 1)
