@@ -17,7 +17,10 @@ Item = TypeVar("Item")
 
 PARENT_BYTES = 130 << 20  # of this process and of Python's resource tracker, without results that wait for their turn
 WINDOW_SHARE = 8  # this part of the budget at most is for those
-_FRESH_BYTES = 100 << 20  # a worker that holds more has had an item, and is worth a start of a new one
+_UNKNOWN_BYTES = 100 << 20  # of an item that nobody could foresee
+# What a worker holds for itself: 8 MiB when it is new, 40 once modules are loaded, 40 to 420 after its first item. One that holds more is
+# worth a start of a new one (0.3 s, and 0.3 s more for networks) if nothing else makes room; to trim its heap would take as long.
+_HOARD_BYTES = 32 << 20
 
 
 def unheard(item: object, cost: Cost) -> None:
@@ -57,7 +60,7 @@ class Room:
         Of several the one that holds most: what networks hold is used again by the next photograph.
         """
         held = {process: self._held(process) for process in idle}
-        together = sum(held.values()) + sum(self._foreseen.get(process, _FRESH_BYTES) for process in busy)
+        together = sum(held.values()) + self._expected(busy)
         for process in sorted(idle, key=lambda process: -held[process]):
             peak = cost.memory_bytes + max(held[process] - cost.kept_bytes, 0)
             if together - held[process] + peak <= self.limit_bytes:
@@ -65,22 +68,29 @@ class Room:
                 return process
         return None
 
+    def would_fit(self, cost: Cost, idle: Sequence[int], busy: Collection[int]) -> bool:
+        """Whether an item of this cost has room beside the busy ones once new processes are in the place of idle ones that hoard."""
+        return cost.memory_bytes + (len(idle) - 1) * _HOARD_BYTES + self._expected(busy) <= self.limit_bytes
+
     def note(self, process: int, cost: Cost, peak_bytes: int = 0) -> None:
         """A process gets an item."""
         self._foreseen[process] = peak_bytes or cost.memory_bytes
         self._kept[process] = cost.kept_bytes
 
     def hoards(self, process: int) -> bool:
-        """Whether a new process in the place of an idle one would hold clearly less."""
-        return process in self._foreseen and self._held(process) > _FRESH_BYTES
+        """Whether a new process in the place of an idle one, which has had an item, would hold clearly less."""
+        return process in self._foreseen and self._held(process) > _HOARD_BYTES
+
+    def _expected(self, busy: Collection[int]) -> int:
+        return sum(self._foreseen.get(process, _UNKNOWN_BYTES) for process in busy)
 
     def _held(self, process: int) -> int:
-        """Memory of an idle process: as Linux tells, else a guess."""
+        """Memory that an idle process has for itself (libraries are shared): as Linux tells, else a guess."""
         try:
-            _, pages, *_ = Path(f"/proc/{process}/statm").read_text().split()
-            return int(pages) * _page_bytes()
+            _, resident, of_files, *_ = map(int, Path(f"/proc/{process}/statm").read_text().split())
+            return (resident - of_files) * _page_bytes()
         except (OSError, ValueError):
-            return self._kept.get(process, _FRESH_BYTES // 2)
+            return self._kept.get(process, _HOARD_BYTES // 2)
 
 
 def _page_bytes() -> int:

@@ -200,10 +200,10 @@ class _Crew(Generic[Item, Value]):
             return idle[0] if idle else None
         by_process = {worker.process.pid or 0: worker for worker in idle}
         busy = [worker.process.pid or 0 for worker in self.workers if worker.slot is not None]
-        chosen = self.room.give(slot.foreseen, [*by_process], busy)
-        if chosen is not None or busy:
-            return by_process[chosen] if chosen is not None else None
-        if self._let_go(idle):  # once they hold nothing, it may fit
+        if (chosen := self.room.give(slot.foreseen, [*by_process], busy)) is not None:
+            return by_process[chosen]
+        may_fit = not busy or self.room.would_fit(slot.foreseen, [*by_process], busy)
+        if (may_fit and self._let_go(idle)) or busy:  # once they hold nothing
             return None
         if slot.foreseen.memory_bytes > self.room.limit_bytes:
             self.budget.too_dear(slot.item, slot.foreseen)

@@ -98,6 +98,15 @@ def test_room_for_items_and_what_idle_workers_hold(monkeypatch: pytest.MonkeyPat
     assert not room.hoards(3)
 
 
+def test_idle_workers_are_replaced_only_if_that_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Room, "_held", lambda self, process: 420 * MIB)
+    room = Room(1500 * MIB)  # for workers: 1,182
+    room.note(1, Cost(500 * MIB, 1.0))
+    assert room.give(Cost(600 * MIB, 1.0, 0), [2, 3], [1]) is None
+    assert room.would_fit(Cost(600 * MIB, 1.0), [2, 3], [1])
+    assert not room.would_fit(Cost(700 * MIB, 1.0), [2, 3], [1])
+
+
 def note(item: tuple[str, float]) -> tuple[float, float]:
     """Worker: when it was at work."""
     started = time.monotonic()
@@ -120,6 +129,27 @@ def test_what_does_not_fit_beside_the_others_waits_and_runs_alone() -> None:
     for number, span in enumerate(spans):
         if number != 1 and span is not None:
             assert span[1] <= huge[0] or span[0] >= huge[1]
+
+
+def meet(folder: Path, item: str) -> bool:
+    """Worker: "dear" holds memory, and ends when "long" has begun; "long" ends when "next" has begun; whether they met."""
+    if item == "dear":
+        globals()["kept"] = b"x" * (160 * MIB)
+    (folder / item).touch()
+    awaited = {"dear": "long", "long": "next"}.get(item)
+    until = time.monotonic() + 20
+    while awaited and not (folder / awaited).exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    return not awaited or (folder / awaited).exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what an idle process holds is asked of Linux")
+def test_what_idle_workers_hold_makes_room_while_others_work(tmp_path: Path) -> None:
+    """An item does not wait for the busy ones if only what an idle worker holds stands in its way."""
+    budget: Budget[str] = Budget(1000 * MIB, lambda item: Cost({"dear": 200, "long": 300, "next": 400}[item] * MIB, 1.0, 0))
+    run = workers.run(functools.partial(meet, tmp_path), ["dear", "long", "next"], workers=2, cost=lambda _: 1, budget=budget)
+    with closing(run) as outcomes:
+        assert [outcome.value for outcome in outcomes] == [True, True, True]
 
 
 def fill(folder: Path, item: str) -> tuple[float, float]:
