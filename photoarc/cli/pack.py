@@ -132,7 +132,7 @@ def pack(
         doubtful = False
         warn((*done.warnings, *(() if quiet else done.remarks)))
         if delete:
-            gone = _delete_sources(sources, archive, excludes, delete_lossy, yes, jobs, quiet or as_json)
+            gone = _delete_sources(sources, archive, options, delete_lossy, yes, quiet or as_json)
             value["deletion"] = asdict(gone)
             shown &= show(value, delete_lines(gone), False, quiet or as_json)
             failures, doubtful = (*failures, *gone.failures), bool(gone.doubts)
@@ -145,14 +145,13 @@ def _nobody_can_answer() -> bool:
     return not sys.stdin.isatty()
 
 
-def _delete_sources(
-    sources: Sequence[str], archive: str, excludes: Sequence[str], lossy_too: bool, yes: bool, jobs: int | None, hidden: bool
-) -> DeleteSummary:
+def _delete_sources(sources: Sequence[str], archive: str, options: PackOptions, lossy_too: bool, yes: bool, hidden: bool) -> DeleteSummary:
     """Verifies, asks, deletes."""
     from photoarc.jobs import deletion
 
     with progress("verifying", hidden) as callback:
-        todo = deletion.plan(sources, archive, excludes, lossy_too=lossy_too, jobs=jobs, progress=callback)
+        crew = {"jobs": options.workers, "memory_bytes": options.memory_bytes}
+        todo = deletion.plan(sources, archive, options.excludes, lossy_too=lossy_too, progress=callback, **crew)
     if todo.files and not yes and not typer.confirm(delete_question(todo), err=True):
         todo = deletion.declined(todo)
     return deletion.carry_out(todo)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photoarc.cli.arguments import ArchivePath, IgnoreCase, Jobs, Json
+from photoarc.cli.arguments import ArchivePath, IgnoreCase, Jobs, Json, Memory
 from photoarc.cli.console import end, exit_codes, progress, show, warn
+from photoarc.jobs.machine import size
 from photoarc.units import count
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def verify(
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
     ignore_case: IgnoreCase = False,
     jobs: Jobs = None,
+    memory: Memory = None,
     names_only: Annotated[bool, typer.Option("-q", "--quiet", help="No progress; the names of what differs only.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -35,10 +37,11 @@ def verify(
         from photoarc.jobs import patterns
         from photoarc.jobs import verify as verifying
 
+        excludes, memory_bytes = patterns.excludes(exclude or (), (), ignore_case), size(memory)
         with progress("verifying", names_only or as_json) as callback:
-            done = verifying.verify(archive, against, patterns.excludes(exclude or (), (), ignore_case), callback, jobs=jobs)
+            done = verifying.verify(archive, against, excludes, callback, jobs=jobs, memory_bytes=memory_bytes)
         shown = show(asdict(done), (differing_names if names_only else verify_lines)(done), as_json, quiet=False)
-        warn(done.warnings)
+        warn((*done.warnings, *done.remarks))
         end(done.failures, "compared", done.differs or not shown)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from photoarc.codecs import costs
+from photoarc.codecs.costs import Cost
 from photoarc.disk import attributes
 from photoarc.disk.reading import read_whole
 from photoarc.disk.scan import SourceFile
@@ -38,6 +40,14 @@ def written_names(members: Iterable[Member]) -> dict[bytes, Member]:
             if name not in taken:
                 names.setdefault(name, member)
     return names
+
+
+def foreseen(suspect: Suspect) -> Cost:
+    """What a worker will need for a suspect."""
+    member, photo = suspect.member, suspect.member.photo
+    pixels = photo.width_px * photo.height_px if photo else 0
+    decoding = costs.to_unpack(member.codec_id, member.size_bytes, len(suspect.payload), pixels)
+    return costs.to_compare(decoding, suspect.file.size_bytes, pixels)
 
 
 def is_as_unpacked(suspect: Suspect) -> bool:

@@ -57,6 +57,7 @@ def plan(
     *,
     lossy_too: bool = False,
     jobs: int | None = None,
+    memory_bytes: int | None = None,
     progress: Callback = silent,
 ) -> Plan:
     """Reads the finished archive back, decodes every member, and compares the sources with it.
@@ -64,7 +65,7 @@ def plan(
     One damaged member, one file that differs or cannot be read is a doubt about the whole. Raises FormatError, UsageError.
     """
     doubts = _forget_cached(archive_path)
-    checked = test.test(archive_path, jobs, progress)
+    checked = test.test(archive_path, jobs, progress, memory_bytes)
     doubts += [f"{failed.name}: {failed.reason}" for failed in checked.failures] + list(checked.warnings)
     files: list[tuple[SourceFile, Member]] = []
     lossy_kept = 0

@@ -35,6 +35,7 @@ from photoarc.jobs.room import Budget
 from photoarc.jobs.tally import PackSummary, PackTally
 from photoarc.jobs.writing import write, write_blocks
 from photoarc.member import Kind
+from photoarc.names import display
 from photoarc.options import BY_CHOICE, CodingOptions, Mode, PackOptions
 from photoarc.pictures.kinds import NO_PHOTOGRAPH, PICTURE_ENDINGS
 from photoarc.progress import Callback, failure, silent

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 
 from photoarc import options
 from photoarc.archive import open_archive
+from photoarc.codecs.costs import Cost
 from photoarc.container.source import Place
 from photoarc.disk import attributes
 from photoarc.disk.reading import in_parts
 from photoarc.disk.scan import SourceFile, scan
 from photoarc.errors import MemberError, SpecialFile, UsageError
 from photoarc.jobs import decoding, workers
-from photoarc.jobs.comparing import Suspect, is_as_unpacked, written_names
+from photoarc.jobs.comparing import Suspect, foreseen, is_as_unpacked, written_names
 from photoarc.jobs.expectation import of_verifying
-from photoarc.jobs.machine import usable_cores
+from photoarc.jobs.machine import budget_bytes, usable_cores
 from photoarc.jobs.overview import damaged
+from photoarc.jobs.room import Budget, too_dear
 from photoarc.member import Kind, Member
 from photoarc.names import display
 from photoarc.progress import Callback, Failure, Meter, failure, silent
@@ -39,7 +41,7 @@ class VerifySummary:
 
     `same` counts files, folders and links that are as they were packed; `lossy` those of them that the archive gives back as
     near-identical pictures only; `as_unpacked` files that are such pictures themselves. `failures` could not be compared.
-    `skipped` are FIFOs, sockets and devices, which no archive holds: no difference.
+    `skipped` are FIFOs, sockets and devices, which no archive holds: no difference. `remarks` say nothing about files either.
     """
 
     archive: str
@@ -54,6 +56,7 @@ class VerifySummary:
     failures: tuple[Failure, ...]
     warnings: tuple[str, ...]
     skipped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -68,6 +71,7 @@ def verify(
     progress: Callback = silent,
     *,
     jobs: int | None = None,
+    memory_bytes: int | None = None,
 ) -> VerifySummary:
     """Compares every file below `against` with the member of its name, and reports members without a file.
 
@@ -86,7 +90,7 @@ def verify(
         for error in errors:
             comparison.leave_out(error)
         suspects = [suspect for file in found if (suspect := comparison.look_at(file)) is not None]
-        comparison.decode(suspects, jobs)
+        comparison.decode(suspects, jobs, Budget(budget_bytes(memory_bytes), foreseen, comparison.too_dear))
         return comparison.summary(archive.name, tuple(map(str, against)))
 
 
@@ -106,6 +110,7 @@ class _Comparison:
         self.changed: list[Failure] = []
         self.failures: list[Failure] = []
         self.skipped: list[str] = []
+        self.remarks: list[str] = []
 
     def leave_out(self, error: MemberError) -> None:
         """Notes what the scan found and could not be looked at."""
@@ -113,6 +118,10 @@ class _Comparison:
             self.skipped.append(error.name)
         else:
             self.failures.append(failure(error))
+
+    def too_dear(self, suspect: Suspect, cost: Cost) -> None:
+        """A photograph needs more memory than there is for the job, and is compared alone."""
+        self.remarks.append(too_dear(suspect.file.name, cost))
 
     def look_at(self, file: SourceFile) -> tuple[SourceFile, Member, str] | None:
         """Compares with the digest; returns what has to be decoded to know more."""
@@ -135,7 +144,7 @@ class _Comparison:
         self.meter.finish(file.name, file.kind, file.size_bytes)
         return None
 
-    def decode(self, found: Sequence[tuple[SourceFile, Member, str]], jobs: int | None) -> None:
+    def decode(self, found: Sequence[tuple[SourceFile, Member, str]], jobs: int | None, budget: Budget[Suspect]) -> None:
         """Compares files with what `unpack` makes of their members."""
         worth = sum(decoding.worth(member) for _, member, _ in found)
         crew = workers.run(
@@ -144,6 +153,7 @@ class _Comparison:
             workers=workers.crew_size(jobs, len(found), worth),
             cost=lambda suspect: len(suspect.payload) + 2 * suspect.file.size_bytes,
             heard=lambda suspect, share: self.meter.begin(suspect.file.name, share, suspect.file.size_bytes),
+            budget=budget,
         )
         with closing(crew) as outcomes:
             for outcome in outcomes:
@@ -181,6 +191,7 @@ class _Comparison:
             failures=tuple(self.failures),
             warnings=tuple(self.archive.warnings),
             skipped=tuple(self.skipped),
+            remarks=tuple(self.remarks),
         )
 
 

@@ -242,6 +242,24 @@ def test_by_workers(unpacked, monkeypatch):
     assert verify("out.pha", ["copy"], jobs=2).as_unpacked == 2
 
 
+def test_workers_share_the_memory_that_was_asked_for(unpacked, monkeypatch):
+    monkeypatch.setattr("photoarc.jobs.decoding.WORTH_A_WORKER_PX", 1)
+    done = verify("out.pha", ["copy"], jobs=2, memory_bytes=10**6)
+    assert (done.as_unpacked, done.differs) == (2, False)
+    assert sum("may take" in remark for remark in done.remarks) == 2
+    assert verify("out.pha", ["copy"], jobs=2).remarks == ()
+    code, out = run("verify", "out.pha", "--against", "copy", "-j", "1", "--memory", "1M")
+    assert (code, out.count("more than all workers are to have")) == (0, 2)
+
+
+def test_memory_is_bounded_too_when_an_archive_is_read_back_to_delete(photos, monkeypatch):
+    asked = []
+    check = deletion.test.test
+    monkeypatch.setattr(deletion.test, "test", lambda *known: asked.append(known[3]) or check(*known))
+    assert run("pack", "photos", "out.pha", "--mode", "lossless", "--delete-after-verify", "--yes", "-j", "0", "--memory", "2G")[0] == 0
+    assert asked == [2 * 10**9]
+
+
 def test_what_is_neither_packed_nor_unpacked_is_changed(photos, unpacked):
     jpeg = (unpacked / "in" / "c.jpg").read_bytes()
     (unpacked / "in" / "c.jpg").write_bytes(jpeg[:2] + b"\xff\xfe\0\x06note" + jpeg[2:])  # a comment
