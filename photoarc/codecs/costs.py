@@ -48,18 +48,19 @@ class _Rate:
 
 # Bands bound what networks take; up to some 4 megapixels the one band grows with the picture.
 # MiB, measured and foreseen, of JPEG files of 1, 4, 12, 24, 48 MP: 282 487 542 578 647, 302 502 566 660 1207 (with the question to JPEG XL)
-_LOSSY_SMALL, _LOSSY = _Rate(230, 75, 6, 0.2, 0.36), _Rate(470, 8, 6, 0.2, 0.36)
+_LOSSY_SMALL, _LOSSY = _Rate(250, 75, 6, 0.2, 0.36), _Rate(500, 8, 6, 0.2, 0.36)
 # Of 1, 4, 12 MP at effort 7: 496 939 945, 517 962 1061
 _SEARCH_SMALL, _SEARCH = _Rate(360, 155, 6, 0.4, 2.9), _Rate(950, 8, 6, 0.4, 2.9)
 _SEARCH_FACTOR = {7: 1.0, 8: 2.75, 9: 7.5}  # seconds (photoarc.pipeline)
 _NETWORKS_KEEP = 400 * MIB  # a process held 424 after a photograph, and 537 at the peak of the next
-_JPEGXL = _Rate(50, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 71 135 306 561 1070 2172
+_JPEGXL = _Rate(60, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 71 135 306 561 1070 2172
 _SLOW_JPEG = _Rate(150, 22, 2, 0.6, 0.8)  # JPEG XL, then dct (efforts 7 to 9), 1, 4, 12 MP: 164 226 385, 171 235 405
 _RETRACED = _Rate(150, 75, 2, 0.2, 1.9)  # PNG, 1, 4, 12 MP: 217 413 1035, 225 449 1044
 _RETRACED_SLOWLY = _Rate(150, 75, 2, 0.2, 5.2)
 _STRIPS = _Rate(80, 48, 2, 0.2, 1.9)  # TIFF by LZW, Deflate, 1, 4 MP: 97 233, 132 294
 _PLAIN = _Rate(185, 4, 2, 0.2, 1.05)  # samples in slabs (BMP, PNM, TIFF), 4, 12, 24 MP: 218 234 372, 223 299 414
 _PLAIN_QUICKLY = _Rate(185, 4, 2, 0.1, 0.1)
+MAX_RETRACED_BYTES = 64 << 20  # of the rows of a PNG: those of larger ones are refused (photoarc.codecs.png.MAX_RAW_BYTES)
 _STORED = _Rate(40, 0, 3, 0.01, 0, 0.005)
 _LZMA_BYTES = 16 * MIB  # of its dictionary; the encoder takes 11.5 times as much
 
@@ -112,10 +113,10 @@ def to_pack(size_bytes: int, picture: PictureSize | None, *, lossy: bool, effort
         return exact
     search = effort in _SEARCH_FACTOR
     seen = _least(pixels, size_bytes, *((_SEARCH_SMALL, _SEARCH) if search else (_LOSSY_SMALL, _LOSSY)))
-    # whether a JPEG file gains enough is known once it has been coded bit-exact, beside its pixels
-    asked = exact if picture.kind == "jpeg" else Cost(0, 0)
-    memory = max(seen.memory_bytes, asked.memory_bytes + int(3 * pixels))
-    return Cost(memory, seen.seconds * _SEARCH_FACTOR.get(effort, 1) + asked.seconds, min(_NETWORKS_KEEP, memory))
+    # whether a JPEG file gains enough is known once it has been coded bit-exact, beside its pixels; others may turn out to be drawings
+    asked_s = exact.seconds if picture.kind == "jpeg" else 0
+    memory = max(seen.memory_bytes, exact.memory_bytes + int(3 * pixels))
+    return Cost(memory, seen.seconds * _SEARCH_FACTOR.get(effort, 1) + asked_s, min(_NETWORKS_KEEP, memory))
 
 
 def general(size_bytes: int) -> Cost:
@@ -133,9 +134,15 @@ def _exact_rate(picture: PictureSize, effort: int) -> _Rate | None:
         return _SLOW_JPEG if effort >= 7 else _JPEGXL
     if picture.kind in ("bmp", "pnm") or (picture.kind == "tiff" and not picture.again):
         return _PLAIN if effort >= 3 else _PLAIN_QUICKLY
-    if effort < 3 or picture.kind not in ("png", "tiff"):
+    if effort < 3 or picture.kind not in ("png", "tiff") or _is_refused(picture):
         return None
     return _STRIPS if picture.kind == "tiff" else _RETRACED if effort < 7 else _RETRACED_SLOWLY
+
+
+def _is_refused(picture: PictureSize) -> bool:
+    """Whether a PNG is larger than its codec takes, for sure: numbers of a palette may have 1 bit."""
+    least_bytes = picture.pixels // 8 if picture.pixel_bytes == 1 else picture.pixels * picture.pixel_bytes
+    return picture.kind == "png" and least_bytes > MAX_RETRACED_BYTES
 
 
 def _believed(size_bytes: int, picture: PictureSize) -> int:

@@ -78,6 +78,25 @@ def test_a_claim_that_no_file_can_keep_is_not_believed() -> None:
     assert costs.to_pack(200, liar, lossy=True, effort=5).memory_bytes < 1 << 30
 
 
+def test_a_png_that_its_codec_refuses_costs_what_lzma_does() -> None:
+    from photoarc.codecs import png
+
+    assert costs.MAX_RETRACED_BYTES == png.MAX_RAW_BYTES
+    for pixel_bytes in (1, 3, 4, 8):
+        for side, taken in ((2800, True), (24_000, False)):
+            picture = PictureSize("png", side, side, pixel_bytes)
+            found = costs.to_pack(50_000_000, picture, lossy=False, effort=5)
+            assert (found == costs.general(50_000_000)) is not taken
+    one_bit = PictureSize("png", 20_000, 20_000, 1)
+    assert costs.to_pack(50_000_000, one_bit, lossy=False, effort=5) != costs.general(50_000_000)
+
+
+def test_a_large_drawing_in_a_png_is_foreseen_as_such_where_photographs_are_lossy() -> None:
+    picture = PictureSize("png", 4000, 3000, 3)
+    exact, lossy = (costs.to_pack(20_000_000, picture, lossy=lossy, effort=5) for lossy in (False, True))
+    assert lossy.memory_bytes >= exact.memory_bytes
+
+
 def flat_png(side: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (side, side), (200, 30, 90)).save(file, "PNG")
