@@ -135,3 +135,10 @@ def test_pixels_that_do_not_shrink_are_found_out_before_the_stream_is_retraced(m
     noise.save(file, "PNG")
     with pytest.raises(PayloadError, match="do not become smaller"):
         png.encode(file.getvalue())
+
+
+def test_comparing_takes_what_decoding_does_or_two_pictures() -> None:
+    small, large = (costs.to_unpack(codecs.LEARNED, 4_000_000, 1_000_000, pixels) for pixels in (1_000_000, 100_000_000))
+    assert costs.to_compare(small, 0, 1_000_000) == small
+    assert costs.to_compare(small, 3_000_000, 1_000_000).memory_bytes == small.memory_bytes + 6_000_000
+    assert costs.to_compare(large, 0, 100_000_000).memory_bytes > large.memory_bytes
