@@ -98,8 +98,9 @@ def test_the_folders_are_those_measured():
     assert (RESULTS / "folders.md").read_text() == papers.folders(), "stale; python -m bench.papers kodak"
 
 
-def test_the_results_in_the_readme_are_those_of_the_rows():
-    text = readme.README.read_text()
-    assert readme.updated(text) == text, "stale; python -m bench.readme"
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: str(page.relative_to(readme.ROOT)))
+def test_the_results_in_the_readme_are_those_of_the_rows(page):
+    text = page.read_text()
+    assert readme.updated(page, text) == text, "stale; python -m bench.readme"
     with pytest.raises(ValueError, match="needs the lines"):
-        readme.updated("# no markers")
+        readme.updated(page, "# no markers")
