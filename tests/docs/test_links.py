@@ -18,7 +18,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"`([\w./-]+/[\w.-]+\.(?:py|md|tsv|toml)|[\w-]+\.md)`")
 # Where a path in backticks may begin: at the root, beside the document, in the package.
 STARTS = (ROOT, ROOT / "photoarc")
-MADE = ("out/",)  # what commands write
+MADE = re.compile(r"^out/|/NAME\.")  # what commands write, and placeholders
 
 pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="only a checkout has every document")
 
@@ -37,7 +37,7 @@ def missing(document: Path) -> Iterator[str]:
         if not path.exists() or (anchor and anchor not in anchors(path)):
             yield target
     for name in PATH.findall(text):
-        if not name.startswith(MADE) and not any((start / name).exists() for start in (*STARTS, document.parent)):
+        if not MADE.search(name) and not any((start / name).exists() for start in (*STARTS, document.parent)):
             yield name
 
 
