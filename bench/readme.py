@@ -53,7 +53,8 @@ def summary() -> str:
     ranges = {codec: f"{min(found):.0f} to {max(found):.0f} %" for codec, found in shares.items()}
     return (
         f"{tables.table(head, body)}\n\n"
-        "Bytes are against JPEG at the same quality (BD-rate; less is better). Times are CPU seconds a megapixel, one thread, with other work beside it.\n\n"
+        "Bytes are against JPEG at the same quality (BD-rate; less is better). "
+        "Times are CPU seconds a megapixel, one thread, with other work beside it.\n\n"
         f"![MS-SSIM against rate]({FOLDER}/{SET}-ms-ssim.svg)\n\n"
         f"JPEG files that must come back byte for byte: JPEG XL (efforts 0 to 6) leaves {ranges['JPEG XL']} of their bytes,\n"
         f"photoarc's own networks (efforts 7 to 9) leave {ranges['dct']}, Lepton {ranges['Lepton']}, by set of files."
