@@ -221,6 +221,7 @@ def verify(
     *,
     excludes: Sequence[str] = (),
     workers: int | None = None,
+    memory_bytes: int | None = None,
     progress: _Listener = None,
 ) -> "VerifySummary":
     """Compares files on the disk with an archive: what is changed, missing, extra. `sources` are what was packed, or where it is unpacked.
@@ -230,7 +231,7 @@ def verify(
     from photoarc.jobs import verify as verifying
     from photoarc.progress import silent
 
-    return verifying.verify(archive, _paths(sources), excludes, progress or silent, jobs=workers)
+    return verifying.verify(archive, _paths(sources), excludes, progress or silent, jobs=workers, memory_bytes=memory_bytes)
 
 
 def _paths(given: _Path | Sequence[_Path]) -> list[str]:
