@@ -19,7 +19,7 @@ PARENT_BYTES = 130 << 20  # of this process and of Python's resource tracker, wi
 WINDOW_SHARE = 8  # this part of the budget at most is for those
 _UNKNOWN_BYTES = 100 << 20  # of an item that nobody could foresee
 # What a worker holds for itself: 8 MiB when it is new, 40 once modules are loaded, 40 to 420 after its first item. One that holds more is
-# worth a start of a new one (0.3 s, and 0.3 s more for networks) if nothing else makes room; to trim its heap would take as long.
+# worth a start of a new one (half a second) if nothing else makes room; to trim its heap would take as long.
 _HOARD_BYTES = 32 << 20
 
 
