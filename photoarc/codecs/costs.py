@@ -47,13 +47,13 @@ class _Rate:
 
 
 # Bands bound what networks take; up to some 4 megapixels the one band grows with the picture.
-# MiB, measured and foreseen, of JPEG files of 1, 4, 12, 24, 48 MP: 282 487 542 578 647, 302 502 566 660 1207 (with the question to JPEG XL)
+# MiB, measured and foreseen, of JPEG files of 1, 4, 12, 24, 48 MP: 282 487 542 578 647, 322 532 596 690 1217 (with the question to JPEG XL)
 _LOSSY_SMALL, _LOSSY = _Rate(250, 75, 6, 0.2, 0.36), _Rate(500, 8, 6, 0.2, 0.36)
 # Of 1, 4, 12 MP at effort 7: 496 939 945, 517 962 1061
 _SEARCH_SMALL, _SEARCH = _Rate(360, 155, 6, 0.4, 2.9), _Rate(950, 8, 6, 0.4, 2.9)
 _SEARCH_FACTOR = {7: 1.0, 8: 2.75, 9: 7.5}  # seconds (photoarc.pipeline)
 _NETWORKS_KEEP = 400 * MIB  # a process held 424 after a photograph, and 537 at the peak of the next
-_JPEGXL = _Rate(60, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 71 135 306 561 1070 2172
+_JPEGXL = _Rate(60, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 81 145 316 571 1080 2182
 _SLOW_JPEG = _Rate(150, 22, 2, 0.6, 0.8)  # JPEG XL, then dct (efforts 7 to 9), 1, 4, 12 MP: 164 226 385, 171 235 405
 _RETRACED = _Rate(150, 75, 2, 0.2, 1.9)  # PNG, 1, 4, 12 MP: 217 413 1035, 225 449 1044
 _RETRACED_SLOWLY = _Rate(150, 75, 2, 0.2, 5.2)
