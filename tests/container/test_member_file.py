@@ -39,7 +39,17 @@ def in_blocks(path: Path) -> tuple[Path, bytes, list[int]]:
             data = data[length:]
         at += sum(length for _, length in runs)
     whole = b"".join(pieces)
-    member = Member(b"film", Kind.FILE, 0o644, 0, len(whole) + (1 << 30), bytes(32), codecs.BLOCKS, 0, len(parts))
+    member = Member(
+        name=b"film",
+        kind=Kind.FILE,
+        mode=0o644,
+        mtime_ns=0,
+        size_bytes=len(whole) + (1 << 30),
+        digest=bytes(32),
+        codec_id=codecs.BLOCKS,
+        payload_bytes=0,
+        parts=len(parts),
+    )
     with ArchiveWriter(path, archive_id=ARCHIVE_ID) as writer:
         writer.add_in_blocks(member, parts)
     return path, whole, [len(part) for part in parts]
