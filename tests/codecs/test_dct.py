@@ -14,7 +14,7 @@ from PIL import Image
 
 import photoarc
 from photoarc import codecs, pipeline
-from photoarc.cli import text
+from photoarc.cli.info import info_lines
 from photoarc.codecs import composite, dct, jpeg_rest, jpegxl
 from photoarc.errors import ModelError, PayloadCorrupt, PayloadError
 from photoarc.jobs import overview as inspection
@@ -227,12 +227,12 @@ def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
         assert [member.codec_id for member in opened] == [codecs.DCT]
         assert opened.read("a.jpg") == PHOTO
         overview = inspection.overview(str(archive), list(opened))
-    assert "  models    those that dct payloads name" in text.info_lines(overview)
-    assert any(line.startswith("  dct       1 file") for line in text.info_lines(overview))
+    assert "  models    those that dct payloads name" in info_lines(overview)
+    assert any(line.startswith("  dct       1 file") for line in info_lines(overview))
     other = inspection.CodecTotal("composite", 1, 2, 1)  # may hold pictures by dct
-    assert "  models    those that composite payloads name, if any" in text.info_lines(replace(overview, codecs=(other,)))
+    assert "  models    those that composite payloads name, if any" in info_lines(replace(overview, codecs=(other,)))
     both = replace(overview, codecs=(other, *overview.codecs))
-    assert "  models    those that composite and dct payloads name" in text.info_lines(both)
+    assert "  models    those that composite and dct payloads name" in info_lines(both)
 
 
 @pytest.mark.parametrize("data", [PHOTO, WITH_THUMBNAIL, PROGRESSIVE], ids=["plain", "thumbnail", "progressive"])
