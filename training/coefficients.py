@@ -96,12 +96,12 @@ class Step(nn.Module):
 class Component(nn.Module):
     """Luma, Cb or Cr. `energies`: channels of what luma tells of itself; `beside`: another component of the same grid is known."""
 
-    def __init__(self, starts: Sequence[int], c: int, energies: int = 0, beside: bool = False):
+    def __init__(self, starts: Sequence[int], c: int, energies: int = 0, beside: bool = False, step: type[Step] = Step):
         super().__init__()
         self.groups = [list(range(*span)) for span in itertools.pairwise(starts)]
         side = energies + 16 * beside
         self.dc = nn.ModuleList(
-            nn.ModuleList(Step(2 * len(NEIGHBOURS) + 3 + side * finest, 1, 1, 48, 5) for _ in PHASES) for finest in (True, False)
+            nn.ModuleList(step(2 * len(NEIGHBOURS) + 3 + side * finest, 1, 1, 48, 5) for _ in PHASES) for finest in (True, False)
         )
         self.steps = nn.ModuleList()
         for ks in self.groups:
@@ -109,7 +109,7 @@ class Component(nn.Module):
             features, linear = 16 + energies + 2 * known + n + 1 + 2 * n * beside, 5 + known
             self.steps.append(
                 nn.ModuleList(
-                    Step(features + 2 * n * black, (linear + n * black) if ks[0] < LINEAR_BEFORE else 0, n, c) for black in (0, 1)
+                    step(features + 2 * n * black, (linear + n * black) if ks[0] < LINEAR_BEFORE else 0, n, c) for black in (0, 1)
                 )
             )
         self.base = nn.Parameter(torch.zeros(64))  # log2 of the scale of each coefficient, before anything is known
@@ -189,11 +189,11 @@ def luma_energies(d: Tensor, down: int, across: int) -> Tensor:
 
 
 class Jpeg(nn.Module):
-    """All three components."""
+    """All three components, of steps in floats or in bytes (byte_layers.py)."""
 
-    def __init__(self) -> None:
+    def __init__(self, step: type[Step] = Step) -> None:
         super().__init__()
         energies = len(LUMA_STARTS) - 1
-        self.luma = Component(LUMA_STARTS, 96)
-        self.cb = Component(CHROMA_STARTS, 64, energies)
-        self.cr = Component(CHROMA_STARTS, 64, energies, beside=True)
+        self.luma = Component(LUMA_STARTS, 96, step=step)
+        self.cb = Component(CHROMA_STARTS, 64, energies, step=step)
+        self.cr = Component(CHROMA_STARTS, 64, energies, beside=True, step=step)
