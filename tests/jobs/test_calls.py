@@ -22,7 +22,7 @@ CALLS: dict[Callable[..., Any], set[str]] = {
     photoarc.pack: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding"},
     photoarc.unpack: {field.name for field in dataclasses.fields(UnpackOptions)},
     photoarc.test: {"workers", "memory_bytes"},
-    photoarc.verify: {"workers", "excludes"},
+    photoarc.verify: {"workers", "memory_bytes", "excludes"},
 }
 
 
