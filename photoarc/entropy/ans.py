@@ -28,10 +28,11 @@ class Runs:
         self._index, self._tables = index, tables
         counts = np.bincount(index, minlength=len(tables) + 1)
         self.places = np.argsort(index, kind="stable")[counts[0] :]
-        ends = np.cumsum(counts[1:]).tolist()
-        self.spans = [(table, a, b) for table, a, b in zip(tables, [0, *ends], ends, strict=False) if b > a]
-        reaches, lengths = [table.reach for table, _, _ in self.spans], [b - a for _, a, b in self.spans]
-        self.reach: Symbols = np.repeat(np.array(reaches, np.int32), lengths)  # of each symbol's table
+        present = np.flatnonzero(counts[1:])
+        lengths = counts[1 + present]
+        ends = np.cumsum(lengths).tolist()
+        self.spans = [(tables[n], a, b) for n, a, b in zip(present.tolist(), [0, *ends], ends, strict=False)]
+        self.reach: Symbols = np.repeat(np.array([table.reach for table, _, _ in self.spans], np.int32), lengths)  # of each symbol's table
 
     def are_of(self, index: Index, tables: Sequence[Table]) -> bool:
         """Whether they were made for the same group."""
