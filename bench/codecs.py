@@ -95,7 +95,7 @@ def _exact_encode(pixels: Pixels, _: float) -> bytes:
     from photoarc.pipeline import encode_file
 
     file = _png_encode(pixels, 0)
-    coded = encode_file("photo.png", file, CodingOptions(Mode.LOSSLESS))
+    coded = encode_file(file, CodingOptions(Mode.LOSSLESS))
     return bytes([coded.codec_id]) + len(file).to_bytes(8, "little") + coded.payload
 
 

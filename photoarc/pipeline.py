@@ -79,9 +79,8 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Small:
-    """A small file; `name` is for messages, `may_share` whether its record has room beside others, `no_jpeg` as in SourceFile."""
+    """A small file; `may_share`: whether its record has room beside others, `no_jpeg` as in SourceFile."""
 
-    name: str
     data: bytes
     may_share: bool = True
     no_jpeg: str = ""
@@ -106,7 +105,7 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
         tiny = set()
     encoded, shared = [], []
     for number, file in enumerate(files):
-        one = _untried(file, options) if number in tiny else encode_file(file.name, file.data, options, file.no_jpeg)
+        one = _untried(file, options) if number in tiny else encode_file(file.data, options, file.no_jpeg)
         encoded.append(one)
         little = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
         if file.may_share and (number in tiny or one.codec_id == codecs.LZMA or little):
@@ -121,7 +120,7 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
     return EncodedTogether(tuple(encoded), payload, blake3(b"".join(contents)).digest())
 
 
-def encode_file(name: str, data: bytes, options: CodingOptions, no_jpeg: str = "") -> Encoded:
+def encode_file(data: bytes, options: CodingOptions, no_jpeg: str = "") -> Encoded:
     """Code one file; odd input is stored, never refused. `no_jpeg`: why it could not be unpacked as JPEG, see photoarc.disk.scan.
 
     Raises ModelError if the learned codec itself is not usable (broken installation).

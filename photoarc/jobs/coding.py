@@ -20,7 +20,6 @@ from photoarc.disk.scan import SourceFile
 from photoarc.errors import UnreadableSource
 from photoarc.jobs.large import Block, CodedBlock, code_block
 from photoarc.member import Kind
-from photoarc.names import display
 from photoarc.options import CodingOptions, Mode
 from photoarc.pictures.kinds import PICTURE_ENDINGS
 from photoarc.pictures.size import MAX_TINY_BYTES, is_tiny
@@ -114,7 +113,7 @@ def code_source(options: CodingOptions, item: Item) -> Result:
     if isinstance(item, Batch):
         return _code_batch(options, item)
     data, stamp = read_whole(item)
-    return Coded(pipeline.encode_file(display(item.name), data, options, item.no_jpeg), stamp)
+    return Coded(pipeline.encode_file(data, options, item.no_jpeg), stamp)
 
 
 def _code_batch(options: CodingOptions, batch: Batch) -> CodedBatch:
@@ -131,7 +130,7 @@ def _code_batch(options: CodingOptions, batch: Batch) -> CodedBatch:
             left_bytes -= len(data)  # files may have grown since the scan
             attributes_left_bytes -= sum(len(name) + len(value) for name, value in stamp.attributes or ())
             fits = len(data) <= MAX_SMALL_BYTES and min(left_bytes, attributes_left_bytes) >= 0
-            small.append(pipeline.Small(display(file.name), data, fits, file.no_jpeg))
+            small.append(pipeline.Small(data, fits, file.no_jpeg))
     together = pipeline.encode_small(small, options)
     encoded = iter(together.files)
     files = tuple(read if isinstance(read, UnreadableSource) else Coded(next(encoded), read[1]) for read in found)

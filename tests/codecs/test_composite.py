@@ -62,14 +62,14 @@ def test_refuses_what_holds_no_picture_for_jpeg_xl(data):
     ids=["plain", "few bytes behind", "film", "profile"],
 )
 def test_the_pipeline_takes_it_where_it_pays(data, codec_id):
-    encoded = pipeline.encode_file("a.jpg", data, options.CodingOptions(options.Mode.LOSSLESS))
+    encoded = pipeline.encode_file(data, options.CodingOptions(options.Mode.LOSSLESS))
     assert encoded.codec_id == codec_id
     assert pipeline.decode_payload("a.jpg", codec_id, encoded.payload, len(data), blake3(data).digest()) == data
 
 
 def test_the_lossy_modes_keep_such_files_bit_exact():
     for data in (FIRST + SECOND, FIRST + FILM):
-        encoded = pipeline.encode_file("a.jpg", data, options.CodingOptions())
+        encoded = pipeline.encode_file(data, options.CodingOptions())
         assert (encoded.codec_id, encoded.note) == (codecs.COMPOSITE, "data after the end of the picture")
 
 

@@ -112,7 +112,7 @@ def test_a_flat_picture_of_few_bytes_is_not_taken_apart(mode: str, monkeypatch: 
     monkeypatch.setattr(png, "encode", lambda *_, **__: pytest.fail("the dear way was taken"))
     monkeypatch.setattr(image, "photograph", lambda *_, **__: pytest.fail("the pixels were decoded"))
     data = flat_png(1500)
-    found = pipeline.encode_file("x", data, CodingOptions(Mode(mode)))
+    found = pipeline.encode_file(data, CodingOptions(Mode(mode)))
     assert found.codec_id == codecs.LZMA
     assert len(found.payload) < len(data) / 20
     assert pipeline.decode_payload("x", found.codec_id, found.payload, found.size_bytes, found.digest) == data
@@ -121,7 +121,7 @@ def test_a_flat_picture_of_few_bytes_is_not_taken_apart(mode: str, monkeypatch: 
 def test_pictures_with_something_to_win_are_still_taken_apart() -> None:
     file = io.BytesIO()
     Image.effect_noise((200, 150), 20).convert("RGB").save(file, "PNG")
-    assert pipeline.encode_file("x", file.getvalue(), CodingOptions(Mode.LOSSLESS)).codec_id == codecs.PNG
+    assert pipeline.encode_file(file.getvalue(), CodingOptions(Mode.LOSSLESS)).codec_id == codecs.PNG
 
 
 def test_pixels_that_do_not_shrink_are_found_out_before_the_stream_is_retraced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,7 @@ def test_the_usual_tables_cost_next_to_nothing():
 
 
 def exact(data, effort):
-    return pipeline.encode_file("a", data, CodingOptions(Mode.LOSSLESS, effort=effort))
+    return pipeline.encode_file(data, CodingOptions(Mode.LOSSLESS, effort=effort))
 
 
 def test_effort_chooses_it():

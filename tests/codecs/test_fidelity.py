@@ -27,7 +27,7 @@ def test_what_is_no_photograph_for_the_networks(tuning, mode, quality, monkeypat
     monkeypatch.setattr(graphics, "check", lambda *_, **__: None)  # it knows noise and test charts by sight
     options = CodingOptions(mode, quality, tuning=tuning, min_gain_percent=0)
     for data in (pictures.png(NOISE), pictures.png(CHECKS)):
-        kept = encode_file("x", data, options)
+        kept = encode_file(data, options)
         assert kept.photo is None
         assert kept.note.startswith("too far from the original: ")
         assert decode_payload("x", kept.codec_id, kept.payload, kept.size_bytes, kept.digest) == data
@@ -35,7 +35,7 @@ def test_what_is_no_photograph_for_the_networks(tuning, mode, quality, monkeypat
 
 @pytest.mark.parametrize("make", [pictures.png, lambda pixels: pictures.jpeg(pixels, quality=98, subsampling=0)])
 def test_one_part_of_it(make):
-    kept = encode_file("x", make(PATCHED), CodingOptions(min_gain_percent=0))
+    kept = encode_file(make(PATCHED), CodingOptions(min_gain_percent=0))
     assert kept.photo is None
     assert kept.note.endswith(" dB in a part of it")
 
@@ -44,7 +44,7 @@ def test_one_part_of_it(make):
 @pytest.mark.parametrize("quality", [0.0, 50.0, 100.0])
 def test_photographs_stay_above(tuning, quality):
     for pixels in (PHOTO, np.ascontiguousarray(PHOTO[:, :, :1]), pictures.photo(200, 150, 3, noise=6)):
-        assert encode_file("x", pictures.png(pixels), CodingOptions(quality=quality, tuning=tuning)).photo is not None
+        assert encode_file(pictures.png(pixels), CodingOptions(quality=quality, tuning=tuning)).photo is not None
 
 
 @pytest.mark.parametrize("shape", [(192, 256, 3), (150, 200, 1), (64, 65, 3)])

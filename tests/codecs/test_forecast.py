@@ -78,19 +78,19 @@ def test_forecast_knows_where_the_detail_is(monkeypatch):
 def test_a_coarse_jpeg_is_given_up_before_its_first_band(monkeypatch, mode):
     data = pictures.jpeg(pictures.photo(*SIDES, noise=20.0), quality=30)
     monkeypatch.setattr(encoder, "analyze", lambda *_: pytest.fail("analysed a band"))
-    encoded = encode_file("a.jpg", data, CodingOptions(mode=mode, quality=100))
+    encoded = encode_file(data, CodingOptions(mode=mode, quality=100))
     assert encoded.codec_id == codecs.JPEGXL
     assert encoded.note == "not 10% smaller than bit-exact"
 
 
 def test_a_fine_jpeg_is_coded_as_without_a_forecast(monkeypatch):
     data = pictures.jpeg(pictures.photo(*SIDES), quality=95)
-    encoded = encode_file("a.jpg", data, CodingOptions())
+    encoded = encode_file(data, CodingOptions())
     assert encoded.codec_id == codecs.LEARNED
     monkeypatch.setattr(encoder, "forecast", lambda height, *_: forecast.Forecast(height))
-    assert encode_file("a.jpg", data, CodingOptions()) == encoded
+    assert encode_file(data, CodingOptions()) == encoded
 
 
 def test_nothing_is_foreseen_of_lossless_sources(monkeypatch):
     monkeypatch.setattr(encoder, "forecast", lambda *_: pytest.fail("foreseen"))
-    assert encode_file("a.png", pictures.png(pictures.photo(*SIDES)), CodingOptions()).codec_id == codecs.LEARNED
+    assert encode_file(pictures.png(pictures.photo(*SIDES)), CodingOptions()).codec_id == codecs.LEARNED

@@ -32,7 +32,7 @@ FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
 
 
 def exact(data, effort):
-    return pipeline.encode_file("a", data, CodingOptions(Mode.LOSSLESS, effort=effort))
+    return pipeline.encode_file(data, CodingOptions(Mode.LOSSLESS, effort=effort))
 
 
 @needs_lepton

@@ -17,7 +17,7 @@ from photoarc.pipeline import decode_image, decode_payload, encode_file
 
 
 def code(data, mode=Mode.FAST, quality=70.0):
-    encoded = encode_file("name", data, CodingOptions(mode) if mode == Mode.LOSSLESS else CodingOptions(mode, quality))
+    encoded = encode_file(data, CodingOptions(mode) if mode == Mode.LOSSLESS else CodingOptions(mode, quality))
     assert encoded.digest == blake3(data).digest()
     assert encoded.size_bytes == len(data)
     return encoded
@@ -92,15 +92,15 @@ def test_a_photograph_that_would_grow_is_kept_bit_exact():
 def test_a_jpeg_is_coded_again_only_for_a_gain():
     data = pictures.jpeg(PHOTO, quality=80)
     bit_exact = len(code(data, Mode.LOSSLESS).payload)
-    lossy = len(encode_file("", data, CodingOptions(quality=60, min_gain_percent=0)).payload)
+    lossy = len(encode_file(data, CodingOptions(quality=60, min_gain_percent=0)).payload)
     gain = 100 * (1 - lossy / bit_exact)
     assert 5 < gain < 90
     for asked, is_lossy in ((0, True), (gain - 1, True), (gain + 1, False), (99, False)):
-        encoded = encode_file("", data, CodingOptions(quality=60, min_gain_percent=asked))
+        encoded = encode_file(data, CodingOptions(quality=60, min_gain_percent=asked))
         assert (encoded.photo is not None) is is_lossy, asked
         assert len(encoded.payload) == (lossy if is_lossy else bit_exact)
     assert encoded.note == "not 99% smaller than bit-exact"
-    png = encode_file("", pictures.png(PHOTO), CodingOptions(quality=60, min_gain_percent=99))
+    png = encode_file(pictures.png(PHOTO), CodingOptions(quality=60, min_gain_percent=99))
     assert png.photo is not None  # nothing was lost before
 
 
@@ -109,7 +109,7 @@ def test_a_flat_jpeg_is_smaller_bit_exact_and_kept_so(options):
     ramp = np.repeat(np.arange(800, dtype=np.uint8)[None, :, None] // 4, 600, 0).repeat(3, 2)
     for pixels in (np.full((600, 800, 3), (10, 60, 200), np.uint8), ramp):
         data = pictures.jpeg(pixels, quality=90)
-        encoded = encode_file("", data, options)
+        encoded = encode_file(data, options)
         assert encoded.photo is None
         assert len(encoded.payload) < 0.2 * len(data)
 
@@ -168,7 +168,7 @@ def test_image_of_a_kept_file():
 
 @pytest.mark.parametrize("mode", [Mode.FAST, Mode.LZMA])
 def test_tuning_reaches_the_payload(mode):
-    found = {tuning: encode_file("photo.png", pictures.png(PHOTO), CodingOptions(mode, tuning=tuning)) for tuning in Tuning}
+    found = {tuning: encode_file(pictures.png(PHOTO), CodingOptions(mode, tuning=tuning)) for tuning in Tuning}
     assert {tuning: parse_header(encoded.payload).model_id for tuning, encoded in found.items()} == CODED_WITH
 
 
@@ -180,7 +180,7 @@ def test_default_quality_is_the_documented_one():
 
 def test_effort_makes_photographs_smaller_and_no_worse():
     """At the same quality asked for, though a lower one is coded with."""
-    plain, searched = (encode_file("name", pictures.png(PHOTO), CodingOptions(quality=90, tuning=Tuning.PSNR, effort=e)) for e in (5, 8))
+    plain, searched = (encode_file(pictures.png(PHOTO), CodingOptions(quality=90, tuning=Tuning.PSNR, effort=e)) for e in (5, 8))
     assert plain.codec_id == searched.codec_id == codecs.LEARNED
     assert plain.photo is not None
     assert searched.photo is not None

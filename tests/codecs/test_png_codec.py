@@ -90,10 +90,10 @@ def test_refuses_what_it_is_not_for(data):
 
 def test_the_pipeline_takes_it():
     data = pictures.png(pictures.photo(300, 200), compress_level=6)
-    encoded = pipeline.encode_file("a.png", data, options.CodingOptions(options.Mode.LOSSLESS))
+    encoded = pipeline.encode_file(data, options.CodingOptions(options.Mode.LOSSLESS))
     assert encoded.codec_id == codecs.PNG
     assert pipeline.decode_payload("a.png", codecs.PNG, encoded.payload, len(data), blake3(data).digest()) == data
-    broken = pipeline.encode_file("a.png", REFUSED["cut"], options.CodingOptions(options.Mode.LOSSLESS))
+    broken = pipeline.encode_file(REFUSED["cut"], options.CodingOptions(options.Mode.LOSSLESS))
     assert broken.codec_id in (codecs.LZMA, codecs.STORE)
 
 

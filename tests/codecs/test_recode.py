@@ -41,7 +41,7 @@ def as_array(data):
 @pytest.mark.parametrize("kind", MAKERS)
 def test_only_when_asked_for(kind):
     data = MAKERS[kind]()
-    assert encode_file("x", data, CodingOptions()).photo is None
+    assert encode_file(data, CodingOptions()).photo is None
     assert isinstance(image.photograph(data), str)
     taken = image.photograph(data, recode=True)
     assert isinstance(taken, image.Photograph), taken
@@ -94,7 +94,7 @@ def test_small_ones_leave_the_batch(tmp_path):
 
 def test_only_for_a_gain():
     data = lossy_webp(quality=60)
-    kept = encode_file("x", data, CodingOptions(quality=100, recode=True))
+    kept = encode_file(data, CodingOptions(quality=100, recode=True))
     assert (kept.photo, kept.note) == (None, "not 10% smaller than bit-exact")
     assert kept.codec_id in (codecs.STORE, codecs.LZMA)
 
@@ -177,7 +177,7 @@ def test_refused(name):
     why = image.photograph(data, recode=True)
     assert isinstance(why, str)
     assert reason in why
-    encoded = encode_file("x", data, RECODE)
+    encoded = encode_file(data, RECODE)
     assert encoded.photo is None
     assert pipeline.decode_payload("x", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest) == data
 

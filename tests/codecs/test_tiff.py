@@ -183,7 +183,7 @@ def test_a_damaged_or_odd_strip_goes_along(data):
 def test_refused(data):
     with pytest.raises(PayloadError):
         tiff.encode(data)
-    encoded = pipeline.encode_file("a", data, CodingOptions(Mode.LOSSLESS))
+    encoded = pipeline.encode_file(data, CodingOptions(Mode.LOSSLESS))
     assert encoded.codec_id in (codecs.STORE, codecs.LZMA, codecs.RASTER)
     assert pipeline.decode_payload("a", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest) == data
 
@@ -243,7 +243,7 @@ def test_slabs(monkeypatch):
 
 def test_the_pipeline_takes_it_in_every_mode():
     for mode in Mode:
-        encoded = pipeline.encode_file("a.tif", GOOD, CodingOptions(mode))
+        encoded = pipeline.encode_file(GOOD, CodingOptions(mode))
         assert encoded.codec_id == codecs.TIFF
         assert pipeline.decode_payload("a.tif", codecs.TIFF, encoded.payload, encoded.size_bytes, encoded.digest) == GOOD
 
@@ -302,5 +302,5 @@ def test_odd_files_are_taken_or_refused(data):
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, 60) | st.integers(len(file) - 200, len(file) - 1))
         file[at] = data.draw(st.integers(0, 255))
-    encoded = pipeline.encode_file("a", bytes(file), CodingOptions(Mode.LOSSLESS, effort=3))
+    encoded = pipeline.encode_file(bytes(file), CodingOptions(Mode.LOSSLESS, effort=3))
     assert pipeline.decode_payload("a", encoded.codec_id, encoded.payload, encoded.size_bytes, encoded.digest) == bytes(file)

@@ -41,7 +41,7 @@ def test_rgb_jpeg_of_any_sampling(factors, mode):
     photo = image.photograph(data)
     assert segments.unpack_settings(photo.writer).rgb
     assert segments.unpack_settings(photo.writer).sampling == factors
-    encoded = encode_file("x.jpg", data, CodingOptions(mode, 60, min_gain_percent=0))
+    encoded = encode_file(data, CodingOptions(mode, 60, min_gain_percent=0))
     if encoded.photo is None:
         assert "too far" in encoded.note  # its colours are those of another picture
     written = image.write(photo)
@@ -65,7 +65,7 @@ def test_what_cannot_be_written_is_kept(monkeypatch):
 
     monkeypatch.setattr(image, "write", refuse)
     data = pictures.png(PHOTO)
-    kept = encode_file("x.png", data, CodingOptions())
+    kept = encode_file(data, CodingOptions())
     assert (kept.photo, kept.note) == (None, "could not be written back: no room")
     assert pipeline.decode_payload("x.png", kept.codec_id, kept.payload, kept.size_bytes, kept.digest) == data
 

@@ -163,15 +163,15 @@ def test_batches_are_of_one_kind_and_bounded() -> None:
 
 def test_a_group_only_where_it_is_smaller() -> None:
     options = CodingOptions(Mode.LOSSLESS)
-    one = pipeline.encode_small([Small("a.txt", b"some text " * 50)], options)
+    one = pipeline.encode_small([Small(b"some text " * 50)], options)
     assert ([file.codec_id for file in one.files], one.payload) == ([codecs.LZMA], b"")
-    noise = [Small("", os.urandom(10_000)) for _ in range(5)]
+    noise = [Small(os.urandom(10_000)) for _ in range(5)]
     assert {file.codec_id for file in pipeline.encode_small(noise, options).files} == {codecs.STORE}
     assert pipeline.encode_small([], options).files == ()
     rng = random.Random(0)
-    texts = [Small("", many_files.xmp(rng, number)) for number in range(5)]
+    texts = [Small(many_files.xmp(rng, number)) for number in range(5)]
     together = pipeline.encode_small(texts, options)
-    alone = [pipeline.encode_file("", text.data, options) for text in texts]
+    alone = [pipeline.encode_file(text.data, options) for text in texts]
     assert len(together.payload) < sum(len(file.payload) for file in alone)
     assert groups.decode_group(together.payload, [len(text.data) for text in texts]) == [text.data for text in texts]
 
@@ -179,7 +179,7 @@ def test_a_group_only_where_it_is_smaller() -> None:
 def test_a_coder_that_errs_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = lambda payload, sizes: [bytes(size) for size in sizes]  # noqa: E731
     monkeypatch.setattr(groups, "decode_group", wrong)
-    together = pipeline.encode_small([Small("", b"a" * 100), Small("", b"b" * 100)], CodingOptions(Mode.LOSSLESS))
+    together = pipeline.encode_small([Small(b"a" * 100), Small(b"b" * 100)], CodingOptions(Mode.LOSSLESS))
     assert {file.codec_id for file in together.files} == {codecs.LZMA}
 
 

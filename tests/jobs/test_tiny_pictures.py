@@ -109,13 +109,13 @@ def test_what_is_tiny(data: bytes, tiny: bool) -> None:
 
 
 def test_a_few_are_tried_alone() -> None:
-    few = [Small("", crop(number, 64, "BMP")) for number in range(2)]
+    few = [Small(crop(number, 64, "BMP")) for number in range(2)]
     together = pipeline.encode_small(few, CodingOptions(Mode.LOSSLESS))
     assert {file.codec_id for file in together.files} == {codecs.RASTER}
 
 
 def test_what_has_no_room_in_the_group_is_coded_alone() -> None:
-    files = [Small("", crop(number, 16, "PNG"), may_share=number > 0) for number in range(18)]
+    files = [Small(crop(number, 16, "PNG"), may_share=number > 0) for number in range(18)]
     together = pipeline.encode_small(files, CodingOptions(Mode.LOSSLESS))
     assert [file.codec_id == codecs.SOLID for file in together.files] == [False] + [True] * 17
 
@@ -125,7 +125,7 @@ def test_places_in_them_are_said() -> None:
     exif[0x8825] = {1: "N", 2: (47.0, 1.0, 2.0), 3: "E", 4: (8.0, 1.0, 2.0)}
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(SCENE[:32, :32])).save(file, "JPEG", exif=exif)
-    files = [Small("", file.getvalue()), *(Small("", crop(number, 32, "JPEG")) for number in range(16))]
+    files = [Small(file.getvalue()), *(Small(crop(number, 32, "JPEG")) for number in range(16))]
     together = pipeline.encode_small(files, CodingOptions(Mode.FAST, strip_gps=True))
     assert [one.holds_place for one in together.files] == [True] + [False] * 16
     assert {one.note for one in together.files} == {pipeline.TINY}

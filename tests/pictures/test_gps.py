@@ -165,14 +165,14 @@ def test_no_place_comes_out_of_an_archive(tmp_path, monkeypatch, mode):
 def test_no_place_comes_out_of_what_was_recoded(kind):
     held = {"exif": places.exif(orientation=1), "xmp": PACKET}
     data = lossy_files.MAKERS[kind](**held)
-    coded = pipeline.encode_file("a", data, options.CodingOptions(strip_gps=True, recode=True, quality=50))
+    coded = pipeline.encode_file(data, options.CodingOptions(strip_gps=True, recode=True, quality=50))
     assert (coded.photo is not None, coded.dropped, coded.holds_place) == (True, (), False)
     written = pipeline.decode_payload("a", coded.codec_id, coded.payload, coded.size_bytes, coded.digest)
     assert xmp.strip(PACKET)[0] in written
     assert not [trace for trace in TRACES if trace in written]
     with Image.open(io.BytesIO(written)) as picture:
         assert picture.getexif()[0x010E] == "a picture with a place"
-    kept = pipeline.encode_file("a", data, options.CodingOptions(strip_gps=True))
+    kept = pipeline.encode_file(data, options.CodingOptions(strip_gps=True))
     assert (kept.photo, kept.holds_place) == (None, True)
 
 
