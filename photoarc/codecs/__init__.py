@@ -28,6 +28,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, cast
 
+from photoarc.options import EFFORT
+
 if TYPE_CHECKING:
     from photoarc.codecs.photo.payload import PhotoCodec
 
@@ -40,6 +42,14 @@ class Codec(Protocol):
 
     def decode(self, payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
         """Payload -> file bytes. `size_bytes` is the original's size, `as_format` one of "png", "jpeg", "webp" (lossy codecs only)."""
+        ...
+
+
+class ExactCodec(Codec, Protocol):
+    """What modules of codecs offer beside that whose payloads give a file's very bytes back, and that are asked file by file."""
+
+    def encode(self, data: bytes, effort: int = EFFORT) -> bytes:
+        """File -> payload, decoded back and compared. Raises PayloadError for what it does not take, or does not make smaller."""
         ...
 
 
@@ -76,6 +86,11 @@ def get(codec_id: int) -> Codec:
     """
     module: ModuleType = importlib.import_module(CODECS[codec_id].module)
     return cast(Codec, module)
+
+
+def get_exact(codec_id: int) -> ExactCodec:
+    """The same for a bit-exact codec that is asked file by file (not `solid`, `blocks`, which several share or fill piece by piece)."""
+    return cast(ExactCodec, get(codec_id))
 
 
 def get_lossy(codec_id: int) -> PhotoCodec:

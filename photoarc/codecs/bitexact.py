@@ -13,17 +13,35 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from photoarc import codecs
 from photoarc.codecs import costs, general, store
 from photoarc.errors import PayloadError
-from photoarc.pictures import raster, tiff
-from photoarc.pictures.kinds import PNG_SIGNATURE
+from photoarc.options import TAKES_APART, THOROUGH
+from photoarc.pictures.kinds import PictureKind, kind_of
 from photoarc.pictures.size import picture_size
 
-TAKES_APART, THOROUGH = 3, 7  # from this effort on
 _PATIENCE = 4  # times as much time for what can be won, from THOROUGH on
 _SMALL_BYTES = 8192  # up to here, LZMA of a picture may be smaller than what its own codec makes of it: profiles, tables
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Which kinds of files a codec takes, from which effort on; `general_too`: LZMA is asked about small ones as well."""
+
+    codec_id: int
+    kinds: tuple[PictureKind, ...]
+    from_effort: int = 0
+    general_too: bool = False
+
+
+# In the order in which they are asked; the first that does not refuse has the file. JPEG files have several and the smallest: `_jpeg`.
+PICTURE_CODECS = (
+    Row(codecs.PNG, (PictureKind.PNG,), TAKES_APART, general_too=True),
+    Row(codecs.RASTER, (PictureKind.TIFF, PictureKind.BMP, PictureKind.PNM)),
+    Row(codecs.TIFF, (PictureKind.TIFF,), TAKES_APART),
+)
 
 
 def code(data: bytes, effort: int) -> tuple[int, bytes]:
@@ -35,31 +53,18 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
         by_lzma = _general(data)
         if not costs.worth(dear.seconds, len(by_lzma[1]) * patience):
             return by_lzma
-    if data[:2] == b"\xff\xd8":
+    kind = kind_of(data[:12])
+    if kind is PictureKind.JPEG:
         found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
         if found is not None and len(found[1]) < len(data):
             return _or_general(found, data)
-    if data.startswith(PNG_SIGNATURE) and effort >= TAKES_APART:
-        from photoarc.codecs import png
-
-        try:
-            return _or_general((codecs.PNG, png.encode(data, thorough=effort >= THOROUGH)), data)
-        except PayloadError:
-            pass
-    if data.startswith(raster.STARTS):
-        from photoarc.codecs import raster as plain
-
-        try:
-            return codecs.RASTER, plain.encode(data, effort)
-        except PayloadError:
-            pass
-    if data.startswith(tiff.STARTS) and effort >= TAKES_APART:
-        from photoarc.codecs import tiff as compressed
-
-        try:
-            return codecs.TIFF, compressed.encode(data, effort)
-        except PayloadError:
-            pass
+    for row in PICTURE_CODECS:
+        if kind in row.kinds and effort >= row.from_effort:
+            try:
+                found = row.codec_id, codecs.get_exact(row.codec_id).encode(data, effort)
+            except PayloadError:
+                continue
+            return _or_general(found, data) if row.general_too else found
     return _general(data)
 
 
@@ -90,13 +95,12 @@ def _general(data: bytes) -> tuple[int, bytes]:
 
 def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
     """What the codecs for JPEGs make of it: below THOROUGH the first that does not refuse, in the order of promise."""
-    from photoarc.codecs import composite, jpegxl  # slow to load
+    from photoarc.codecs import composite  # slow to load
 
     thorough = effort >= THOROUGH
-    both = {codecs.JPEGXL: lambda: jpegxl.encode(data), codecs.COMPOSITE: lambda: composite.encode(data, thorough=thorough)}
-    for codec_id in sorted(both, reverse=composite.much_follows(data)):
+    for codec_id in sorted((codecs.JPEGXL, codecs.COMPOSITE), reverse=composite.much_follows(data)):
         try:
-            payload = both[codec_id]()
+            payload = codecs.get_exact(codec_id).encode(data, effort)
         except PayloadError:
             continue
         if len(payload) < len(data):
@@ -105,11 +109,8 @@ def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
                 return
             break
     if effort >= TAKES_APART:  # JPEG XL has no room for its recipe of some progressive files
-        from photoarc.codecs import dct, lepton  # slower
-
-        slower = ((codecs.DCT, dct), (codecs.LEPTON, lepton)) if thorough else ((codecs.DCT, dct),)
-        for codec_id, codec in slower:
+        for codec_id in (codecs.DCT, codecs.LEPTON) if thorough else (codecs.DCT,):
             try:
-                yield codec_id, codec.encode(data)
+                yield codec_id, codecs.get_exact(codec_id).encode(data, effort)
             except PayloadError:
                 continue

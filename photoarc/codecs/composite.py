@@ -17,7 +17,9 @@ from struct import Struct
 from photoarc import progress
 from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, general, get, jpegxl
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.options import EFFORT, THOROUGH
 from photoarc.pictures.jpeg import segments
+from photoarc.pictures.kinds import JPEG_START
 
 _VERSION = 1
 _MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enough
@@ -57,8 +59,8 @@ def much_follows(data: bytes) -> bool:
         return False
 
 
-def encode(data: bytes, *, thorough: bool = False) -> bytes:
-    """JPEG file -> payload, decoded back and compared. `thorough`: each picture by Lepton or its coefficients where that is smaller.
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
+    """JPEG file -> payload, decoded back and compared. From effort 7 on, each picture by Lepton or its coefficients where that is smaller.
 
     Raises PayloadError if JPEG XL refuses every picture in it or if the file does not come back.
     """
@@ -67,7 +69,7 @@ def encode(data: bytes, *, thorough: bool = False) -> bytes:
     for picture in _pictures(data):
         try:
             with progress.part(progress.CODING * picture.start / len(data), progress.CODING * picture.end / len(data)):
-                coded, own = _code_picture(data, picture, len(streams), thorough)
+                coded, own = _code_picture(data, picture, len(streams), effort >= THOROUGH)
         except PayloadError as error:
             refusal = error
             continue
@@ -125,7 +127,7 @@ def _pictures(data: bytes) -> list[_Picture]:
     pictures = [_Picture(0, len(data) - len(found.tail), found.spans)]
     at = pictures[0].end
     for _ in range(_MAX_TRIES):
-        at = data.find(b"\xff\xd8\xff", at)
+        at = data.find(JPEG_START, at)
         if at < 0 or len(pictures) == _MAX_PICTURES:
             break
         try:

@@ -22,6 +22,7 @@ from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models import manifest
 from photoarc.models.coefficient_groups import Grid, Group, Integers, Values, Where, shape
 from photoarc.models.coefficients import COEFFICIENTS, QUANTISER_MAX, Coefficients
+from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import scans, segments
 from photoarc.pictures.jpeg.scans import Layout
 
@@ -34,7 +35,7 @@ _ONE_IN = 16
 _NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 
-def encode(data: bytes) -> bytes:
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload that gives the file back. Raises PayloadError if that fails or saves less than 1 %.
 
     `transcode` proves each payload by the tables that coded it: what a decoder computes again is the same, for exact integers give the same

@@ -6,12 +6,13 @@ import zlib
 
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadError
+from photoarc.options import EFFORT
 
 _PROBE_BYTES, _PROBES = 1 << 14, 8
 _LEAST_SAVING = 0.02
 
 
-def encode(data: bytes) -> bytes:
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
     """File bytes -> payload. Raises PayloadError if the bytes do not look compressible or did not shrink by 2 %."""
     if not data or not promising(data):
         raise PayloadError("not compressible")

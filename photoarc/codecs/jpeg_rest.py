@@ -16,6 +16,7 @@ from struct import Struct
 from photoarc.codecs import general
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures.jpeg import segments
+from photoarc.pictures.kinds import JPEG_START
 
 # The Huffman tables of ITU-T T.81 tables K.3 to K.6 as four DHT segments: DC and AC of luma, DC and AC of chroma.
 TABLES = base64.b85decode(
@@ -40,7 +41,7 @@ def pack(rest: bytes, code: Code | None) -> bytes:
     packed: list[bytes] = []
     left: list[bytes] = []
     at = 0
-    start, tries = rest.find(b"\xff\xd8\xff", 2), 0
+    start, tries = rest.find(JPEG_START, 2), 0
     while code and start >= 0 and len(rows) < _MAX_PICTURES and tries < _MAX_TRIES:
         tries += 1
         try:
@@ -53,7 +54,7 @@ def pack(rest: bytes, code: Code | None) -> bytes:
             packed.append(coded)
             left.append(rest[at:start])
             at = start + len(picture)
-        start = rest.find(b"\xff\xd8\xff", start + len(picture))
+        start = rest.find(JPEG_START, start + len(picture))
     return b"".join([bytes([len(rows)]), *rows, *packed, _smallest(b"".join([*left, rest[at:]]))])
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import pyjpegxl
 
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import segments
 
 _LEAST_SAVING = 0.01
 
 
-def encode(data: bytes) -> bytes:
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
     payload = transcode(data)
     if decode(payload, len(data)) != data:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import cast
 
 from photoarc.errors import NotDecoded, PayloadCorrupt, PayloadError
+from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import segments
 
 _LEAST_SAVING = 0.01
@@ -46,7 +47,7 @@ def _version() -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", metadata.version("lepton-jpeg-python"))[:3])
 
 
-def encode(data: bytes) -> bytes:
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
     payload = transcode(data)
     if decode(payload, len(data)) != data:

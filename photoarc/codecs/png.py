@@ -27,6 +27,7 @@ from photoarc.codecs.zlib_streams.retrace import Exceptions
 from photoarc.codecs.zlib_streams.tokens import Block
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.options import EFFORT, THOROUGH
 from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
 MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 1-3 s a megabyte, each way
@@ -92,13 +93,13 @@ class _Shape:
         return values.astype(f">u{self.sample_bytes}").view(np.uint8)
 
 
-def encode(data: bytes, *, thorough: bool = False) -> bytes:
-    """PNG file -> payload, decoded back and compared. `thorough`: twice the time for 1 %.
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
+    """PNG file -> payload, decoded back and compared. From effort 7 on, twice the time for 1 %.
 
     Raises PayloadError if it is of a kind that is refused or saves less than 2 %.
     """
     try:
-        return _encode(data, thorough)
+        return _encode(data, effort >= THOROUGH)
     except (error, IndexError, ValueError, OverflowError, MemoryError) as broken:
         raise PayloadError(f"broken PNG: {broken}") from broken
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.options import EFFORT
 
 
-def encode(data: bytes) -> bytes:
+def encode(data: bytes, effort: int = EFFORT) -> bytes:
     """File bytes -> payload."""
     return data
 

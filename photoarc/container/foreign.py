@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from photoarc.pictures.kinds import PictureKind, box_brand, kind_of, riff_form
+
 _STARTS = (
     (b"PK\x03\x04", "a ZIP file"),
     (b"PK\x05\x06", "a ZIP file"),
@@ -13,14 +15,7 @@ _STARTS = (
     (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
     (b"\x04\x22\x4d\x18", "an LZ4 file"),
     (b"hsqs", "a SquashFS image"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"BM", "a BMP picture"),
-    (b"II*\0", "a TIFF picture"),
-    (b"MM\0*", "a TIFF picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"8BPS", "a Photoshop picture"),
     (b"%PDF-", "a PDF file"),
     (b"\x1aE\xdf\xa3", "a Matroska or WebM film"),
     (b"ID3", "an MP3 file"),
@@ -30,8 +25,7 @@ _STARTS = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
-_BRANDS = {b"heic": "a HEIC picture", b"heix": "a HEIC picture", b"mif1": "a HEIC picture", b"avif": "an AVIF picture"}
-_RIFF = {b"WEBP": "a WebP picture", b"AVI ": "an AVI film", b"WAVE": "a WAV file"}
+_RIFF = {b"AVI ": "an AVI film", b"WAVE": "a WAV file"}
 
 
 def what_it_is(head: bytes) -> str:
@@ -40,12 +34,14 @@ def what_it_is(head: bytes) -> str:
         return "an empty file"
     if not head.strip(b"\0"):
         return "a file that starts with zeros"
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12], "an MP4 or QuickTime film")
-    if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12], "a RIFF file")
     if head[257:262] == b"ustar":
         return "a tar file"
+    if kind := kind_of(head):
+        return f"{'an' if kind is PictureKind.AVIF else 'a'} {kind} picture"
+    if box_brand(head):
+        return "an MP4 or QuickTime film"
+    if form := riff_form(head):
+        return _RIFF.get(form, "a RIFF file")
     found = next((name for start, name in _STARTS if head.startswith(start)), "")
     return found or ("a text file" if _is_text(head) else "")
 

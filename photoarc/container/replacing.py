@@ -9,39 +9,13 @@ import os
 import stat
 from pathlib import Path
 
+from photoarc.container.foreign import what_it_is
 from photoarc.container.frames import CHUNK_MAGIC, FILE_HEADER_BYTES, FILE_MAGIC, FOOTER_BYTES, parse_footer
 from photoarc.disk.folders import SPECIAL
 from photoarc.errors import REPLACE, FormatError, UsageError
 
 _MOST_LINKS = 40  # as Linux
 _LAST = "the archive's name comes last: photoarc pack SRC... ARCHIVE"
-# Where in a file which bytes, and what it is then.
-_MAGICS = (
-    (0, b"\xff\xd8\xff", "JPEG file"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG file"),
-    (0, b"GIF8", "GIF file"),
-    (8, b"WEBP", "WebP file"),
-    (8, b"AVI ", "film"),
-    (4, b"ftypheic", "HEIC file"),
-    (4, b"ftypheix", "HEIC file"),
-    (4, b"ftypmif1", "HEIC file"),
-    (4, b"ftypavif", "AVIF file"),
-    (4, b"JXL ", "JPEG XL file"),
-    (0, b"\xff\x0a", "JPEG XL file"),
-    (4, b"ftyp", "film"),
-    (0, b"II*\0", "TIFF or raw file"),
-    (0, b"MM\0*", "TIFF or raw file"),
-    (0, b"BM", "BMP file"),
-    (0, b"8BPS", "Photoshop file"),
-    (0, b"%PDF", "PDF file"),
-    (0, b"PK\3\4", "ZIP file"),
-    (0, b"7z\xbc\xaf\x27\x1c", "7-Zip archive"),
-    (257, b"ustar", "tar archive"),
-    (0, b"\x1f\x8b", "gzip file"),
-    (0, b"\xfd7zXZ", "xz file"),
-    (0, b"\x28\xb5\x2f\xfd", "Zstandard file"),
-    (0, b"SQLite format 3\0", "SQLite database"),
-)
 
 
 def place(path: Path, force: bool) -> Path:
@@ -110,7 +84,8 @@ def _what_else(path: Path) -> str | None:
         raise UsageError(f"{path}: cannot be read, so it may be anything: {error.strerror}; choose another name") from error
     if head[: len(FILE_MAGIC)] == FILE_MAGIC[: len(head)] or _is_without_start(head, tail, size_bytes):
         return None
-    return next((f" but a {what}" for at, magic, what in _MAGICS if head[at : at + len(magic)] == magic), "")
+    found = what_it_is(head)
+    return f" but {found}" if found else ""
 
 
 def _is_without_start(head: bytes, tail: bytes, size_bytes: int) -> bool:

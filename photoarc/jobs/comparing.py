@@ -54,10 +54,12 @@ def is_as_unpacked(suspect: Suspect) -> bool:
     """Worker's part. Raises MemberError (the file or the member cannot be read), ModelError."""
     from photoarc import pipeline
     from photoarc.pictures import closeness
+    from photoarc.pictures.kinds import kind_of
 
     member, photo = suspect.member, suspect.member.photo
     data, stamp = read_whole(suspect.file)
-    found = closeness.kind(data)
+    kind = kind_of(data)
+    found = "" if kind is None else kind.name.lower()
     if photo is None or not found or attributes.differ(member.attributes, stamp.attributes):
         return False
     own = "jpeg" if photo.source_format in AS_JPEG else photo.source_format.name.lower()

@@ -8,41 +8,35 @@ from numpy.typing import NDArray
 from photoarc.errors import LimitExceeded, PayloadError
 from photoarc.pictures import bmp, pillow, png, webp
 from photoarc.pictures.jpeg import segments
+from photoarc.pictures.kinds import PictureKind, kind_of
 
 # Networks on another processor give other floats; rounded to 8 bits, they differ by one. A JPEG encoder may then round a coefficient that
 # lies between two steps the other way: of 20 drawn photographs at four qualities, one sample in fifty moved by one, the JPEGs written
 # differed by 8 levels at most and by 0.07 in the mean. What a person retouches differs by more.
 MOST_EXACT, MOST_LOSSY, MEAN_LOSSY = 1, 16, 0.25
-
-
-def kind(data: bytes) -> str:
-    """jpeg, png, webp or bmp; empty for anything else."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    starts = ((b"\xff\xd8\xff", "jpeg"), (png.SIGNATURE, "png"), (b"BM", "bmp"))
-    return next((name for start, name in starts if data.startswith(start)), "")
+_COMPARED = (PictureKind.JPEG, PictureKind.PNG, PictureKind.WEBP, PictureKind.BMP)
 
 
 def are_close(one: bytes, other: bytes) -> bool:
     """Same format, same metadata byte for byte, pixels within the tolerance of the format. Never raises on bad input."""
     try:
-        format_of_one = kind(one)
-        if not format_of_one or format_of_one != kind(other):
+        kind = kind_of(one)
+        if kind not in _COMPARED or kind is not kind_of(other):
             return False
-        (beside, is_lossy), (beside_other, _) = _beside(one, format_of_one), _beside(other, format_of_one)
+        (beside, is_lossy), (beside_other, _) = _beside(one, kind), _beside(other, kind)
         return beside == beside_other and _pixels_are_close(one, other, is_lossy)
     except (PayloadError, LimitExceeded, MemoryError):
         return False
 
 
-def _beside(data: bytes, name: str) -> tuple[object, bool]:
+def _beside(data: bytes, kind: PictureKind) -> tuple[object, bool]:
     """What the file holds beside its pixels, and whether its format loses some of them. Raises PayloadError."""
-    if name == "jpeg":
+    if kind is PictureKind.JPEG:
         parts = segments.split(data)
         return (parts.metadata, parts.tail), True
-    if name == "png":
+    if kind is PictureKind.PNG:
         return png.split(data).metadata, False
-    if name == "webp":
+    if kind is PictureKind.WEBP:
         held = webp.split(data, lossy_too=True)
         return held.metadata, held.lossy
     return bmp.split(data).resolution, False

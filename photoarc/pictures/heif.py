@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
 from photoarc.pictures.boxes import boxes
+from photoarc.pictures.kinds import box_brand
 
 BRANDS = {b"heic": "heic", b"heix": "heic", b"avif": "avif"}
 _TOP = (b"ftyp", b"meta", b"mdat", b"free", b"skip")
@@ -42,7 +43,7 @@ class Heif:
 
 def kind(head: bytes) -> str:
     """`heic` or `avif` if the first 12 bytes are those of such a file, else nothing."""
-    return BRANDS.get(head[8:12], "") if head[4:8] == b"ftyp" else ""
+    return BRANDS.get(box_brand(head), "")
 
 
 def split(data: bytes) -> Heif:

@@ -24,7 +24,7 @@ from photoarc.member import AS_JPEG, SourceFormat
 from photoarc.pictures import bmp, heif, jxl, metadata, png, tiff, webp, writers
 from photoarc.pictures.drawings import graphics, light
 from photoarc.pictures.jpeg import segments
-from photoarc.pictures.kinds import NO_PHOTOGRAPH
+from photoarc.pictures.kinds import NO_PHOTOGRAPH, PictureKind, kind_of
 from photoarc.pictures.metadata import Item
 
 MAX_PIXELS = 500_000_000
@@ -74,17 +74,18 @@ def photograph(data: bytes, *, recode: bool = False) -> Photograph | str:
     `recode`: HEIC, AVIF, JPEG XL and lossy WebP files are taken, too.
     """
     try:
-        if data[:3] == b"\xff\xd8\xff":
+        kind = kind_of(data[:12])
+        if kind is PictureKind.JPEG:
             return _from_jpeg(data)
-        if data[:8] == png.SIGNATURE:
+        if kind is PictureKind.PNG:
             return _from_png(data)
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        if kind is PictureKind.WEBP:
             return _from_webp(data, recode)
-        if data[:2] == b"BM":
+        if kind is PictureKind.BMP:
             return _from_bmp(data)
         if recode and heif.kind(data[:12]):
             return _from_heif(data)
-        if recode and jxl.starts(data[:12]):
+        if recode and kind is PictureKind.JXL:
             return _from_jxl(data)
         return NO_PHOTOGRAPH
     except PayloadError as error:

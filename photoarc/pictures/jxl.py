@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
 from photoarc.pictures.boxes import boxes
+from photoarc.pictures.kinds import JXL_CODESTREAM
 from photoarc.pictures.metadata import Common
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_CONTAINER, _CODESTREAM = b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"
 _BOXES = (b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp", b"Exif", b"xml ")
 _WHY = {
     b"jbrd": "a JPEG file that JPEG XL gives back exactly",
@@ -27,11 +27,6 @@ _WHY = {
     b"jumb": "content credentials",
 }
 _HEAD_BYTES = 64
-
-
-def starts(head: bytes) -> bool:
-    """Whether the first 12 bytes are those of a JPEG XL file."""
-    return head[:2] == _CODESTREAM or head[:12] == _CONTAINER
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ def decode(data: bytes, parts: Jxl) -> NDArray[np.uint8]:
 
 def check(data: bytes) -> None:
     """Raises PayloadError with the reason if the file is broken or of a kind that is kept bit-exact."""
-    if data[:2] == _CODESTREAM:
+    if data[:2] == JXL_CODESTREAM:
         _check_head(data[:_HEAD_BYTES])
         return
     head = b""
@@ -108,7 +103,7 @@ class _Bits:
 
 def _check_head(head: bytes) -> None:
     """SizeHeader and the first fields of ImageMetadata."""
-    if head[:2] != _CODESTREAM:
+    if head[:2] != JXL_CODESTREAM:
         raise PayloadError("broken JPEG XL")
     bits = _Bits(head[2:])
     small = bits.take(1)

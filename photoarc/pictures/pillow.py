@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import heif, jxl, png, tiff
+from photoarc.pictures import heif, png, tiff
 from photoarc.pictures.image import MAX_PIXELS, Photograph, write
+from photoarc.pictures.kinds import PictureKind, kind_of
 from photoarc.pictures.writers import to_pillow
 
 # What is tried, in this order. No others of Pillow's: who has strangers' files has their decoders' faults.
@@ -42,7 +43,7 @@ def open_picture(data: bytes) -> Image.Image:
     try:
         if heif.kind(data[:12]) == "heic":
             return _loaded(_heic(data))
-        return _jpeg_xl(data) if jxl.starts(data[:12]) else _by_pillow(data)
+        return _jpeg_xl(data) if kind_of(data[:12]) is PictureKind.JXL else _by_pillow(data)
     except (LimitExceeded, PayloadError, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on hostile files

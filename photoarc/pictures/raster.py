@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
+from photoarc.pictures.kinds import BMP_START, PNM_STARTS, TIFF_STARTS
 
-STARTS = (b"BM", *tiff.STARTS, b"P5", b"P6")
 _PNM = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 _PNM_HEAD_BYTES = 4096
 
@@ -45,11 +45,11 @@ class Raster:
 
 def find(data: bytes) -> Raster:
     """Where the samples lie. Raises PayloadError for other files and for samples that are not plain."""
-    if data[:2] == b"BM":
+    if data.startswith(BMP_START):
         raster = _bmp(data)
-    elif data[:4] in tiff.STARTS:
+    elif data.startswith(TIFF_STARTS):
         raster = _tiff(data, "little" if data[:1] == b"I" else "big")
-    elif data[:2] in (b"P5", b"P6"):
+    elif data.startswith(PNM_STARTS):
         raster = _pnm(data)
     else:
         raise PayloadError("no uncompressed picture")

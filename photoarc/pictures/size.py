@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from photoarc.pictures.kinds import PNG_SIGNATURE
+from photoarc.pictures.kinds import JXL_CODESTREAM, PictureKind, box_brand, kind_of
 
 _HEAD_BYTES = 1 << 14
 _MAX_SEGMENTS = 1000
@@ -51,25 +51,26 @@ def picture_size(file: BinaryIO) -> PictureSize | None:
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     try:
-        if head[:3] == b"\xff\xd8\xff":
+        kind = kind_of(head)
+        if kind is PictureKind.JPEG:
             return _jpeg(file)
-        if head[:8] == PNG_SIGNATURE:
+        if kind is PictureKind.PNG:
             depth = 2 if head[24] == 16 else 1
             return PictureSize("png", _big(head, 16), _big(head, 20), _PNG_CHANNELS.get(head[25], 4) * depth)
-        if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        if kind is PictureKind.WEBP:
             return _webp(head)
-        if head[:2] == b"BM" and len(head) >= 30:
+        if kind is PictureKind.BMP and len(head) >= 30:
             bits = _little(head, 28, 2)
             return PictureSize("bmp", _little(head, 18, 4), abs(_little(head, 22, 4, signed=True)), max(bits // 8, 1))
-        if head[:4] in (b"II*\0", b"MM\0*"):
+        if kind is PictureKind.TIFF:
             return _tiff(file, "little" if head[:1] == b"I" else "big")
-        if head[4:8] == b"ftyp":
+        if box_brand(head):
             return _heif(head)
-        if head[:2] == b"\xff\x0a" or head[4:8] == b"JXL ":
+        if kind is PictureKind.JXL:
             return _jxl(head)
         if found := _PNM.match(head):
-            kind, width, height, most = (int(number) for number in found.groups())
-            return PictureSize("pnm", width, height, (3 if kind == 6 else 1) * (1 + (most > 255)))
+            number, width, height, most = (int(digits) for digits in found.groups())
+            return PictureSize("pnm", width, height, (3 if number == 6 else 1) * (1 + (most > 255)))
     except (IndexError, ValueError):
         pass
     return None
@@ -156,7 +157,7 @@ def _heif(head: bytes) -> PictureSize | None:
 
 
 def _jxl(head: bytes) -> PictureSize | None:
-    at = 0 if head[:2] == b"\xff\x0a" else head.find(b"\xff\x0a", 12)
+    at = 0 if head.startswith(JXL_CODESTREAM) else head.find(JXL_CODESTREAM, 12)
     if at < 0:
         return None
     bits, taken = int.from_bytes(head[at + 2 : at + 20], "little"), 0

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from photoarc.errors import PayloadError
+from photoarc.pictures.kinds import TIFF_STARTS
 
-STARTS = (b"II*\0", b"MM\0*")
 WIDTH, HEIGHT, BITS, COMPRESSION, FILL_ORDER, OFFSETS, CHANNELS, STRIP_ROWS, COUNTS = 256, 257, 258, 259, 266, 273, 277, 278, 279
 ORIENTATION, PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, FORMAT = 274, 284, 317, 322, 323, 324, 325, 339
 LZW, DEFLATE = 5, 8
@@ -67,7 +67,7 @@ class Layout:
 
 def find_compressed(data: bytes) -> tuple[int, Layout, list[tuple[int, int]]]:
     """Method, layout, offset and bytes of each strip, as the file has it: none of that need lie in the file."""
-    if data[:4] not in STARTS:
+    if data[:4] not in TIFF_STARTS:
         raise PayloadError("no TIFF")
     order: Order = "little" if data[:1] == b"I" else "big"
     tags = first_directory(data, order)
@@ -108,7 +108,7 @@ def orientation(exif: bytes) -> int:
     """How the picture is to be turned, 1 (not at all) if it is not given. Raises PayloadError if the first directory is cut off."""
     order: Order = "little" if exif[:1] == b"I" else "big"
     at = number(exif, 4, 4, order)
-    if exif[:4] not in STARTS or at + 2 > len(exif) or at + 2 + 12 * number(exif, at, 2, order) > len(exif):
+    if exif[:4] not in TIFF_STARTS or at + 2 > len(exif) or at + 2 + 12 * number(exif, at, 2, order) > len(exif):
         raise PayloadError("broken EXIF")
     return first(first_directory(exif, order), ORIENTATION, 1)
 

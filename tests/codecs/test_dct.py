@@ -262,7 +262,7 @@ def test_pictures_of_a_composite_are_not_coded_twice(monkeypatch):
 
 def test_pictures_of_a_composite_by_it():
     data = PHOTO + FILM
-    usual, most = composite.encode(data), composite.encode(data, thorough=True)
+    usual, most = composite.encode(data), composite.encode(data, 7)
     assert len(most) < len(usual)
     assert composite.decode(most, len(data)) == data
 

@@ -77,7 +77,7 @@ def test_what_is_no_archive_stays(photos: Path, tmp_path: Path, kind: str, throu
         assert "-f" not in str(caught.value)
         assert "force" not in str(caught.value)
     if kind == "jpeg":
-        assert "no photoarc archive but a JPEG file" in str(caught.value)
+        assert "no photoarc archive but a JPEG picture" in str(caught.value)
     if kind in contents:
         assert path.read_bytes() == contents[kind]
     assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
@@ -189,7 +189,7 @@ def test_the_archive_is_no_source(photos: Path, tmp_path: Path) -> None:
 
 def test_what_appears_meanwhile_is_looked_at_too(tmp_path: Path) -> None:
     path = write(tmp_path / "out.pha", sample())
-    with pytest.raises(UsageError, match=r"but a JPEG file.*The archive is complete and lies there as"):  # noqa: SIM117
+    with pytest.raises(UsageError, match=r"but a JPEG picture.*The archive is complete and lies there as"):  # noqa: SIM117
         with ArchiveWriter(path, force=True, archive_id=ARCHIVE_ID):
             path.write_bytes(b"\xff\xd8\xff precious")
     assert path.read_bytes() == b"\xff\xd8\xff precious"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from containers import sample, write
 
 import photoarc
+from photoarc import codecs
+from photoarc.pictures import kinds
 
 PACKAGE = Path(photoarc.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
@@ -224,3 +227,22 @@ def test_tests_lie_in_rooms_of_their_own() -> None:
         assert not re.search(r"^sys\.path.*__file__", file.read_text(), re.MULTILINE), (
             f"{file}: pyproject.toml says where tests import from"
         )
+
+
+# First bytes of pictures, and who may spell them: the place that tells kinds apart, and parsers of the format.
+STARTS = {kinds.JPEG_START, kinds.PNG_SIGNATURE, *kinds.TIFF_STARTS, kinds.JXL_CODESTREAM, kinds.JXL_CONTAINER, b"GIF8", b"WEBP", b"ftyp"}
+SPELLED_IN = {"pictures/kinds.py", "pictures/webp.py", "pictures/heif.py", "pictures/jxl.py"}
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file not in SPELLED_IN])
+def test_one_place_asks_what_a_file_is(file: str) -> None:
+    spelled = {node.value for node in ast.walk(ast.parse((PACKAGE / file).read_text())) if isinstance(node, ast.Constant)}
+    assert not {value for value in spelled if isinstance(value, bytes)} & STARTS
+
+
+@pytest.mark.parametrize("codec_id", [number for number, entry in codecs.CODECS.items() if not entry.lossy], ids=codecs.codec_name)
+def test_bit_exact_codecs_have_one_shape(codec_id: int) -> None:
+    codec = codecs.get(codec_id)
+    assert [*inspect.signature(codec.decode).parameters] == ["payload", "size_bytes", "as_format"]
+    if codec_id not in (codecs.SOLID, codecs.BLOCKS):  # which several files share, or which are filled piece by piece
+        assert [*inspect.signature(codecs.get_exact(codec_id).encode).parameters] == ["data", "effort"]

@@ -11,6 +11,7 @@ import re
 
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
+from photoarc.pictures.kinds import TIFF_STARTS
 from photoarc.pictures.places import iptc, maker_notes, xmp
 from photoarc.pictures.places.directories import ASCII, TYPE_BYTES, Directories, Entry
 from photoarc.pictures.places.exif_texts import COORDINATES, says_coordinates
@@ -63,7 +64,7 @@ class _Cleaner:
     """One run over all directories. Raises IndexError where they cannot be followed."""
 
     def __init__(self, exif: bytes) -> None:
-        if exif[:4] not in tiff.STARTS:
+        if exif[:4] not in TIFF_STARTS:
             raise IndexError(0)
         self.tiff = Directories(bytearray(exif), "little" if exif[:1] == b"I" else "big")
         self.data, self.dropped = self.tiff.data, list[str]()

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from photoarc.pictures.kinds import JPEG_START
 from photoarc.pictures.metadata import Item
 from photoarc.pictures.places import exif, iptc, xmp
 from photoarc.pictures.places.coordinates import coordinates_in
@@ -76,7 +77,7 @@ def strip(data: bytes) -> tuple[bytes | None, list[str]]:
             body, dropped = None, [*dropped, "Photoshop resources of plug-ins"]
         elif found.number in _WRITTEN and coordinates_in(found.body):
             body, dropped = None, [*dropped, iptc.COORDINATES]
-        elif b"\xff\xd8\xff" in found.body:
+        elif JPEG_START in found.body:
             body = exif.strip_pictures(found.body)
         if body is not None:
             kept.append(found if body == found.body else _Resource(found.number, found.head, body))
