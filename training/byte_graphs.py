@@ -9,21 +9,25 @@ Of DC, `linear` has two more rows and columns on every side: its convolution is 
 A place of h x w is that of 2x2 blocks; (h + 4) x (w + 4) is what its filters see.
 """
 
+import copy
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import onnx
 import torch
 from byte_layers import ACCUMULATED, HALO, ByteStep, integers
+from byte_walk import channels
 from coefficients import UNIT, Jpeg
 from export_coefficients import LINEAR_STEP
 from graphs import IR_VERSION, OPSET, Graph
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from photoarc.models.coefficients import BOARD, LINEAR_MAX, PHASES
+from photoarc.models.coefficients import BOARD, CHROMA_STARTS, LINEAR_MAX, LUMA_STARTS, PHASES
 
 ZERO = 128  # the byte that is 0 of signed activations
+NEAR = 16  # channels that all groups of luma see of DC
 Places = Sequence[tuple[int, int]]
 
 
@@ -96,10 +100,13 @@ def linear_weight(conv: nn.Conv2d, name: str, *, dc: bool) -> np.ndarray:
 
 
 @torch.no_grad()
-def graph(name: str, step: ByteStep, places: Places, *, dc: bool) -> onnx.ModelProto:
-    """One step."""
+def graph(name: str, step: ByteStep, places: Places, *, dc: bool, order: Sequence[int] | None = None) -> onnx.ModelProto:
+    """One step; `order` says of each channel of features which one it is in training."""
     g = ByteGraph(name)
     x = g.input("features", TensorProto.UINT8, ("tiles", step.inp.in_channels, "rows", "columns"))
+    if order is not None:
+        step = copy.deepcopy(step)
+        step.inp.weight.copy_(step.inp.weight[:, order])
     t = g.layer(x, step.inp, step.inp.in_channels, ZERO)
     d = g.stack([g.layer(g.cut(t, place), step.dw, step.dw.in_channels, 0, stride=2) for place in places])
     t = g.stack([g.cut(t, (HALO + i, HALO + j), -HALO, 2) for i, j in places])
@@ -123,8 +130,9 @@ def graphs(jpeg: Jpeg) -> dict[str, onnx.ModelProto]:
             for phase, (step, place) in enumerate(zip(nets, PHASES, strict=True)):
                 stem = f"{name}_dc_{level}_{phase}"
                 found[stem] = graph(stem, step, (place,), dc=True)
-        for group, nets in enumerate(component.steps):
+        starts, near = (LUMA_STARTS, NEAR) if name == "luma" else (CHROMA_STARTS, NEAR + len(LUMA_STARTS) - 1)
+        for group, (span, nets) in enumerate(zip(itertools.pairwise(starts), component.steps, strict=True)):
             for black, (step, places) in enumerate(zip(nets, BOARD, strict=True)):
-                stem = f"{name}_{group}_{black}"
-                found[stem] = graph(stem, step, places, dc=False)
+                stem, order = f"{name}_{group}_{black}", channels(*span, near, black=bool(black), beside=name == "cr")
+                found[stem] = graph(stem, step, places, dc=False, order=order)
     return found
