@@ -253,17 +253,18 @@ class _Plane:
         for k, (i, j) in enumerate(places):
             mask = whole[i::2, j::2]
             h, w = mask.shape
-            found = self.at.locate(out[k, :, :h, :w][:, mask], None if linear is None else means[k, :, :h, :w][:, mask], steps, 0)
+            lines = None if linear is None else _pick(means[k, :, :h, :w], mask)
+            found = self.at.locate(_pick(out[k, :, :h, :w], mask), lines, steps, 0)
             located.append([part.ravel() for part in found])
             fields.append((which, (i, j, 2), mask))
         values, at = self.exchange.group(self.number, fields, *(np.concatenate(t) for t in zip(*located, strict=True))), 0
         for _, (i, j, _), mask in fields:
             some = values[at : at + len(steps) * mask.sum()].reshape(len(steps), -1)
             at += some.size
-            self.values[which, i : self.grid.rows : 2, j : self.grid.columns : 2][:, mask] = some
+            _put(self.values[which, i : self.grid.rows : 2, j : self.grid.columns : 2], mask, some)
             pairs = self.at.arrays.pair(some * steps.astype(np.int32)[:, None])
             drawn = self.canvas[self._channel(which.start) : self._channel(which.stop), HALO:-HALO, HALO:-HALO]
-            drawn[:, i : self.grid.rows : 2, j : self.grid.columns : 2][:, mask] = pairs
+            _put(drawn[:, i : self.grid.rows : 2, j : self.grid.columns : 2], mask, pairs)
 
     def _dc(self, name: str, side: list[np.ndarray]) -> np.ndarray:
         step = 1
@@ -280,7 +281,8 @@ class _Plane:
         """A level of dequantised DC from every second of its rows and columns."""
         rows, columns = -(-self.grid.rows // step), -(-self.grid.columns // step)
         quantiser, log = self.grid.quantiser[:1], self.at.arrays.log
-        right, down, diagonal = (_moved(coarse)(y, x) for y, x in ((0, 1), (1, 0), (1, 1)))
+        above = _moved(coarse)
+        right, down, diagonal = (above(y, x) for y, x in ((0, 1), (1, 0), (1, 1)))
         half, quarter = (lambda t: (t + 1) >> 1), (lambda t: (t + 2) >> 2)
         parts = {
             (0, 0): coarse,
@@ -294,7 +296,8 @@ class _Plane:
             if not h or not w:
                 continue
             full = _woven(parts)
-            around = np.stack([_moved(full)(y, x) - full for y, x in NEIGHBOURS])
+            at = _moved(full)
+            around = np.stack([at(y, x) - full for y, x in NEIGHBOURS])
             steps = np.broadcast_to(np.array([self.logs[0], self.log_mean])[:, None, None] + ZERO, (2, *full.shape))
             seen = np.concatenate([log(around), self.at.arrays.size(around), steps.astype(np.uint8), log(full)[None], *side])
             linear = np.pad(np.clip(full, -LINEAR_MAX, LINEAR_MAX).astype(np.int16), HALO, mode="edge")[None]
@@ -313,6 +316,19 @@ class _Plane:
                 parts[0, 1] = quarter(coarse + right + known(0, 0) + known(-1, 0))
                 parts[1, 0] = quarter(coarse + down + known(0, 0) + known(0, -1))
         return _woven(parts)[:rows, :columns]
+
+
+def _pick(t: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(n, rows, columns) -> (n, places): those of the mask."""
+    return t.reshape(len(t), -1) if mask.all() else t[:, mask]
+
+
+def _put(target: np.ndarray, mask: np.ndarray, some: np.ndarray) -> None:
+    """The inverse of _pick."""
+    if mask.all():
+        target[...] = some.reshape(target.shape)
+    else:
+        target[:, mask] = some
 
 
 def active(plane: np.ndarray, starts: Sequence[int]) -> np.ndarray:
