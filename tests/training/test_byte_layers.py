@@ -17,6 +17,7 @@ pytest.importorskip("fcntl")
 
 import byte_graphs
 import byte_layers
+import export_bytes
 import jpegs
 import keep_coefficients
 import measure_coefficients
@@ -185,3 +186,23 @@ def test_training_goes_on_where_it_was_and_lands_apart(keeping, capsys, monkeypa
     row = capsys.readouterr().out.splitlines()[1].split("\t")
     assert row[0] == "kodak q80"
     assert float(row[5]) > 0
+
+
+def test_export_counts_tables_and_refuses_other_graphs(keeping, monkeypatch, capsys):
+    keeping("--steps", 1)
+    folder, out = keeping.out.parent / "photos", keeping.out.parent / "jpeg-9"
+    about = (f"{keeping.out}.weights", "--photos", folder, "--tile", 256, "--pictures", 1, "--out", out)
+    run(monkeypatch, export_bytes, *about)
+    with np.load(out / "tables.npz") as tables:
+        assert len(tables["lengths"]) == 53 * 9
+        assert tables["frequencies"].dtype == np.uint32
+    assert len(list(out.glob("*.onnx"))) == 56
+    assert "in 57 files" in capsys.readouterr().out
+
+    def moved(conv, unit):
+        weight, bias, k = byte_layers.integers(conv, unit)
+        return weight, bias + 3 * torch.exp2(k), k
+
+    monkeypatch.setattr(byte_graphs, "integers", moved)
+    with pytest.raises(SystemExit, match="other scales than training"):
+        run(monkeypatch, export_bytes, *about)
