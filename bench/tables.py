@@ -133,11 +133,12 @@ def efforts(means: dict[str, Measured], name: str) -> str:
             parts.append(f"{title}: not measured yet: `python -m bench.run PICTURES --set {name} --codecs {base}-7,{base}-8,{base}-9`.")
             continue
         body = []
+        told = [kind for kind in ranges if all(means[codec].curve(kind[1]) for codec in (base, *known))]
         for codec in (base, *known):
-            changes = (percent(means[base], means[codec], metric, *limits) if codec != base else "" for _, metric, limits in ranges)
+            changes = (percent(means[base], means[codec], metric, *limits) if codec != base else "" for _, metric, limits in told)
             seconds = rows.seconds_per_megapixel(found, codec, "enc_cpu_s")
             body.append((codec.removeprefix(base).lstrip("-") or "0 to 6", *changes, f"{seconds:.2f}"))
-        head = ("effort", *(f"rate, equal {metric}" for metric, _, _ in ranges), "encode, CPU s/MP")
+        head = ("effort", *(f"rate, equal {metric}" for metric, _, _ in told), "encode, CPU s/MP")
         parts.append(f"{title}:\n\n{table(head, body)}")
     return "\n\n".join(parts)
 
