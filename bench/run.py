@@ -63,6 +63,11 @@ def _features(path: Path) -> lpips.Features:
     return lpips.features(_reference(path).pixels)
 
 
+@lru_cache(maxsize=1)
+def _scales(path: Path) -> list[ssimulacra2.Scale]:
+    return ssimulacra2.scales(_reference(path).pixels)
+
+
 def _lpips(path: Path, decoded: Pixels) -> float:
     """LPIPS of a decoded picture; nan where its network is missing or the picture is too small for it."""
     if not lpips.available() or min(decoded.shape[:2]) < lpips.MIN_SIDE_PX:
@@ -110,7 +115,7 @@ def measure(path: Path, name: str, settings: Sequence[float]) -> list[rows.Row]:
             rows.Row(
                 name, setting, path.stem, width, height, size, len(payload), size * 8 / (width * height),
                 quality.psnr_db, quality.ssim, quality.ms_ssim, _lpips(path, decoded), encoded - start, end - encoded,
-                *_butteraugli(original.pixels, decoded), ssimulacra2.score(original.pixels, decoded),
+                *_butteraugli(original.pixels, decoded), ssimulacra2.score(_scales(path), decoded),
             )
         )  # fmt: skip
     return out

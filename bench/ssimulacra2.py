@@ -8,6 +8,8 @@ three maps: SSIM without its luminance denominator, edges that came in, edges th
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -88,13 +90,31 @@ def _norms(maps: Floats) -> Floats:
     return np.stack([maps.mean((1, 2)), (squared * squared).mean((1, 2)) ** 0.25], 1)
 
 
-def _scale(a: Floats, b: Floats) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One scale of a picture: XYB, its local means, and those of its squares, each (3, H, W)."""
+
+    xyb: Floats
+    mean: Floats
+    square: Floats
+
+
+def scales(pixels: Pixels) -> list[Scale]:
+    """What of a picture (H, W, 3) in sRGB is compared; of an original it is the same for all that is compared with it."""
+    linear, found = _linear(pixels), list[Scale]()
+    while len(found) < SCALES and min(linear.shape[1:]) >= MIN_SIDE_PX:
+        linear = _halve(linear) if found else linear
+        xyb = _xyb(linear)
+        found.append(Scale(xyb, _blur(xyb), _blur(xyb * xyb)))
+    return found
+
+
+def _apart(a: Scale, b: Scale) -> Floats:
     """(components, norms, maps) of one scale."""
-    mean_a, mean_b = _blur(a), _blur(b)
-    variances = _blur(a * a) - mean_a**2 + _blur(b * b) - mean_b**2
-    covariance = _blur(a * b) - mean_a * mean_b
-    error = np.maximum(1 - (1 - (mean_a - mean_b) ** 2) * (2 * covariance + C2) / (variances + C2), 0)
-    edges = (1 + np.abs(b - mean_b)) / (1 + np.abs(a - mean_a)) - 1
+    variances = a.square - a.mean**2 + b.square - b.mean**2
+    covariance = _blur(a.xyb * b.xyb) - a.mean * b.mean
+    error = np.maximum(1 - (1 - (a.mean - b.mean) ** 2) * (2 * covariance + C2) / (variances + C2), 0)
+    edges = (1 + np.abs(b.xyb - b.mean)) / (1 + np.abs(a.xyb - a.mean)) - 1
     return np.stack([_norms(error), _norms(np.maximum(edges, 0)), _norms(np.maximum(-edges, 0))], 2)
 
 
@@ -107,18 +127,12 @@ def _weights() -> Floats:
     return np.array(values).ravel()
 
 
-def score(original: Pixels, decoded: Pixels) -> float:
+def score(original: Sequence[Scale], decoded: Pixels) -> float:
     """Of a decoded picture (H, W, 3) in sRGB, 100 for equal ones, without a lower end. Raises ValueError for another size."""
-    if original.shape != decoded.shape:
-        raise ValueError(f"pictures of {original.shape} and {decoded.shape} cannot be compared")
-    a, b, found = _linear(original), _linear(decoded), []
-    for level in range(SCALES):
-        if min(a.shape[1:]) < MIN_SIDE_PX:
-            break
-        if level:
-            a, b = _halve(a), _halve(b)
-        found.append(_scale(_xyb(a), _xyb(b)))
-    norms = np.stack(found, 1).ravel()
+    of_decoded = scales(decoded)
+    if [scale.xyb.shape for scale in original] != [scale.xyb.shape for scale in of_decoded]:
+        raise ValueError(f"a picture of {decoded.shape} and an original of another size cannot be compared")
+    norms = np.stack([_apart(a, b) for a, b in zip(original, of_decoded, strict=True)], 1).ravel()
     total = 0.9562382616834844 * float(norms @ _weights()[: len(norms)])  # with fewer scales as the author's program pairs them
     total = 2.326765642916932 * total - 0.020884521182843837 * total**2 + 6.248496625763138e-05 * total**3
     return 100 - 10 * total**0.6276336467831387 if total > 0 else 100.0

@@ -95,17 +95,6 @@ def byte_jpeg() -> Jpeg:
     return jpeg
 
 
-def watch(jpeg: Jpeg) -> Peaks:
-    """Note the largest activation of every channel of every step of a float model from now on."""
-    seen = Peaks()
-    for name, step in jpeg.named_modules():
-        if isinstance(step, Step):
-            step.inp.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.inp", t), None)[1])
-            step.dw.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.dw", t.relu()), None)[1])
-            step.mid.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.mid", t.relu()), None)[1])
-    return seen
-
-
 @torch.no_grad()
 def balance(step: Step, name: str, seen: Peaks) -> None:
     """Scale hidden channels so that what was seen of each fills its byte; the float network stays the same."""

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
+from integer import Peaks
 from torch import Tensor, nn
 
 from photoarc.models.coefficients import BOARD, CHROMA_STARTS, LINEAR_BEFORE, LUMA_STARTS, NEIGHBOURS, PHASES
@@ -197,3 +198,14 @@ class Jpeg(nn.Module):
         self.luma = Component(LUMA_STARTS, 96, step=step)
         self.cb = Component(CHROMA_STARTS, 64, energies, step=step)
         self.cr = Component(CHROMA_STARTS, 64, energies, beside=True, step=step)
+
+
+def watch(jpeg: Jpeg) -> Peaks:
+    """Note the largest activation of every channel of every step of a float model from now on."""
+    seen = Peaks()
+    for name, step in jpeg.named_modules():
+        if isinstance(step, Step):
+            step.inp.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.inp", t), None)[1])
+            step.dw.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.dw", t.relu()), None)[1])
+            step.mid.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.mid", t.relu()), None)[1])
+    return seen

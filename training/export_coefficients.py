@@ -16,7 +16,7 @@ import jpegs
 import numpy as np
 import onnx
 import torch
-from coefficients import UNIT, Jpeg, Step, luma_energies
+from coefficients import UNIT, Jpeg, Step, luma_energies, watch
 from graphs import Graph
 from integer import EXACT, IntConv, Peaks, coarse_enough, quantise
 from onnx import TensorProto
@@ -48,17 +48,6 @@ def log_tables() -> dict[str, np.ndarray]:
         "scale_quantiser": np.concatenate([[0], np.round(64 * np.log2(q))]).astype(np.uint16),
         "spread": np.round(32 * spread).astype(np.int32),
     }
-
-
-def watch(jpeg: Jpeg) -> Peaks:
-    """Note the largest activation of every channel of every step from now on."""
-    seen = Peaks()
-    for name, step in jpeg.named_modules():
-        if isinstance(step, Step):
-            step.inp.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.inp", t), None)[1])
-            step.dw.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.dw", t.relu()), None)[1])
-            step.mid.register_forward_hook(lambda _m, _x, t, name=name: (seen.see(f"{name}.mid", t.relu()), None)[1])
-    return seen
 
 
 def integer_layers(step: Step, name: str, seen: Peaks, base: Tensor) -> tuple[IntConv, IntConv, IntConv, IntConv]:

@@ -6,7 +6,7 @@
 The same call goes on where it was; a landing starts from there, writes OUT.landing.weights and leaves OUT as it is.
 
 --init is a checkpoint in floats (train_coefficients.py); the networks in bytes begin as near to it as they can (byte_layers.py). Two steps
-of luma, one of chroma. It saves every five minutes and on SIGTERM, and waits while somebody times (bench/quiet.py).
+of luma, one of chroma. It runs at nice 19, saves every five minutes and on SIGTERM, and waits while somebody times (bench/quiet.py).
 OUT.tsv: loss and bits a block of both.
 """
 
@@ -19,9 +19,9 @@ from pathlib import Path
 import jpegs
 import numpy as np
 import torch
-from byte_layers import byte_jpeg, from_float, watch
-from coefficients import Jpeg, luma_energies
-from keep import rate
+from byte_layers import byte_jpeg, from_float
+from coefficients import Jpeg, luma_energies, watch
+from keep import rate, step_back
 from stopwatch import Stopwatch
 from torch import Tensor, nn
 from train import save, signals, tiles
@@ -130,6 +130,7 @@ def resumed(state: dict, lr: float) -> Training:
 def main() -> None:
     """Command line."""
     a = p.parse_args()
+    step_back()
     out = Path(f"{a.out}.landing") if a.land else a.out
     out.parent.mkdir(parents=True, exist_ok=True)
     photos = tiles(a.photos, a.tile, "cpu")

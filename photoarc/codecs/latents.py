@@ -1,8 +1,8 @@
 """Codec 17, `lzma`: the transforms of codec 16 without its entropy networks; latents as integers under LZMA2 (docs/format.md section 9).
 
 After Johnson & Avasthi 2019, who compress serialised latents with LZMA. The layout that LZMA likes best (measured on training
-photographs, see docs/design.md): magnitudes in unary bit planes, one byte = one plane's bit of eight neighbouring channels at a position,
-channels ordered by energy; a plane lists only latents that passed the one before it. Signs are noise and stay plain bits.
+photographs, see docs/decisions.md): magnitudes in unary bit planes, one byte = one plane's bit of eight neighbouring channels at a
+position, channels ordered by energy; a plane lists only latents that passed the one before it. Signs are noise and stay plain bits.
 """
 
 from __future__ import annotations

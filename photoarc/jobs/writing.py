@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from photoarc import codecs, pipeline
 from photoarc.container import groups
 from photoarc.container.writer import ArchiveWriter
-from photoarc.disk.reading import PART_BYTES, in_parts
+from photoarc.disk.reading import PART_BYTES, Stamp, in_parts
 from photoarc.disk.scan import SourceFile
 from photoarc.errors import MemberError, ModelError
 from photoarc.jobs import workers
@@ -17,7 +17,7 @@ from photoarc.jobs.coding import Batch, Coded, CodedBatch, Item, Result
 from photoarc.jobs.large import Block, CodedBlock, check_again, store_block
 from photoarc.jobs.repeats import Repeats
 from photoarc.jobs.tally import PackTally
-from photoarc.member import NO_DIGEST, Kind, Member
+from photoarc.member import NO_DIGEST, Kind, Member, PhotoInfo
 from photoarc.names import display
 
 
@@ -88,19 +88,7 @@ def write_blocks(
         check_again(block)
 
     try:
-        member = Member(
-            name=source.name,
-            kind=Kind.FILE,
-            mode=stamp.mode,
-            mtime_ns=stamp.mtime_ns,
-            size_bytes=stamp.size_bytes,
-            digest=block.whole,
-            codec_id=codecs.BLOCKS,
-            payload_bytes=0,
-            parts=block.count,
-            birth_ns=stamp.birth_ns,
-            attributes=tally.kept_attributes(source, stamp.attributes),
-        )
+        member = _file(source, stamp, tally, size_bytes=stamp.size_bytes, digest=block.whole, codec_id=codecs.BLOCKS, parts=block.count)
         done = writer.add_in_blocks(repeats.linked(source, member), parts())
         repeats.remember(done, note)
         tally.add(done, note)
@@ -163,19 +151,45 @@ def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeat
 def _member(source: SourceFile, coded: Coded, parts: int, tally: PackTally) -> Member:
     encoded, stamp = coded.encoded, coded.stamp
     tally.file_remarks.note(encoded)
-    return Member(
-        name=source.name,
-        kind=Kind.FILE,
-        mode=stamp.mode,
-        mtime_ns=stamp.mtime_ns,
+    return _file(
+        source,
+        stamp,
+        tally,
         size_bytes=encoded.size_bytes,
         digest=encoded.digest,
         codec_id=encoded.codec_id,
         payload_bytes=len(encoded.payload),
         parts=parts,
         photo=encoded.photo,
+    )
+
+
+def _file(
+    source: SourceFile,
+    stamp: Stamp,
+    tally: PackTally,
+    *,
+    size_bytes: int,
+    digest: bytes,
+    codec_id: int,
+    parts: int,
+    payload_bytes: int = 0,
+    photo: PhotoInfo | None = None,
+) -> Member:
+    """Member of a file, with what its stamp says."""
+    return Member(
+        name=source.name,
+        kind=Kind.FILE,
+        mode=stamp.mode,
+        mtime_ns=stamp.mtime_ns,
         birth_ns=stamp.birth_ns,
         attributes=tally.kept_attributes(source, stamp.attributes),
+        size_bytes=size_bytes,
+        digest=digest,
+        codec_id=codec_id,
+        payload_bytes=payload_bytes,
+        parts=parts,
+        photo=photo,
     )
 
 
@@ -202,18 +216,15 @@ def _store_in_parts(writer: ArchiveWriter, source: SourceFile, repeats: Repeats,
     """Stores a file of any size with bounded memory. Raises UnreadableSource; the writer then forgets the member."""
     with in_parts(source) as file:
         size_bytes = file.stamp.size_bytes
-        member = Member(
-            name=source.name,
-            kind=Kind.FILE,
-            mode=file.stamp.mode,
-            mtime_ns=file.stamp.mtime_ns,
+        member = _file(
+            source,
+            file.stamp,
+            tally,
             size_bytes=size_bytes,
             digest=file.digest,
             codec_id=codecs.STORE,
             payload_bytes=size_bytes,
             parts=file.count,
-            birth_ns=file.stamp.birth_ns,
-            attributes=tally.kept_attributes(source, file.stamp.attributes),
         )
         writer.add(repeats.linked(source, member), tally.watch(file.parts(), source))
     return member

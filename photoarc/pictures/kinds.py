@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 JPEG_START, PNG_SIGNATURE, BMP_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM"
 TIFF_STARTS, PNM_STARTS = (b"II*\0", b"MM\0*"), (b"P5", b"P6")
 JXL_CODESTREAM, JXL_CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
+# Netpbm, "ppm" and "pgm": 5 or 6, width, height, the largest sample.
+PNM_HEAD = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 NO_PHOTOGRAPH = "not a photograph format"  # why a file that is no JPEG, PNG, WebP or BMP is kept bit-exact
 
 # Not for groups unless tiny: what the learned codec or slow ones may take is spread over the workers file by file.

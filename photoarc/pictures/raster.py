@@ -8,14 +8,12 @@ Sources: Adobe, TIFF 6.0 (sections 2, 8); Microsoft, "Bitmap Storage"; Netpbm, "
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
 from photoarc.pictures import tiff
-from photoarc.pictures.kinds import BMP_START, PNM_STARTS, TIFF_STARTS
+from photoarc.pictures.kinds import BMP_START, PNM_HEAD, PNM_STARTS, TIFF_STARTS
 
-_PNM = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 _PNM_HEAD_BYTES = 4096
 
 
@@ -79,7 +77,7 @@ def _bmp(data: bytes) -> Raster:
 
 
 def _pnm(data: bytes) -> Raster:
-    head = _PNM.match(data[:_PNM_HEAD_BYTES])
+    head = PNM_HEAD.match(data[:_PNM_HEAD_BYTES])
     if head is None:
         raise PayloadError("broken PNM")
     kind, width, height, maximum = map(int, head.groups())

@@ -6,18 +6,16 @@ TIFF 6.0 section 2, Netpbm "ppm", ISO/IEC 23008-12 (`ispe`), ISO/IEC 18181-1 sec
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from photoarc.pictures.kinds import JXL_CODESTREAM, PictureKind, box_brand, kind_of
+from photoarc.pictures.kinds import JXL_CODESTREAM, PNM_HEAD, PictureKind, box_brand, kind_of
 
 _HEAD_BYTES = 1 << 14
 _MAX_SEGMENTS = 1000
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # T.81 table B.1: starts of frame
 _PROGRESSIVE = (0xC2, 0xCA)
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_PNM = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 _TIFF_BYTES = {1: 1, 3: 2, 4: 4}  # BYTE, SHORT, LONG
 # Pictures of so few pixels are never photographs (photoarc.pictures.image), and their headers are most of what can be won. Bytes in a group
 # of 150, and alone without the 160 that a record of its own takes more: JPEG of 32 x 32 pixels 170, 326 (99 ms of a core each), of 96 x 96
@@ -68,7 +66,7 @@ def picture_size(file: BinaryIO) -> PictureSize | None:
             return _heif(head)
         if kind is PictureKind.JXL:
             return _jxl(head)
-        if found := _PNM.match(head):
+        if found := PNM_HEAD.match(head):
             number, width, height, most = (int(digits) for digits in found.groups())
             return PictureSize("pnm", width, height, (3 if number == 6 else 1) * (1 + (most > 255)))
     except (IndexError, ValueError):

@@ -17,6 +17,7 @@ pytest.importorskip("fcntl")
 
 import byte_graphs
 import byte_layers
+import coefficients
 import export_bytes
 import jpegs
 import keep_coefficients
@@ -132,7 +133,7 @@ def test_balanced_networks_are_the_same():
     jpeg = Jpeg()
     step = jpeg.luma.steps[3][1]
     torch.nn.init.normal_(step.out.weight)
-    seen = byte_layers.watch(jpeg)
+    seen = coefficients.watch(jpeg)
     rng = np.random.default_rng(0)
     photos = torch.from_numpy(np.stack([photo(128, 128, seed).transpose(2, 0, 1) for seed in range(2)]))
     v, q, _ = jpegs.draw(photos, 128, 2, rng)
@@ -154,6 +155,7 @@ def keeping(monkeypatch, tmp_path):
         Image.fromarray(photo(256, 256, seed)).save(folder / f"{seed}.png")
     monkeypatch.setattr(keep_coefficients, "LOG_STEPS", 3)
     monkeypatch.setattr(keep_coefficients, "PEAK_DRAWS", 1)
+    monkeypatch.setattr(keep_coefficients, "step_back", lambda: None)  # the others' tests come after it
     monkeypatch.setattr(keep_coefficients.quiet, "wait", lambda: 0.0)  # who times on this machine may take long
     init, out = tmp_path / "float.pt", tmp_path / "kept.pt"
     torch.manual_seed(0)

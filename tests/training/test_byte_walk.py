@@ -17,6 +17,7 @@ pytest.importorskip("onnx")
 import byte_graphs
 import byte_layers
 import byte_walk
+import coefficients
 import torch
 from coefficients import Jpeg, luma_energies
 
@@ -130,7 +131,7 @@ def test_bits_are_those_of_training_and_nearly_those_in_floats():
     trained = Jpeg()
     trained.load_state_dict(torch.load(CHECKPOINT, weights_only=True)["m"])
     trained.float()
-    seen = byte_layers.watch(trained)
+    seen = coefficients.watch(trained)
     in_floats = bits_of(trained, planes, grids)
     jpeg = byte_layers.from_float(trained, seen)
     in_bytes = bits_of(jpeg, planes, grids)
