@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from photoarc.entropy.tables import PRECISION
+from photoarc.entropy.stack import PRECISION
 from photoarc.models.coefficient_groups import Group, Values, shape
 from photoarc.models.coefficients import COEFFICIENTS, Coefficients
 

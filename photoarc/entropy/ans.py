@@ -1,23 +1,22 @@
-"""Symbols <-> bytes: constriction's ANS coder with integer tables (docs/format.md section 8.2; Duda et al. 2015).
+"""Symbols <-> bytes: an ANS stack with integer tables (docs/format.md section 8.2; Duda et al. 2015).
 
 Symbols come in groups with an index each, which says their table: symbol i has tables[index[i] - 1], index 0 stands for a 0 that is not
 coded. The stream has a group by ascending table, then in order. ANS is a stack: what is decoded first is encoded last. `Encoder.push` and
 `Decoder.pop` therefore mirror each other in reversed order, and escapes are listed in decoding order.
 
-One call of constriction a table, everything else for the whole group at once: a photograph has some 300 short runs of one table.
+One call of the stack a table, everything else for the whole group at once: a photograph has some 300 short runs of one table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import constriction
 import numpy as np
 import numpy.typing as npt
 
+from photoarc.entropy.stack import Symbols, stack
 from photoarc.entropy.tables import Table
 
-Symbols = npt.NDArray[np.int32]
 Index = npt.NDArray[np.unsignedinteger]
 
 
@@ -43,7 +42,7 @@ class Encoder:
     """Collects groups of symbols, last group of the stream first."""
 
     def __init__(self) -> None:
-        self._coder = constriction.stream.stack.AnsCoder()
+        self._stack = stack()
         self._escapes: list[Symbols] = []
         self.runs: list[Runs] = []  # of the groups: a decoder that reads them back at once need not sort again
 
@@ -56,11 +55,11 @@ class Encoder:
         self._escapes.append(coded[beyond])
         shifted = np.where(beyond, 2 * runs.reach + 1, coded + runs.reach)
         for table, start, end in reversed(runs.spans):
-            self._coder.encode_reverse(shifted[start:end], table.model)
+            self._stack.encode_reverse(shifted[start:end], table.model)
 
     def finish(self) -> bytes:
         """Stream: u32 words, u32 escapes, the words u32, the escapes i16; all little-endian."""
-        words = self._coder.get_compressed().astype("<u4")
+        words = self._stack.get_compressed().astype("<u4")
         escapes = np.concatenate([np.empty(0, np.int32), *reversed(self._escapes)]).astype("<i2")
         lengths = np.array([len(words), len(escapes)], "<u4")
         return b"".join(a.tobytes() for a in (lengths, words, escapes))
@@ -81,7 +80,7 @@ class Decoder:
         data = np.frombuffer(stream, "<u4", words, 8).astype(np.uint32)
         if words and data[-1] == 0:
             raise ValueError("ANS stream ends in a zero word")
-        self._coder = constriction.stream.stack.AnsCoder(data)
+        self._stack = stack(data)
         self._escapes = np.frombuffer(stream, "<i2", escapes, 8 + 4 * words).astype(np.int32)
         self._next = 0
         self._known = known
@@ -91,7 +90,7 @@ class Decoder:
         runs = next((known for known in self._known if known.are_of(index, tables)), None) or Runs(index, tables)
         coded: Symbols = np.empty(len(runs.places), np.int32)
         for table, start, end in runs.spans:
-            coded[start:end] = self._coder.decode(table.model, end - start)
+            coded[start:end] = self._stack.decode(table.model, end - start)
         coded -= runs.reach
         escaped = np.flatnonzero(coded > runs.reach)
         if self._next + len(escaped) > len(self._escapes):
@@ -104,5 +103,5 @@ class Decoder:
 
     def finish(self) -> None:
         """Everything must have been read: raises ValueError otherwise."""
-        if not self._coder.is_empty() or self._next != len(self._escapes):
+        if not self._stack.is_empty() or self._next != len(self._escapes):
             raise ValueError("ANS stream goes on after the last symbol")

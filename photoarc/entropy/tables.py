@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-import constriction
 import numpy as np
 import numpy.typing as npt
 
-PRECISION = 24
+from photoarc.entropy.stack import PRECISION, model
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,9 @@ class Table:
         return len(self.frequencies) // 2 - 1
 
     @cached_property
-    def model(self) -> constriction.stream.model.Categorical:
-        """A constriction model with exactly these frequencies.
-
-        Its `perfect=False` quantiser gives every symbol 1 and deals out the rest in proportion: fed with frequency - 1, which sum to
-        exactly what it has to deal out, its scale factor is exactly 1 (test_entropy.py compares the stream with a pure-Python coder).
-        """
-        return constriction.stream.model.Categorical((self.frequencies - 1).astype(np.float64), perfect=False)
+    def model(self) -> Any:
+        """What the ANS stack takes as a model."""
+        return model(self.frequencies)
 
 
 def split(lengths: npt.NDArray[np.uint32], joined: npt.NDArray[np.uint32]) -> list[Table]:

@@ -6,8 +6,10 @@ import reference_decoder as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from photoarc.entropy import stack
 from photoarc.entropy.ans import Decoder, Encoder
-from photoarc.entropy.tables import PRECISION, Table, split
+from photoarc.entropy.stack import PRECISION
+from photoarc.entropy.tables import Table, split
 
 
 def table(reach, seed=0, peak=6.0):
@@ -70,6 +72,38 @@ def test_the_stream_is_the_page_of_integer_arithmetic():
     assert plain.ans.state == 0
     assert not plain.ans.words
     assert not plain.escapes
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 300), st.binary(max_size=24))
+def test_the_plain_stack_is_constriction_s(seed, count, junk):
+    """Same words, same symbols, also of words that nobody wrote, and behind their end."""
+    rng = np.random.default_rng(seed)
+    runs = [(t.frequencies, rng.integers(0, len(t.frequencies), count).astype(np.int32)) for t in TABLES]
+    words = np.frombuffer(junk[: len(junk) // 4 * 4] + b"\1\0\0\0", "<u4").astype(np.uint32)
+    quick, plain = stack.stack(), stack.PlainStack()
+    for frequencies, symbols in runs:
+        quick.encode_reverse(symbols, stack.model(frequencies))
+        plain.encode_reverse(symbols, stack.PlainModel(frequencies))
+    assert quick.get_compressed().tolist() == plain.get_compressed().tolist()
+    for pair in ((quick, plain), (stack.stack(words), stack.PlainStack(words))):
+        for frequencies, _ in reversed(runs):
+            found = [coder.decode(make(frequencies), count) for coder, make in zip(pair, (stack.model, stack.PlainModel), strict=True)]
+            assert np.array_equal(*found)
+        assert pair[0].is_empty() == pair[1].is_empty()
+
+
+def test_without_constriction_the_same_bytes(monkeypatch):
+    rng = np.random.default_rng(6)
+    index = rng.integers(0, len(TABLES) + 1, 2000).astype(np.uint8)
+    symbols = np.where(index, np.rint(rng.laplace(0, 2, 2000)), 0).astype(np.int32)
+    written = stream(symbols, index)
+    monkeypatch.setattr(stack, "constriction", None)
+    tables = [Table(t.frequencies) for t in TABLES]
+    assert stream(symbols, index, tables) == written
+    decoder = Decoder(written)
+    assert np.array_equal(decoder.pop(index, tables), symbols)
+    decoder.finish()
 
 
 @pytest.mark.parametrize("extreme", [32767, -32767, 1024, -1024])

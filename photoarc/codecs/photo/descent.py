@@ -30,7 +30,8 @@ import numpy.typing as npt
 from photoarc import models
 from photoarc.codecs.photo import structure
 from photoarc.codecs.photo.bands import Mask, Pixels
-from photoarc.entropy.tables import PRECISION, Table
+from photoarc.entropy.stack import PRECISION
+from photoarc.entropy.tables import Table
 from photoarc.models.photo_model import SearchModel
 from photoarc.models.session import FloatArray
 from photoarc.options import Tuning
