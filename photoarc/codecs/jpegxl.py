@@ -6,10 +6,9 @@ marker, CMYK, truncated, arithmetic coding); the caller then takes another codec
 
 from __future__ import annotations
 
-import pyjpegxl
-
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.options import EFFORT
+from photoarc.pictures import jxl, libjxl
 from photoarc.pictures.jpeg import segments
 
 _LEAST_SAVING = 0.01
@@ -26,9 +25,8 @@ def encode(data: bytes, effort: int = EFFORT) -> bytes:
 def transcode(data: bytes) -> bytes:
     """The same for callers who compare by themselves."""
     segments.check_claims(data)
-    pyjpegxl.set_num_threads(1)
     try:
-        payload = bytes(pyjpegxl.jpeg_to_jxl(data))
+        payload = libjxl.from_jpeg(data)
     except Exception as error:
         raise PayloadError(f"JPEG XL refuses this JPEG: {error}") from error
     if len(payload) > len(data) * (1 - _LEAST_SAVING):
@@ -38,13 +36,12 @@ def transcode(data: bytes) -> bytes:
 
 def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> bytes:
     """Payload -> JPEG file. Raises PayloadError if the payload is damaged or the size is not the original's."""
-    pyjpegxl.set_num_threads(1)
     try:
-        header = pyjpegxl.probe(payload)
-        if not segments.plausible(header.width * header.height, size_bytes):
-            size = f"{header.width} x {header.height} pixels"
+        width_px, height_px = jxl.size_px(payload)
+        if not segments.plausible(width_px * height_px, size_bytes):
+            size = f"{width_px} x {height_px} pixels"
             raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
-        data = bytes(pyjpegxl.jxl_to_jpeg(payload))
+        data = libjxl.to_jpeg(payload)
     except PayloadError:
         raise
     except Exception as error:

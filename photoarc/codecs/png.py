@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.codecs import png_rows, samples
-from photoarc.codecs.samples import Samples
 from photoarc.codecs.zlib_streams import recipe
 from photoarc.codecs.zlib_streams.matches import Parameters
 from photoarc.codecs.zlib_streams.recipe import Reader, Recipe
@@ -28,6 +27,8 @@ from photoarc.codecs.zlib_streams.tokens import Block
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.options import EFFORT, THOROUGH
+from photoarc.pictures import libjxl
+from photoarc.pictures.libjxl import Samples
 from photoarc.pictures.png import CHANNELS, SIGNATURE, chunk
 
 MAX_RAW_BYTES = 64 << 20  # of filtered rows: retracing takes 1-3 s a megabyte, each way
@@ -117,7 +118,7 @@ def _encode(data: bytes, thorough: bool) -> bytes:
     filters, pixels = rows[:, 0], png_rows.unfiltered(rows, shape.step)
     if not np.array_equal(png_rows.filtered(pixels, filters), rows):
         raise PayloadError("PNG rows that do not come back from the pixels")
-    coded = samples.encode(shape.samples_of(pixels), samples.SLOW if thorough else samples.USUAL)
+    coded = samples.encode(shape.samples_of(pixels), libjxl.SLOW if thorough else libjxl.USUAL)
     by_lzma = lzma2.compress(pixels.tobytes(), pb=0) if graphics or len(raw) > _FLAT * len(stream) else coded
     most_bytes = int(len(data) * (1 - _LEAST_SAVING))
     if min(len(coded), len(by_lzma)) > most_bytes:  # asked before the stream is retraced, which takes longer

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.codecs import samples
-from photoarc.codecs.samples import Samples
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pictures.libjxl import Samples
 from photoarc.pictures.raster import Raster, find
 
 _VERSION = 1

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from struct import Struct
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pyjpegxl
-from numpy.typing import NDArray
 
 from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.pictures import jxl, libjxl
+from photoarc.pictures.libjxl import FAST, SLOW, USUAL, Samples
 
-FAST, USUAL, SLOW = pyjpegxl.EncoderSpeed.Thunder, pyjpegxl.EncoderSpeed.Squirrel, pyjpegxl.EncoderSpeed.Tortoise
 SLAB_PX = 1 << 22
 LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
 LEAST_SAVING = 0.02
 _LENGTH = Struct("<I")
-_SPEEDS = (FAST,) * 3 + (USUAL,) * 4 + (SLOW,) * 3  # by effort
-
-Samples = NDArray[np.unsignedinteger[Any]]
+_EFFORTS = (FAST,) * 3 + (USUAL,) * 4 + (SLOW,) * 3  # libjxl's, by ours
 
 
 def kind(sample_bytes: int, *, big_endian: bool) -> np.dtype[np.unsignedinteger[Any]]:
@@ -30,11 +27,10 @@ def kind(sample_bytes: int, *, big_endian: bool) -> np.dtype[np.unsignedinteger[
     return np.dtype(f"{'>' if big_endian else '<'}u{sample_bytes}")
 
 
-def encode(samples: Samples, speed: pyjpegxl.EncoderSpeed) -> bytes:
+def encode(samples: Samples, jxl_effort: int) -> bytes:
     """Samples, contiguous -> JPEG XL file. Raises PayloadError if libjxl refuses them."""
-    pyjpegxl.set_num_threads(1)
     try:
-        return bytes(pyjpegxl.encode_from_numpy(samples, lossless=True, speed=speed))
+        return libjxl.encode(samples, jxl_effort)
     except Exception as refusal:
         raise PayloadError(f"JPEG XL refuses these pixels: {refusal}") from refusal
 
@@ -44,19 +40,13 @@ def decode(coded: bytes, shape: tuple[int, int, int], sample_bytes: int) -> Samp
 
     Raises PayloadError (PayloadCorrupt).
     """
-    other = PayloadError("the pixels are those of another picture", PayloadCorrupt)
-    pyjpegxl.set_num_threads(1)
     try:
-        found = pyjpegxl.probe(coded)
-        if (found.height, found.width) != shape[:2]:
-            raise other
-        samples = cast(Samples, pyjpegxl.decode_to_numpy(coded)[1])
-    except PayloadError:
-        raise
+        claimed = jxl.size_px(coded)
+        samples = libjxl.decode(coded) if claimed == (shape[1], shape[0]) else None
     except Exception as refusal:
         raise PayloadError(f"JPEG XL: {refusal}", PayloadCorrupt) from refusal
-    if samples.shape != shape or samples.dtype != np.dtype(f"u{sample_bytes}"):
-        raise other
+    if samples is None or samples.shape != shape or samples.dtype != np.dtype(f"u{sample_bytes}"):
+        raise PayloadError("the pixels are those of another picture", PayloadCorrupt)
     return samples
 
 
@@ -69,7 +59,7 @@ def encode_slabs(slabs: Iterable[Samples], effort: int) -> bytes:
     """Slabs (H, W, C), contiguous -> the end of a payload. Raises PayloadError."""
     pieces = []
     for slab in slabs:
-        coded = encode(slab, _SPEEDS[effort])
+        coded = encode(slab, _EFFORTS[effort])
         pieces += [_LENGTH.pack(len(coded)), coded]
     return b"".join(pieces)
 

@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 
 from photoarc.codecs import lzw
-from photoarc.codecs.samples import LEAST_PX, LEAST_SAVING, Samples, decode_slabs, encode_slabs, kind, slab_rows
+from photoarc.codecs.samples import LEAST_PX, LEAST_SAVING, decode_slabs, encode_slabs, kind, slab_rows
 from photoarc.codecs.zlib_streams import recipe
 from photoarc.codecs.zlib_streams.matches import Parameters
 from photoarc.codecs.zlib_streams.recipe import Reader, Recipe
 from photoarc.entropy import lzma2
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import tiff
+from photoarc.pictures.libjxl import Samples
 from photoarc.pictures.tiff import DEFLATE, LZW, Layout
 
 MAX_RAW_BYTES = 1 << 29  # of samples

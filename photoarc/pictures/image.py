@@ -1,13 +1,10 @@
-"""Photograph files <-> uint8 pixels and what must survive beside them. The only importer of PIL.
+"""Photograph files <-> uint8 pixels and what must survive beside them.
 
     file bytes --split--> metadata items + coded picture --decode--> pixels, alpha          photograph()
     pixels, alpha --code like the source--> picture + metadata items --join--> file bytes   write()
 
 The coded picture reaches its decoder without metadata, so that no hostile EXIF, text chunk or profile is parsed here at all;
 metadata are opaque bytes from one end to the other. EXIF orientation is not applied: the tag stays and stays true.
-JPEG is decoded by libjpeg-turbo through pyjpegxl: equal to Pillow's pixels on all 147 sound JPEGs tried, straight into our
-array (Pillow's own image costs 4 bytes a pixel more), and, unlike Pillow, it reports the damage that libjpeg papers over.
-pyjpegxl is imported where it is used: it takes as long to load as NumPy, and a folder of PNG needs none of it.
 """
 
 from __future__ import annotations
@@ -24,6 +21,7 @@ from photoarc.member import AS_JPEG, SourceFormat
 from photoarc.pictures import bmp, heif, jxl, metadata, png, tiff, webp, writers
 from photoarc.pictures.drawings import graphics, light
 from photoarc.pictures.jpeg import segments
+from photoarc.pictures.jpeg.pixels import decode_into
 from photoarc.pictures.kinds import NO_PHOTOGRAPH, PictureKind, kind_of
 from photoarc.pictures.metadata import Item
 
@@ -104,8 +102,6 @@ def _check_size(width_px: int, height_px: int) -> None:
 
 
 def _from_jpeg(data: bytes) -> Photograph:
-    import pyjpegxl
-
     parts = segments.split(data)
     if parts.tail:
         raise PayloadError("data after the end of the picture")
@@ -117,10 +113,7 @@ def _from_jpeg(data: bytes) -> Photograph:
     frame = parts.frame
     _check_size(frame.width_px, frame.height_px)
     pixels = np.empty((frame.height_px, frame.width_px, len(frame.components)), np.uint8)
-    try:
-        pyjpegxl.jpeg_decode_into(parts.picture, pixels)
-    except RuntimeError as error:
-        raise PayloadError(f"broken JPEG: {str(error).rpartition('TurboJPEG error: ')[2][:80]}") from error
+    decode_into(parts.picture, pixels)
     graphics.check(pixels, from_jpeg=True)
     writer = segments.pack_settings(segments.settings(parts))
     kept = [_jpeg_item(s) for s in parts.metadata if segments.is_kept(s, parts)]

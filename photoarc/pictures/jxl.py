@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from photoarc.errors import PayloadError
-from photoarc.pictures import tiff
+from photoarc.pictures import libjxl, tiff
 from photoarc.pictures.boxes import boxes
 from photoarc.pictures.kinds import JXL_CODESTREAM
 from photoarc.pictures.metadata import Common
@@ -27,6 +27,7 @@ _WHY = {
     b"jumb": "content credentials",
 }
 _HEAD_BYTES = 64
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of width and height that have a number (18181-1, SizeHeader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,8 @@ class Jxl:
 
 def split(data: bytes) -> Jxl:
     """Header and metadata. Raises PayloadError with the reason if the file is broken or of a kind that is kept bit-exact."""
-    import pyjpegxl
-
     check(data)
-    pyjpegxl.set_num_threads(1)
-    told = pyjpegxl.probe(data)
+    told = libjxl.told(data)
     if told.bits_per_sample != 8:
         raise PayloadError("not 8 bits a sample")
     if told.has_alpha or told.num_color_channels not in (1, 3):
@@ -63,26 +61,44 @@ def split(data: bytes) -> Jxl:
 def decode(data: bytes, parts: Jxl) -> NDArray[np.uint8]:
     """(H, W, 1 or 3) uint8, its own orientation applied."""
     import numpy as np
-    import pyjpegxl
 
-    pixels = pyjpegxl.decode_to_numpy(data)[1]
+    pixels = libjxl.decode(data)
     if pixels.dtype != np.uint8 or pixels.shape != (parts.height_px, parts.width_px, parts.channels):
         raise PayloadError("pixels of another kind than its header says")
     return np.ascontiguousarray(pixels, np.uint8)
 
 
+def size_px(data: bytes) -> tuple[int, int]:
+    """Width and height as the codestream says, before anything is decoded. Raises PayloadError if there is none."""
+    return _size(_bits(_head(data, known=False)))
+
+
 def check(data: bytes) -> None:
     """Raises PayloadError with the reason if the file is broken or of a kind that is kept bit-exact."""
-    if data[:2] == JXL_CODESTREAM:
-        _check_head(data[:_HEAD_BYTES])
+    bits = _bits(_head(data, known=True))
+    _size(bits)
+    if bits.take(1) or not bits.take(1):  # all defaults, or no extra fields
         return
+    bits.take(3)  # orientation: the decoder applies it
+    if bits.take(1):
+        raise PayloadError("a picture with a size of its own for showing")
+    if bits.take(1):
+        raise PayloadError("a preview beside the picture")
+    if bits.take(1):
+        raise PayloadError("animation")
+
+
+def _head(data: bytes, *, known: bool) -> bytes:
+    """Where the codestream starts. `known`: raises PayloadError with the reason if there are boxes that are kept bit-exact."""
+    if data[:2] == JXL_CODESTREAM:
+        return data[:_HEAD_BYTES]
     head = b""
     for name, start, end in boxes(data, "JPEG XL"):
-        if name not in _BOXES:
+        if known and name not in _BOXES:
             raise PayloadError(_WHY.get(name, f"a box {name.decode('ascii', 'replace')}"))
         if name in (b"jxlc", b"jxlp") and not head:
             head = data[start + 4 * (name == b"jxlp") : min(end, start + 4 + _HEAD_BYTES)]
-    _check_head(head)
+    return head
 
 
 class _Bits:
@@ -101,25 +117,23 @@ class _Bits:
         return found
 
 
-def _check_head(head: bytes) -> None:
-    """SizeHeader and the first fields of ImageMetadata."""
+def _bits(head: bytes) -> _Bits:
+    """Behind the signature."""
     if head[:2] != JXL_CODESTREAM:
         raise PayloadError("broken JPEG XL")
-    bits = _Bits(head[2:])
+    return _Bits(head[2:])
+
+
+def _size(bits: _Bits) -> tuple[int, int]:
+    """SizeHeader: width, height."""
     small = bits.take(1)
 
-    def side() -> None:
-        bits.take(5 if small else (9, 13, 18, 30)[bits.take(2)])
+    def side() -> int:
+        return 8 + 8 * bits.take(5) if small else 1 + bits.take((9, 13, 18, 30)[bits.take(2)])
 
-    side()
-    if bits.take(3) == 0:  # no fixed ratio of the sides
-        side()
-    if bits.take(1) or not bits.take(1):  # all defaults, or no extra fields
-        return
-    bits.take(3)  # orientation: the decoder applies it
-    if bits.take(1):
-        raise PayloadError("a picture with a size of its own for showing")
-    if bits.take(1):
-        raise PayloadError("a preview beside the picture")
-    if bits.take(1):
-        raise PayloadError("animation")
+    height = side()
+    ratio = bits.take(3)
+    if not ratio:
+        return side(), height
+    wide, high = _RATIOS[ratio - 1]
+    return height * wide // high, height

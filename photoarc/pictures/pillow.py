@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from photoarc.errors import LimitExceeded, PayloadError
-from photoarc.pictures import heif, png, tiff
+from photoarc.pictures import heif, libjxl, png, tiff
 from photoarc.pictures.image import MAX_PIXELS, Photograph, write
 from photoarc.pictures.kinds import PictureKind, kind_of
 from photoarc.pictures.writers import to_pillow
@@ -101,13 +101,9 @@ def _heic(data: bytes) -> Image.Image:
 
 def _jpeg_xl(data: bytes) -> Image.Image:
     """As libjxl turns it; its EXIF must not say so again, and more than 8 bits a sample are rounded to 8."""
-    try:
-        import pyjpegxl
-    except ImportError:
-        raise PayloadError("JPEG XL is opened by the package pyjpegxl, which is not installed: pip install pyjpegxl") from None
-    told = pyjpegxl.probe(data)
+    told = libjxl.told(data)
     _check_size(told.width, told.height)
-    pixels = _eight_bits(pyjpegxl.decode_to_numpy(data)[1])
+    pixels = _eight_bits(libjxl.decode(data))
     picture = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     exif = (told.exif or b"")[4:]
     if exif:
