@@ -94,6 +94,8 @@ CHEAP = (
 @pytest.mark.parametrize("name", CHEAP)
 def test_codecs_come_back(name):
     (codec,) = codecs.select([name])
+    if "jpegxl" in name:
+        pytest.importorskip("pyjpegxl")
     p = picture()
     payload = codec.encode(p, codec.settings[-1])
     back = codec.decode(payload)

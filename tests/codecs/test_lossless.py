@@ -83,6 +83,6 @@ def test_jpegxl_refuses_a_picture_too_large_for_its_file_before_decoding():
 def test_jpegxl_refuses_a_jpeg_that_claims_too_many_pixels_before_coding(monkeypatch):
     at = JPEG.index(b"\xff\xc0") + 5
     claim = JPEG[:at] + b"\xff\xff\xff\xff" + JPEG[at + 4 :]
-    monkeypatch.setattr("pyjpegxl.jpeg_to_jxl", lambda data: pytest.fail("was coded"))
+    monkeypatch.setattr("photoarc.pictures.libjxl.from_jpeg", lambda data: pytest.fail("was coded"))
     with pytest.raises(PayloadError, match="4,294,836,225 pixels"):
         jpegxl.encode(claim)

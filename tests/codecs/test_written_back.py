@@ -2,7 +2,6 @@
 
 import numpy as np
 import pictures
-import pyjpegxl
 import pytest
 from typer.testing import CliRunner
 
@@ -23,7 +22,11 @@ from photoarc.pipeline import encode_file
 
 PHOTO = pictures.photo(256, 192)
 RECODE = CodingOptions(quality=60, min_gain_percent=0, recode=True)
-JXL = bytes(pyjpegxl.encode_from_numpy(PHOTO))
+
+
+def jxl(pixels=PHOTO, **options):
+    """JPEG XL file; only with pyjpegxl is it a source."""
+    return bytes(pytest.importorskip("pyjpegxl").encode_from_numpy(pixels, **options))
 
 
 def rgb_jpeg(factors):
@@ -50,7 +53,7 @@ def test_rgb_jpeg_of_any_sampling(factors, mode):
 
 def test_sizes_that_formats_do_not_have(capfd):
     wide = np.repeat(pictures.photo(128, 64), 513, axis=1)
-    assert "JPEG" in image.photograph(bytes(pyjpegxl.encode_from_numpy(wide)), recode=True).upper()
+    assert "JPEG" in image.photograph(jxl(wide), recode=True).upper()
     photo = image.Photograph(wide, None, SourceFormat.PNG, b"", b"")
     assert image.write(photo)[:4] == b"\x89PNG"
     for target, most in (("jpeg", "65,500"), ("webp", "16,383")):
@@ -88,20 +91,20 @@ def folder(tmp_path):
 
 
 def test_two_that_would_have_one_name(folder, tmp_path):
-    (folder / "x.jxl").write_bytes(JXL)
+    (folder / "x.jxl").write_bytes(jxl())
     (folder / "x.jxl.jpg").write_bytes(pictures.jpeg(PHOTO[::-1].copy(), quality=97))
     done = pack([folder], tmp_path / "out.pha", PackOptions(RECODE, workers=0))
     assert dict(done.kept_reasons) == {"unpacked as JPEG, it would have the name of another file": 1}
     assert check(tmp_path / "out.pha", 0).failures == ()
     for as_format in (None, "png", "jpeg", "webp"):
         assert unpack(tmp_path / "out.pha", tmp_path / f"to {as_format}", UnpackOptions(as_format=as_format, workers=0)).failures == ()
-    assert (tmp_path / "to None/in/x.jxl").read_bytes() == JXL
+    assert (tmp_path / "to None/in/x.jxl").read_bytes() == jxl()
 
 
 @pytest.mark.parametrize("length", [251, 252, 255])
 def test_long_names_and_deletion(folder, tmp_path, length):
     name = "n" * (length - 4) + ".jxl"
-    (folder / name).write_bytes(JXL)
+    (folder / name).write_bytes(jxl())
     args = ["pack", str(folder), str(tmp_path / "out.pha"), "--recode", "--min-gain", "0", "--quality", "60", "-j", "0"]
     ran = CliRunner().invoke(app.app, [*args, "--delete-after-verify", "--delete-lossy", "--yes"])
     assert ran.exit_code == 0, ran.output
@@ -109,12 +112,12 @@ def test_long_names_and_deletion(folder, tmp_path, length):
     assert unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0)).failures == ()
     (found,) = (tmp_path / "to/in").iterdir()
     assert found.name == name + ".jpg" * (length == 251)
-    assert length == 251 or found.read_bytes() == JXL
+    assert length == 251 or found.read_bytes() == jxl()
 
 
 def test_a_twin_whose_name_has_no_room(folder, tmp_path):
     """The first has its payload already, as a photograph; the second cannot be that."""
-    data = bytes(pyjpegxl.encode_from_numpy(PHOTO, lossless=True))
+    data = jxl(lossless=True)
     for name in ("a.jxl", "b" * 251 + ".jxl", "c.jxl"):
         (folder / name).write_bytes(data)
     pack([folder], tmp_path / "out.pha", PackOptions(RECODE, workers=0))
@@ -125,7 +128,7 @@ def test_a_twin_whose_name_has_no_room(folder, tmp_path):
 
 
 def test_in_a_batch_of_small_files(folder, tmp_path):
-    small = bytes(pyjpegxl.encode_from_numpy(pictures.photo(160, 128)))
+    small = jxl(pictures.photo(160, 128))
     assert len(small) < 1 << 16
     (folder / "a.dat").write_bytes(small)
     (folder / "a.dat.jpg").write_bytes(b"taken")
@@ -138,7 +141,7 @@ def test_in_a_batch_of_small_files(folder, tmp_path):
 def test_archives_of_earlier_versions_are_unpacked_under_shorter_names(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "no_room_as_jpeg", lambda *_: {})
     name = "n" * 251 + ".jxl"
-    (folder / name).write_bytes(JXL)
+    (folder / name).write_bytes(jxl())
     pack([folder], tmp_path / "out.pha", PackOptions(RECODE, workers=0))
     assert check(tmp_path / "out.pha", 0).failures == ()
     done = unpack(tmp_path / "out.pha", tmp_path / "to", UnpackOptions(workers=0))

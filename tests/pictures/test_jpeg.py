@@ -1,7 +1,6 @@
 """JPEG marker segments: apart, back together, and everything that must be refused."""
 
 import pictures
-import pyjpegxl
 import pytest
 
 from photoarc.errors import PayloadError
@@ -123,6 +122,7 @@ def test_sampling_becomes_the_nearest_that_pillow_writes(factors, sampling):
 
 
 def test_picture_without_metadata_decodes_alike():
+    pyjpegxl = pytest.importorskip("pyjpegxl")
     data = pictures.jpeg(PHOTO, segments=[(jpeg.APP1, b"Exif\0\0" + pictures.exif(6)), (jpeg.APP2, b"ICC_PROFILE\0\1\2half")])
     with pytest.raises(RuntimeError, match="ICC"):
         pyjpegxl.jpeg_decode_to_numpy(data)

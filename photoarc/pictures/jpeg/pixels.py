@@ -21,7 +21,6 @@ def decode_into(data: bytes, pixels: NDArray[np.uint8]) -> None:
     try:
         import pyjpegxl
     except ImportError:
-        scans.read(data)
         pixels[...] = _by_pillow(data).reshape(pixels.shape)
         return
     try:
@@ -31,6 +30,10 @@ def decode_into(data: bytes, pixels: NDArray[np.uint8]) -> None:
 
 
 def _by_pillow(data: bytes) -> NDArray[np.uint8]:
+    try:
+        scans.read(data)
+    except PayloadError as error:
+        raise PayloadError(f"broken JPEG, or one that only pyjpegxl can check: {error}") from error
     try:
         with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as picture:
             return np.asarray(picture)
