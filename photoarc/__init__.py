@@ -155,6 +155,7 @@ def pack(
     strip_gps: bool = False,
     excludes: Sequence[str] = (),
     force: bool = False,
+    recovery_percent: float = 0,
     workers: int | None = None,
     memory_bytes: int | None = None,
     progress: _Listener = None,
@@ -163,7 +164,8 @@ def pack(
 
     Options are those of `photoarc pack`, None is the usual: `mode` fast, lzma, lossless; `quality` 0..100, `tuning`, `min_gain_percent`,
     `recode`, `strip_gps` of lossy photographs; `effort` 0..9. `excludes` are lines as in .gitignore, `force` replaces an archive,
-    `workers` is the number of processes (0: none). Files that cannot be read are in the summary's `failures`, the others are packed.
+    `workers` is the number of processes (0: none), `recovery_percent` how much of the archive may be lost and mended by `photoarc repair`.
+    Files that cannot be read are in the summary's `failures`, the others are packed.
     Raises UsageError (sources, destination, conflicting options), ModelError, PhotoarcError (no workers).
     """
     from photoarc.jobs import pack as packing
@@ -173,7 +175,9 @@ def pack(
     coding = CodingOptions.asked(
         mode, quality=quality, tuning=tuning, effort=effort, min_gain_percent=min_gain_percent, recode=recode, strip_gps=strip_gps
     )
-    options = PackOptions(coding, workers=workers, excludes=excludes, force=force, memory_bytes=memory_bytes)
+    options = PackOptions(
+        coding, workers=workers, excludes=excludes, force=force, memory_bytes=memory_bytes, recovery_percent=recovery_percent
+    )
     return packing.pack(_paths(sources), os.fspath(archive), options, progress or silent)
 
 

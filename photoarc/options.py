@@ -37,6 +37,7 @@ TAKES_APART, THOROUGH = 3, 7  # efforts from which pictures are taken apart for 
 # A second loss for less than this is not worth it. Of 37 JPEGs at quality 70 the payload was smaller than the bit-exact one for 28, by a
 # tenth or more for 23: the rule keeps five files as they are and most of what lossy coding saves.
 MIN_GAIN_PERCENT: float = 10
+MOST_RECOVERY_PERCENT = 50
 
 
 class Tuning(IntEnum):
@@ -140,7 +141,8 @@ class UnpackOptions:
 class PackOptions:
     """What the user asked for; `excludes` are gitignore lines, `workers` None means every usable core, 0 this process.
 
-    `memory_bytes` is for all processes together, None the usual share (photoarc.jobs.machine).
+    `memory_bytes` is for all processes together, None the usual share (photoarc.jobs.machine). `recovery_percent` of the archive may be
+    lost in one place, wherever, and come back by its recovery data; 0: it has none.
     """
 
     coding: CodingOptions = field(default_factory=CodingOptions)
@@ -148,10 +150,12 @@ class PackOptions:
     excludes: Sequence[str] = ()
     force: bool = False
     memory_bytes: int | None = None
+    recovery_percent: float = 0
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
         jobs(self.workers)
+        number("recovery", self.recovery_percent, 0, MOST_RECOVERY_PERCENT)
         object.__setattr__(self, "excludes", several("excludes", self.excludes))
 
 

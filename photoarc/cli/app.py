@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import photoarc
-from photoarc.cli import bench, dups, info, pack, test, unpack, verify
+from photoarc.cli import bench, dups, info, pack, repair, test, unpack, verify
 from photoarc.cli import list as list_command
 from photoarc.cli.console import help_written, set_up, show
 
@@ -31,6 +31,7 @@ app.command()(unpack.unpack)
 app.command("list")(list_command.list_members)
 app.command()(test.test)
 app.command()(verify.verify)
+app.command()(repair.repair)
 app.command()(dups.dups)
 app.command()(info.info)
 app.command()(bench.bench)

@@ -19,7 +19,7 @@ from photoarc.errors import UsageError
 from photoarc.jobs import machine
 from photoarc.member import Kind
 from photoarc.names import display
-from photoarc.options import BY_CHOICE, EFFORT, MIN_GAIN_PERCENT, MODE, QUALITY, TUNE, PackOptions
+from photoarc.options import BY_CHOICE, EFFORT, MIN_GAIN_PERCENT, MODE, MOST_RECOVERY_PERCENT, QUALITY, TUNE, PackOptions
 from photoarc.units import count, duration, psnr, ratio, size
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ def pack(
         typer.Option("--recode", help="Also HEIC (with pillow-heif), AVIF, JPEG XL, lossy WebP lossily; unpacked as JPEG but for WebP."),
     ] = False,
     strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
+    recovery: Annotated[
+        float,
+        typer.Option(
+            parser=number(0, MOST_RECOVERY_PERCENT),
+            metavar="PERCENT",
+            help="Add recovery data: repair mends damage of up to this much of the archive. 3 to 5 are usual.",
+        ),
+    ] = 0,
     jobs: Jobs = None,
     memory: Memory = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
@@ -106,7 +114,7 @@ def pack(
         excludes = patterns.excludes(exclude or (), exclude_from or (), ignore_case)
         lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode}
         coding = CodingOptions.asked(mode, tuning=tune, quality=quality, effort=effort, **lossy)
-        options = PackOptions(coding, jobs, excludes, force, machine.size(memory))
+        options = PackOptions(coding, jobs, excludes, force, machine.size(memory), recovery)
         failures: Sequence[Failure]
         deletion(mode, wanted=delete, lossy_too=delete_lossy, unasked=yes, dry_run=dry_run)
         if delete and not yes and _nobody_can_answer():

@@ -49,7 +49,7 @@ def make_chunk(archive_id: bytes, kind: ChunkType, sequence: int, record: bytes,
     header = ChunkHeader(
         archive_tag=archive_id[:4],
         type=kind,
-        flags=frames.CRITICAL,
+        flags=0 if kind == ChunkType.RECOVERY else frames.CRITICAL,
         record_bytes=len(record),
         sequence=sequence,
         payload_bytes=len(payload),

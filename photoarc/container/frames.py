@@ -60,6 +60,7 @@ class ChunkType(IntEnum):
     INDEX = 3
     MODEL = 4
     GROUP = 5
+    RECOVERY = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class ArchiveWriter:
     only then gives the file its name; any exception removes it. Raises UsageError when the destination refuses.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, force: bool = False, archive_id: bytes) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, force: bool = False, archive_id: bytes, recovery_percent: float = 0) -> None:
         if len(archive_id) != 16:
             raise ValueError(f"an archive id has 16 bytes, not {len(archive_id)}")
         self.path = Path(path)
@@ -67,6 +67,7 @@ class ArchiveWriter:
         self._shards: list[list[bytes]] = [[]]
         self._shard_bytes = 0
         self._likenesses = Likenesses(self._read_back)
+        self._recovery_percent = recovery_percent
 
     def __enter__(self) -> ArchiveWriter:
         self._file.create()
@@ -212,26 +213,55 @@ class ArchiveWriter:
         return pieces
 
     def _finish(self) -> None:
-        """Index and footer."""
-        index_offset, digest, index_chunks = self._file.size_bytes, blake3(), 0
+        """Recovery data, index and footer."""
+        index = self._deflated_index()
+        if not self._recovery_percent:
+            self._file.write([self._tail(index, self._file.size_bytes, self._sequence)])
+            return
+        from photoarc.container import recovery, recovery_layout  # NumPy
+
+        tail_bytes = sum(frames.chunk_bytes(len(record), len(payload)) for record, payload in index) + FOOTER_BYTES
+        layout = recovery_layout.plan(0, self._file.size_bytes, tail_bytes, self._recovery_percent)
+        chunks = layout.codewords * layout.parity_blocks
+        tail = self._tail(index, layout.resume, self._sequence + chunks)
+        source = source_of(self._file.partial)
+        try:
+            for _ in range(chunks):
+                self._file.write([bytes(layout.chunk_bytes)])
+
+            def read(offset: int, count: int) -> bytes:
+                return source.read_at(offset, count) if offset < layout.gap else tail[offset - layout.resume :][:count]
+
+            for offset, run in recovery.encode(layout, read, self._id, self._sequence):
+                self._file.rewrite(offset, run)
+        except FormatError as error:
+            raise UsageError(f"{self.path}: what was written cannot be read back: {error}; choose another disk") from error
+        finally:
+            source.close()
+        self._file.write([tail])
+
+    def _deflated_index(self) -> list[tuple[bytes, bytes]]:
+        """Record and payload of each INDEX chunk."""
+        pieces = []
         for number, entries in enumerate(self._shards if self._members else []):
             inflated = b"".join(entries)
-            record = frames.pack_index_record(IndexRecord(number, len(entries), len(inflated)))
-            for piece in self._chunk(ChunkType.INDEX, record, frames.deflate(inflated)):
-                digest.update(piece)
-            index_chunks += 1
-        self._file.write(
-            [
-                frames.pack_footer(
-                    Footer(
-                        archive_id=self._id,
-                        index_chunks=index_chunks,
-                        index_offset=index_offset,
-                        members=self._members,
-                        archive_bytes=self._file.size_bytes + FOOTER_BYTES,
-                        previous_footer=0,
-                        index_digest=digest.digest(),
-                    )
-                )
-            ]
+            pieces.append((frames.pack_index_record(IndexRecord(number, len(entries), len(inflated))), frames.deflate(inflated)))
+        return pieces
+
+    def _tail(self, index: Sequence[tuple[bytes, bytes]], offset: int, sequence: int) -> bytes:
+        """INDEX chunks and footer, for this offset and this sequence number of the first of them."""
+        chunks = b"".join(
+            piece
+            for number, (record, payload) in enumerate(index, sequence)
+            for piece in make_chunk(self._id, ChunkType.INDEX, number, record, payload)
         )
+        footer = Footer(
+            archive_id=self._id,
+            index_chunks=len(index),
+            index_offset=offset,
+            members=self._members,
+            archive_bytes=offset + len(chunks) + FOOTER_BYTES,
+            previous_footer=0,
+            index_digest=blake3(chunks).digest(),
+        )
+        return chunks + frames.pack_footer(footer)

@@ -108,7 +108,10 @@ def pack(
     asked = f"{coding.mode} {coding.quality} {coding.tuning.name} {coding.effort} {coding.min_gain_percent:g}"
     asked += " strip gps" * coding.strip_gps + " recode" * coding.recode
     identity = archive_id(files, asked)
-    with ArchiveWriter(archive, force=options.force, archive_id=identity) as writer, closing(outcomes):
+    with (
+        ArchiveWriter(archive, force=options.force, archive_id=identity, recovery_percent=options.recovery_percent) as writer,
+        closing(outcomes),
+    ):
         note = BY_CHOICE if coding.mode is Mode.LOSSLESS else NO_PHOTOGRAPH
         for outcome in outcomes:
             if not isinstance(outcome.item, Block):
