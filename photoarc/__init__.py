@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from photoarc.jobs.unpack import UnpackSummary
     from photoarc.jobs.verify import VerifySummary
     from photoarc.member import Kind, Member, PhotoInfo, SourceFormat
-    from photoarc.options import Mode, Tuning
+    from photoarc.options import Existing, Mode, Tuning
     from photoarc.progress import Failure, Progress
 
 __version__ = "0.1.0"
@@ -65,6 +65,7 @@ _LATER = {
     "Archive": "photoarc.archive",
     "CheckSummary": "photoarc.jobs.test",
     "CodecTotal": "photoarc.jobs.overview",
+    "Existing": "photoarc.options",
     "Failure": "photoarc.progress",
     "Kind": "photoarc.member",
     "Member": "photoarc.member",
@@ -85,6 +86,7 @@ __all__ = [
     "CheckSummary",
     "CodecTotal",
     "DecodeFailed",
+    "Existing",
     "Failure",
     "FormatError",
     "IndexCorrupt",
@@ -189,6 +191,7 @@ def unpack(
     as_format: Literal["png", "jpeg", "webp"] | None = None,
     ignore_case: bool = False,
     force: bool = False,
+    existing: "Existing | Literal['refuse', 'skip', 'newer', 'overwrite'] | None" = None,
     workers: int | None = None,
     memory_bytes: int | None = None,
     progress: _Listener = None,
@@ -196,14 +199,24 @@ def unpack(
     """Writes the members of an archive below a folder, which is made if it is missing.
 
     `only` are globs of names, and of folders with all that is in them; `as_format` is for photographs that were coded lossily;
-    `force` replaces files and links. Members that fail are in the summary's `failures`, the others are written.
+    `existing` says what to do about a file that stands where another belongs: it is an error, or left ("skip"), or replaced, if it is older
+    ("newer") or always ("overwrite", as `force`). What is there already and is the same is not written again. Members that fail are in the
+    summary's `failures`, the others are written.
     Raises FormatError (no archive), UsageError (a glob that matches nothing, a destination that is a file), PhotoarcError (no workers).
     """
     from photoarc.jobs import unpack as unpacking
-    from photoarc.options import UnpackOptions
+    from photoarc.options import Existing, UnpackOptions
     from photoarc.progress import silent
 
-    options = UnpackOptions(only, as_format=as_format, workers=workers, force=force, ignore_case=ignore_case, memory_bytes=memory_bytes)
+    options = UnpackOptions(
+        only,
+        as_format=as_format,
+        workers=workers,
+        force=force,
+        ignore_case=ignore_case,
+        memory_bytes=memory_bytes,
+        existing=existing or Existing.REFUSE,  # type: ignore[arg-type]  # "skip" means Existing.SKIP, see UnpackOptions
+    )
     return unpacking.unpack(archive, destination, options, progress or silent)
 
 

@@ -58,6 +58,15 @@ class Mode(StrEnum):
     LOSSLESS = "lossless"
 
 
+class Existing(StrEnum):
+    """What `unpack` does about files that stand where members belong; what is a member already is left (photoarc.disk.standing)."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    NEWER = "newer"
+    OVERWRITE = "overwrite"
+
+
 _DEFAULT_MODE = Mode(MODE)
 
 
@@ -120,7 +129,8 @@ class UnpackOptions:
     """What the user asked for; `only` are globs (photoarc.jobs.selection), `as_format` is "png", "jpeg", "webp" or None.
 
     `workers` None means every usable core, 0 this process. `ignore_case`: upper and lower case of `only` are the same.
-    `memory_bytes` is for all processes together, None the usual share (photoarc.jobs.machine).
+    `force` is another word for Existing.OVERWRITE. `memory_bytes` is for all processes together, None the usual share
+    (photoarc.jobs.machine).
     """
 
     only: Sequence[str] = ()
@@ -128,10 +138,16 @@ class UnpackOptions:
     workers: int | None = None
     force: bool = False
     ignore_case: bool = False
+    _: KW_ONLY
     memory_bytes: int | None = None
+    existing: Existing = Existing.REFUSE
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
+        choice("existing", self.existing, tuple(Existing))
+        if self.force and self.existing not in (Existing.REFUSE, Existing.OVERWRITE):
+            raise UsageError(f"force and existing {self.existing} exclude each other; choose one")
+        object.__setattr__(self, "existing", Existing.OVERWRITE if self.force else Existing(self.existing))
         object.__setattr__(self, "only", several("only", self.only))
         choice("as_format", self.as_format, (None, *FORMATS))
         jobs(self.workers)
@@ -204,6 +220,14 @@ def several(name: str, value: Sequence[_T]) -> tuple[_T, ...]:
     if isinstance(value, str | bytes):
         raise UsageError(f"{name} {value!r}: is one pattern where several are expected; write [{value!r}]")
     return tuple(value)
+
+
+def existing(*, skip: bool, newer: bool, overwrite: bool) -> Existing:
+    """The one that was asked for. Raises UsageError for several."""
+    asked = {"--skip-existing": skip, "--newer": newer, "--overwrite": overwrite}
+    if len(given := [name for name, wanted in asked.items() if wanted]) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other; choose one")
+    return Existing.SKIP if skip else Existing.NEWER if newer else Existing.OVERWRITE if overwrite else Existing.REFUSE
 
 
 def deletion(mode: Mode | str, *, wanted: bool, lossy_too: bool, unasked: bool, dry_run: bool) -> None:

@@ -11,7 +11,7 @@ import typer
 from photoarc.errors import UsageError
 
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="For all processes together, as 2G, 512M. [default: 3/4 of all]")]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Replace what exists: an archive (pack), files and links (unpack).")]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Replace an archive that exists.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no summary.")]
 Names = Annotated[bool, typer.Option("-q", "--quiet", help="Names only.")]
 IgnoreCase = Annotated[bool, typer.Option("--ignore-case", help="Patterns take upper and lower case alike: *.jpg also IMG.JPG.")]

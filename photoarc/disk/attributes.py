@@ -24,7 +24,7 @@ MAX_BYTES = 1 << 18  # of one file, names and values together: they stand in its
 # macOS gives a birth time as float: seconds since 1970 are then exact to a quarter of a microsecond.
 _BIRTH_PRECISION_NS = 1000
 EXTENDED, MODES, DATES, BIRTHS = "extended attributes", "modes", "dates", "times of birth"  # what `restore` may lose
-_DATES_DIFFER_NS = 2_000_000_000  # FAT counts in steps of two seconds
+DATES_DIFFER_NS = 2_000_000_000  # FAT counts in steps of two seconds
 EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1  # 1677 and 2262: what a file record can hold; some file systems go beyond
 _NONE = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
@@ -116,9 +116,19 @@ def restore(what: int | bytes, mode: int, mtime_ns: int, born_ns: int | None, ex
         return lost
     if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o777 != mode:
         lost.setdefault(MODES, "this file system has no place for them")
-    if abs(found.st_mtime_ns - mtime_ns) > _DATES_DIFFER_NS:
+    if abs(found.st_mtime_ns - mtime_ns) > DATES_DIFFER_NS:
         lost.setdefault(DATES, "this file system has no place for them")
     return lost
+
+
+def date_link(name: bytes, dir_fd: int | None, mtime_ns: int) -> dict[str, str]:
+    """Sets the time of a symbolic link itself, where the system can. Returns what is lost, and why."""
+    if os.utime in os.supports_follow_symlinks:
+        try:
+            os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=dir_fd, follow_symlinks=False)
+        except (OSError, OverflowError) as error:
+            return {DATES: getattr(error, "strerror", None) or "beyond what this system can store"}
+    return {}
 
 
 def set_times(what: int | bytes, mtime_ns: int, born_ns: int | None) -> bool:

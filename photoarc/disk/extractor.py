@@ -21,14 +21,17 @@ from photoarc.disk import attributes, origin
 from photoarc.disk.attributes import Lost
 from photoarc.disk.folders import NEW_FILE, REFUSED, SPECIAL, USE_DIR_FD, Folder, leftovers, refuse_leaving, temporary_name, why_refused
 from photoarc.disk.originals import is_original
+from photoarc.disk.standing import why_left
 from photoarc.disk.taken import Parts, Taken
 from photoarc.disk.targets import numbered
 from photoarc.errors import REPLACE, CannotWrite, MemberError, NoRoom, UsageError, explained
 from photoarc.member import Kind, Member
 from photoarc.names import display, safe_parts
+from photoarc.options import Existing
 
 _MODE = 0o777  # the others are not restored: an archive must not plant them
 _SET_BITS = "set-user-id, set-group-id and sticky bits"
+_ELSEWHERE = "extract somewhere else"
 _MARKS = "the archive's marks of the web"
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.ENODEV, errno.ENOTCONN)  # full, read-only, gone
 
@@ -71,16 +74,23 @@ class Extractor:
         for name in names:
             self._taken.ask(name)
 
-    def refuse_early(self, member: Member, target: bytes) -> None:
-        """Before a file is decoded: raises UnsafeName or CannotWrite if it could not, or must not, be written under this name."""
-        path = os.path.join(self._root.path, *safe_parts(target))
+    def standing(self, member: Member, target: bytes, existing: Existing, as_format: str | None) -> str:
+        """Why what stands under a name is left there (photoarc.disk.standing), "" if the member is to be written; asked before decoding.
+
+        Raises UnsafeName or CannotWrite if it could not, or must not, be written there.
+        """
+        path = os.path.join(self._root.path, *(parts := safe_parts(target)))
         self._taken.ask(target)
-        if os.path.lexists(path) and not self._taken.may_have(target):
-            self._refuse(display(target), os.lstat(path))
-            if is_original(path, member):
-                raise CannotWrite(
-                    display(target), f"the original is in {self.dest}, and its lossy copy does not replace it; extract somewhere else"
-                )
+        if not os.path.lexists(path) or self._taken.may_have(target):
+            return ""
+        info = os.lstat(path)
+        if left := why_left(path, info, member, existing, as_format):
+            self._taken.add(parts, info)
+            return left
+        self._refuse(display(target), info)
+        if is_original(path, member):
+            raise CannotWrite(display(target), f"the original is in {self.dest}, and its lossy copy does not replace it; {_ELSEWHERE}")
+        return ""
 
     def file(self, member: Member, write_into: Callable[[BinaryIO], None], name: bytes | None = None) -> bytes:
         """Write one file; `write_into` gets it open for binary writing and may raise: then nothing is left behind.
@@ -203,7 +213,7 @@ class Extractor:
                     f"is a symbolic link, none can be made in {self.dest}: {error.strerror}; extract somewhere else",
                 ) from error
             folder.name_link(temporary, parts[-1], member.link_target, self._force)
-            self._date_link(member, folder, parts[-1])
+            self._lose(member, attributes.date_link(folder.at(parts[-1]), folder.fd, member.mtime_ns))
             self._remember(folder, wanted, parts)
 
     def _fill(self, member: Member, folder: Folder, fd: int, name: bytes, write_into: Callable[[BinaryIO], None]) -> dict[str, str]:
@@ -255,14 +265,6 @@ class Extractor:
             folder.remove(temporary)
             return lost
         return None
-
-    def _date_link(self, member: Member, folder: Folder, name: bytes) -> None:
-        if os.utime in os.supports_follow_symlinks:
-            times = member.mtime_ns, member.mtime_ns
-            try:
-                os.utime(folder.at(name), ns=times, dir_fd=folder.fd, follow_symlinks=False)
-            except (OSError, OverflowError) as error:
-                self._lose(member, {attributes.DATES: getattr(error, "strerror", None) or "beyond what this system can store"})
 
     def _dress(self, member: Member, what: int | bytes) -> dict[str, str]:
         withheld = {_SET_BITS: "an archive must not plant them"} if member.mode & ~_MODE else {}

@@ -1,4 +1,4 @@
-"""Whether a file is what a photograph was packed from: its lossy copy must never take its place."""
+"""Whether a file is what a member was packed from. A lossy copy must never take the place of its original."""
 
 from __future__ import annotations
 
@@ -18,14 +18,25 @@ def is_original(path: bytes, member: Member) -> bool:
         return False
     try:
         info = os.lstat(path)
-        if not stat.S_ISREG(info.st_mode) or info.st_size != member.size_bytes:
-            return False
-        hasher = blake3()
-        with open(path, "rb") as file:
-            while piece := file.read(_PIECE_BYTES):
-                hasher.update(piece)
+        return stat.S_ISREG(info.st_mode) and info.st_size == member.size_bytes and _digest(path) == member.digest
     except FileNotFoundError:
         return False
     except OSError:
         return True
-    return hasher.digest() == member.digest
+
+
+def has_digest(path: bytes, info: os.stat_result, member: Member) -> bool:
+    """Whether a regular file, `info`, has the bytes that a member was packed from; not if it cannot be read."""
+    try:
+        return info.st_size == member.size_bytes and _digest(path) == member.digest
+    except OSError:
+        return False
+
+
+def _digest(path: bytes) -> bytes:
+    """BLAKE3-256 of a file. Raises OSError."""
+    hasher = blake3()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            hasher.update(piece)
+    return hasher.digest()

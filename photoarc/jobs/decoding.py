@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 from photoarc import codecs
@@ -13,6 +13,7 @@ from photoarc.errors import DecodeFailed, MemberError, NotDecoded
 from photoarc.jobs import workers
 from photoarc.member import Kind, Member
 from photoarc.names import safe_parts
+from photoarc.options import UnpackOptions
 
 if TYPE_CHECKING:
     from photoarc.archive import Archive
@@ -26,13 +27,18 @@ WORTH_A_WORKER_BYTES = {codecs.JPEGXL: 4_000_000, codecs.COMPOSITE: 4_000_000, c
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One member on its way; without a payload this process does it. `target` is the name to write, `error` what stopped it already."""
+    """One member on its way; without a payload this process does it. `target` is the name to write, `error` what stopped it already.
+
+    `left` says that it is not to be written, as something stands there (photoarc.disk.standing).
+    """
 
     member: Member
     target: bytes
     payload: bytes | None = None
     as_format: str | None = None
+    _: KW_ONLY
     error: MemberError | None = None
+    left: str = ""
 
 
 def decode(job: Job) -> bytes:
@@ -51,20 +57,30 @@ def check(job: Job) -> int:
 
 
 def jobs_of(
-    archive: Archive, members: Sequence[Member], names: Mapping[bytes, bytes], as_format: str | None, extractor: Extractor | None
+    archive: Archive,
+    members: Sequence[Member],
+    names: Mapping[bytes, bytes],
+    extractor: Extractor | None = None,
+    options: UnpackOptions | None = None,
 ) -> Iterator[Job]:
-    """Reads payloads only when the crew has room for them; refuses before decoding what could not be written (`extractor` None: test)."""
+    """Reads payloads only when the crew has room for them; finds out before decoding what need not or could not be written.
+
+    `extractor` None: test.
+    """
+    options = options or UnpackOptions()
     for member in members:
         target = names[member.name]
+        as_format = options.as_format if member.lossy else None
         try:
+            left = ""
             if extractor is None:
                 safe_parts(target, windows=False)  # could be written, at least somewhere
-            elif member.kind is Kind.FILE:
-                extractor.refuse_early(member, target)
-            if for_crew(member):
-                yield Job(member, target, archive.payload(member), as_format if member.lossy else None)
+            elif member.kind is not Kind.DIRECTORY:
+                left = extractor.standing(member, target, options.existing, as_format)
+            if for_crew(member) and not left:
+                yield Job(member, target, archive.payload(member), as_format)
             else:
-                yield Job(member, target)
+                yield Job(member, target, left=left)
         except MemberError as error:
             yield Job(member, member.name, error=error)
 

@@ -32,6 +32,7 @@ from photoarc.jobs.large import BLOCK_BYTES, Block, cut, is_sparse
 from photoarc.jobs.machine import budget_bytes
 from photoarc.jobs.repeats import Repeats
 from photoarc.jobs.room import Budget
+from photoarc.jobs.space import refuse_without_room_to_pack
 from photoarc.jobs.tally import PackSummary, PackTally
 from photoarc.jobs.writing import write, write_blocks
 from photoarc.member import Kind
@@ -88,6 +89,7 @@ def pack(
     options = options or PackOptions()
     archive = Path(archive_path)
     files, errors = find(sources, archive, options)
+    refuse_without_room_to_pack(archive, files, options.coding)
     items = plan(files)
     crew = _crew_size(items, options.workers, options.coding.slowness)
     tally = PackTally(files, progress, () if progress is silent else of_packing(items, options.coding), crew)

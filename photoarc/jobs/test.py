@@ -55,7 +55,7 @@ def test(
         members = list(archive.members)
         crew_size = crew_for(members, jobs)
         tally = UnpackTally(members, progress, damaged(archive), crew_size)
-        todo = jobs_of(archive, members, targets(members, None), None, None)
+        todo = jobs_of(archive, members, targets(members, None))
         budget = Budget(budget_bytes(memory_bytes), foreseen, tally.too_dear)
         crew = workers.run(check, todo, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)
         with closing(crew) as outcomes:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from photoarc.archive import open_archive
 from photoarc.container.source import Place
+from photoarc.disk import standing
 from photoarc.disk.targets import targets
 from photoarc.errors import CannotWrite, MemberError, NoRoom, UsageError
 from photoarc.jobs import workers
@@ -26,9 +27,10 @@ from photoarc.jobs.machine import budget_bytes
 from photoarc.jobs.overview import damaged
 from photoarc.jobs.room import Budget
 from photoarc.jobs.selection import select
+from photoarc.jobs.space import refuse_without_room
 from photoarc.jobs.unpacked import UnpackTally, no_photographs, remarks, renamed_by_format
 from photoarc.member import Kind
-from photoarc.options import UnpackOptions
+from photoarc.options import Existing, UnpackOptions
 from photoarc.progress import Callback, Failure, heard_by, silent
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from photoarc.disk.extractor import Extractor
 
 ARCHIVE_ENDING = ".pha"
+REPLACING = (Existing.OVERWRITE, Existing.NEWER)  # what is left is known before anything is replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class UnpackSummary:
     """What `unpack` wrote; `photographs` counts the files that were coded lossily, `size_bytes` what was written.
 
     `remarks` say what the destination has no place for: no fault of the archive, which keeps it. `renamed` has printable names of members
-    and on the disk, of those that could not have their own beside the others.
+    and on the disk, of those that could not have their own beside the others. `same` members were there already, in the place of `others`
+    something else was, and was left.
     """
 
     archive: str
@@ -58,6 +62,8 @@ class UnpackSummary:
     warnings: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
+    same: int = 0
+    others: int = 0
 
 
 def default_destination(archive_path: str | Path) -> Path:
@@ -84,7 +90,8 @@ def unpack(
 ) -> UnpackSummary:
     """Writes the chosen members below `destination`. Members that fail are listed in the summary, the others are written.
 
-    Raises FormatError (no archive), UsageError (a glob that matches nothing, a destination that is a file), PhotoarcError (no workers).
+    Raises FormatError (no archive), UsageError (a glob that matches nothing, a destination that is a file or has no room), PhotoarcError
+    (no workers).
     """
     from photoarc.disk.extractor import Extractor
 
@@ -99,14 +106,18 @@ def unpack(
         tally = UnpackTally(members, progress, damaged(archive, options.only, ignore_case=options.ignore_case), crew_size)
         tally.remarks += no_photographs(members, options.as_format)
         names = targets(members, options.as_format)
+        refuse_without_room(folder, members, names)
         budget = Budget(budget_bytes(options.memory_bytes), foreseen, tally.too_dear)
         written: dict[bytes, tuple[bytes, bytes]] = {}
-        with Extractor(folder, options.force, keep=archive.path or None, mark=archive.mark) as extractor:
+        with Extractor(folder, options.existing in REPLACING, keep=archive.path or None, mark=archive.mark) as extractor:
             extractor.spare(member.name for member in archive.members)
-            jobs = jobs_of(archive, members, names, options.as_format, extractor)
+            jobs = jobs_of(archive, members, names, extractor, options)
             crew = workers.run(decode, jobs, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)
             with closing(crew) as outcomes:
                 for outcome in outcomes:
+                    if outcome.item.left:
+                        tally.leave(outcome.item.member, outcome.item.left)
+                        continue
                     try:
                         with heard_by(functools.partial(tally.hear, outcome.item)):
                             size_bytes = _extract(archive, extractor, outcome, written)
@@ -128,6 +139,8 @@ def unpack(
             seconds=round(time.monotonic() - started, 3),
             failures=tally.reported(len(members), folder),
             warnings=tuple(archive.warnings),
+            same=tally.left[standing.SAME] + tally.left[standing.ORIGINAL],
+            others=tally.left[standing.OTHER],
             remarks=(*tally.remarks, *remarks(extractor, renamed)),
             renamed=renamed,
         )

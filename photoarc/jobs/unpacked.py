@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ class UnpackTally:
     def __init__(self, members: Sequence[Member], progress: Callback, damaged: Iterable[Failure], workers: int) -> None:
         self.meter = Meter.over(progress, members, () if progress is silent else of_unpacking(members), workers)
         self.done = dict.fromkeys(Kind, 0)
+        self.left = Counter[str]()  # by photoarc.disk.standing's words
         self.photographs = self.size_bytes = 0
         self.failures = list(damaged)
         self.remarks: list[str] = []
@@ -38,6 +40,11 @@ class UnpackTally:
         self.size_bytes += size_bytes
         self.photographs += bool(member.photo)
         self.meter.finish(member.name, member.kind, member.size_bytes, member.photo)
+
+    def leave(self, member: Member, why: str) -> None:
+        """A member in whose place something stands that is left there."""
+        self.left[why] += 1
+        self.meter.finish(member.name, member.kind, member.size_bytes)
 
     def fail(self, member: Member, error: MemberError) -> None:
         """A member that is not."""
@@ -68,8 +75,8 @@ class UnpackTally:
             return tuple(self.failures)
         at = next(at for at, failed in enumerate(self.failures) if failed.kind == NoRoom.__name__)
         failed = self.failures[at]
-        missing = members - sum(self.done.values())
-        why = f"{failed.reason}. Unpacking ended here, {missing:,} of {members:,} members are not in {folder}; then unpack again, with -f"
+        missing = members - sum(self.done.values()) - self.left.total()
+        why = f"{failed.reason}. Unpacking ended here, {missing:,} of {members:,} members are not in {folder}; then unpack into it again"
         return (*self.failures[:at], dataclasses.replace(failed, reason=why), *self.failures[at + 1 :])
 
 

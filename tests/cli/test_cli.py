@@ -63,6 +63,10 @@ def test_pack_list_test_info_unpack(photos: Path, tmp_path: Path) -> None:
     assert "unpacked 2 files, 1 folder, 2.50 kB, into out" in unpacked.stdout
     assert (tmp_path / "out/photos/a.txt").read_bytes() == (photos / "a.txt").read_bytes()
     again = run("unpack", "out.pha", "out")
+    assert again.exit_code == 0
+    assert "unpacked 0 files, 1 folder, 0 B, into out\n  2 members there already, not written again" in again.stdout
+    (tmp_path / "out/photos/a.txt").write_bytes(b"my own text")
+    again = run("unpack", "out.pha", "out")
     assert again.exit_code == 1
     assert "photos/a.txt: exists already" in again.stderr
     assert run("unpack", "out.pha", "out", "-f", "-q").output == ""

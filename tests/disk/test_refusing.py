@@ -51,7 +51,10 @@ def members_called_as_temporary_files() -> list[tuple[Member, bytes]]:
 def test_a_member_is_never_called_left_over(tmp_path: Path) -> None:
     path = write(tmp_path / "out.pha", members_called_as_temporary_files())
     assert unpack.unpack(path, tmp_path / "to", HERE).remarks == ()
-    again = unpack.unpack(path, tmp_path / "to", HERE)  # what was there before is the user's
+    for name in members_called_as_temporary_files():
+        (tmp_path / "to" / os.fsdecode(name[0].name)).unlink()
+        (tmp_path / "to" / os.fsdecode(name[0].name)).write_bytes(b"the user's")
+    again = unpack.unpack(path, tmp_path / "to", HERE)
     assert ({failed.kind for failed in again.failures}, again.remarks) == ({"CannotWrite"}, ())
     assert unpack.unpack(path, tmp_path / "to", FORCED).remarks == ()
     assert (tmp_path / "to" / os.fsdecode(NAMED)).read_bytes() == b"wanted"
