@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from blake3 import blake3
 
 from photoarc import codecs, progress
-from photoarc.container.chunks import read_ends, read_index
-from photoarc.container.frames import FileHeader, Footer
+from photoarc.container.ends import Ends, read_ends
 from photoarc.container.groups import open_group
+from photoarc.container.index import read_index
 from photoarc.container.member_file import MemberFile
-from photoarc.container.payloads import Payloads
+from photoarc.container.payloads import Payloads, Stored
 from photoarc.container.pieces import Joined, Made, Piece, Stretch
 from photoarc.container.salvage import salvage
 from photoarc.container.source import Place, path_of, source_of
@@ -62,30 +62,34 @@ class Archive:
         self.warnings: list[str] = []
         self.damaged: list[PayloadCorrupt] = []
         try:
-            offsets = self._found_by_scanning() if scan else self._found_in_index()
+            stored = self._found_by_scanning() if scan else self._found_in_index()
         except BaseException as error:
             self._source.close()
             if isinstance(error, FormatError | LimitExceeded):
                 error.args = (f"{self.name}: {error}",)
             raise
+        self.members: Sequence[Member] = [member for member, _ in stored]
+        self._stored = stored
         self._positions = {member.name: position for position, member in enumerate(self.members)}
-        self._payloads = Payloads(self._source, self._tag, self.members, offsets, self._positions)
+        self._payloads = Payloads(self._source, self._tag, stored, self._removed)
 
-    def _found_by_scanning(self) -> Sequence[Sequence[int]]:
-        """Sets the members, returns the offsets of their chunks."""
+    def _found_by_scanning(self) -> Sequence[Stored]:
+        """Members and the offsets of their chunks; sets everything else."""
         found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
         self._tag: bytes | None = found.archive_tag  # None: several archives, one behind the other
-        self.members: Sequence[Member] = found.members
+        self._removed: Sequence[Stored] = found.removed
         self.warnings, self.damaged = found.warnings, found.damaged
-        return found.offsets
+        return found.members
 
-    def _found_in_index(self) -> Sequence[Sequence[int]]:
-        header, footer = self._ends()
-        self._tag = header.archive_id[:4]
-        self.members, starts = read_index(self._source, header, footer)
-        return [(start,) for start in starts]
+    def _found_in_index(self) -> Sequence[Stored]:
+        ends = self._ends()
+        self._tag = ends.header.archive_id[:4]
+        self.warnings += [f"{self.name}: {ends.remark}"] if ends.remark else []
+        entries = read_index(self._source, ends.header, ends.footer).entries
+        self._removed = [(entry.member, (entry.offset,)) for entry in entries if entry.removed]
+        return [(entry.member, (entry.offset,)) for entry in entries if not entry.removed]
 
-    def _ends(self) -> tuple[FileHeader, Footer]:
+    def _ends(self) -> Ends:
         try:
             return read_ends(self._source)
         except NotAnArchive as error:
@@ -144,7 +148,7 @@ class Archive:
 
     def payload_parts(self, member: Member) -> Iterator[bytes]:
         """Payload, part by part, each compared with its stored check before it is yielded; raises PayloadCorrupt or UnsupportedCodec."""
-        return self._payloads.parts(self.members[self._position(member)])
+        return self._payloads.parts(self._stored[self._position(member)])
 
     def payload(self, member: Member) -> bytes:
         """Whole payload; see payload_parts."""
@@ -173,7 +177,7 @@ class Archive:
 
     def _contents(self, member: Member, as_format: str | None) -> tuple[Piece, bytes | None]:
         """Contents to read at any place, and the digest that nobody compares on the way. Raises PayloadCorrupt."""
-        chunks = self._payloads.chunks(member) if member.codec_id in (codecs.STORE, codecs.BLOCKS) else None
+        chunks = self._payloads.chunks(self._stored[self._position(member)]) if member.codec_id in (codecs.STORE, codecs.BLOCKS) else None
         if chunks is None:
             return Made(lambda: self.read(member, as_format)), None
         if member.codec_id == codecs.BLOCKS:

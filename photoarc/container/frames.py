@@ -5,7 +5,6 @@
     PartRecord     8 bytes  which member a further part belongs to        section 4.4
     GroupRecord   44 bytes  + deflated file records                       section 4.7
     IndexRecord   12 bytes  what an index payload inflates to             section 5.1
-    index entry   12 bytes  + a copy of the file record                   section 5.1
     Footer       128 bytes  at the end of the file                        section 5.2
 
 All integers are little-endian and of fixed width. Parsing raises FormatError (or a subclass) and LimitExceeded, nothing else.
@@ -33,16 +32,16 @@ MAX_RECORD_BYTES = 1 << 20
 MAX_SHARD_BYTES = 16 << 20  # of one index payload after inflation
 MAX_SHARD_MEMBERS = 4096  # of one index part, and of one group
 MAX_GROUP_BYTES = 16 << 20  # of the files of one group together
-CRITICAL = 1  # chunk flag bit 0
+CRITICAL, LAST_PIECE = 1, 2  # chunk flag bits 0 and 1
+CODING_BYTES = 8
 
-_FILE_HEADER = Struct("<8sHHII16s8xI")
+_FILE_HEADER = Struct("<8sHHII16s8sI")
 _CHUNK_HEADER = Struct("<8s4sHHIIQ8sII")
 _PART = Struct("<II")
 _INDEX = Struct("<III")
 _GROUP = Struct("<III32s")
 _LENGTH = Struct("<I")
-_ENTRY = Struct("<QI")
-_FOOTER = Struct("<8sHHII16sIQQQQ32s20xI")
+_FOOTER = Struct("<8sHHII16sIQQQQ32s8s12xI")
 _CRC = Struct("<I")
 
 FILE_HEADER_BYTES = _FILE_HEADER.size
@@ -60,17 +59,19 @@ class ChunkType(IntEnum):
     INDEX = 3
     MODEL = 4
     GROUP = 5
-    RECOVERY = 6
+    REMOVED = 6
+    RECOVERY = 7
 
 
 @dataclass(frozen=True, slots=True)
 class FileHeader:
-    """Start of the file (section 2)."""
+    """Start of the file (section 2); `coding` is photoarc.container.wishes'."""
 
     archive_id: bytes
     version: tuple[int, int] = VERSION
     must_understand: int = 0
     may_ignore: int = 0
+    coding: bytes = bytes(CODING_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class GroupRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """Last 128 bytes of a finished archive (section 5.2)."""
+    """Last 128 bytes of a finished archive (section 5.2); `coding` is photoarc.container.wishes'."""
 
     archive_id: bytes
     index_chunks: int
@@ -132,6 +133,7 @@ class Footer:
     version: tuple[int, int] = VERSION
     must_understand: int = 0
     may_ignore: int = 0
+    coding: bytes = bytes(CODING_BYTES)
 
 
 def chunk_bytes(record_bytes: int, payload_bytes: int) -> int:
@@ -158,7 +160,8 @@ def _check_version(version: tuple[int, int], must_understand: int) -> None:
 
 def pack_file_header(header: FileHeader) -> bytes:
     """48 bytes; section 2."""
-    return _with_crc(_FILE_HEADER.pack(FILE_MAGIC, *header.version, header.must_understand, header.may_ignore, header.archive_id, 0))
+    features = header.must_understand, header.may_ignore
+    return _with_crc(_FILE_HEADER.pack(FILE_MAGIC, *header.version, *features, header.archive_id, header.coding, 0))
 
 
 def parse_file_header(data: bytes) -> FileHeader:
@@ -171,9 +174,9 @@ def parse_file_header(data: bytes) -> FileHeader:
         raise Truncated(f"the file header has {FILE_HEADER_BYTES} bytes, the file only {len(data)}", section="2")
     if not _crc_fits(data):
         raise IndexCorrupt("the file header is damaged (its CRC-32 does not fit)", section="2", offset=0)
-    _, major, minor, must_understand, may_ignore, archive_id, _ = _FILE_HEADER.unpack(data)
+    _, major, minor, must_understand, may_ignore, archive_id, coding, _ = _FILE_HEADER.unpack(data)
     _check_version((major, minor), must_understand)
-    return FileHeader(archive_id, (major, minor), must_understand, may_ignore)
+    return FileHeader(archive_id, (major, minor), must_understand, may_ignore, coding)
 
 
 def pack_chunk_header(header: ChunkHeader) -> bytes:
@@ -287,35 +290,12 @@ def parse_group(data: bytes) -> GroupRecord:
     return GroupRecord(tuple(members), size_bytes, digest)
 
 
-def pack_entry(offset: int, record: bytes) -> bytes:
-    """One index entry: where the MEMBER chunk is and a copy of its record; section 5.1."""
-    return _ENTRY.pack(offset, len(record)) + record
-
-
-def parse_entries(data: bytes) -> list[tuple[int, Member, int]]:
-    """Inverse of pack_entry for a whole inflated index payload: (chunk offset, member, record_bytes). Raises IndexCorrupt."""
-    entries, at, end = [], 0, len(data)
-    while at < end:
-        if end - at < _ENTRY.size:
-            raise IndexCorrupt("an index entry is cut", section="5.1")
-        offset, length = _ENTRY.unpack_from(data, at)
-        at += _ENTRY.size
-        if length > end - at or length > MAX_RECORD_BYTES:
-            raise IndexCorrupt(f"an index entry declares {length} bytes, {end - at} are left", section="5.1")
-        try:
-            entries.append((offset, parse_member(data[at : at + length]), length))
-        except FormatError as error:
-            raise IndexCorrupt(str(error), section=error.section) from error
-        at += length
-    return entries
-
-
 def pack_footer(footer: Footer) -> bytes:
     """128 bytes; section 5.2."""
     start = *footer.version, footer.must_understand, footer.may_ignore, footer.archive_id
     index = footer.index_chunks, footer.index_offset, footer.members
     end = footer.archive_bytes, footer.previous_footer, footer.index_digest
-    return _with_crc(_FOOTER.pack(FOOTER_MAGIC, *start, *index, *end, 0))
+    return _with_crc(_FOOTER.pack(FOOTER_MAGIC, *start, *index, *end, footer.coding, 0))
 
 
 def parse_footer(data: bytes) -> Footer:
@@ -324,7 +304,9 @@ def parse_footer(data: bytes) -> Footer:
         raise Truncated("there is no footer at the end of the file", section="5.2")
     if not _crc_fits(data):
         raise IndexCorrupt("the footer is damaged (its CRC-32 does not fit)", section="5.2")
-    _, major, minor, must_understand, may_ignore, archive_id, chunks, offset, members, length, previous, digest, _ = _FOOTER.unpack(data)
+    _, major, minor, must_understand, may_ignore, archive_id, chunks, offset, members, length, previous, digest, coding, _ = _FOOTER.unpack(
+        data
+    )
     _check_version((major, minor), must_understand)
     return Footer(
         archive_id=archive_id,
@@ -337,4 +319,5 @@ def parse_footer(data: bytes) -> Footer:
         version=(major, minor),
         must_understand=must_understand,
         may_ignore=may_ignore,
+        coding=coding,
     )

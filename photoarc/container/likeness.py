@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from photoarc.member import Shared
 
-_END_BYTES = 1024  # that are looked up
+END_BYTES = 1024  # that are looked up
 # A payload is stored as a piece only if that spares this share of it: with one damaged byte both files are lost.
 _LEAST_SHARE = 0.5
 
@@ -50,12 +50,16 @@ class Likenesses:
 
     def remember(self, digest: bytes, codec_id: int, payload: bytes, offset: int) -> None:
         """A member that was stored with a whole payload in one chunk."""
-        if len(payload) > _END_BYTES:
-            self._stored.setdefault(_key(payload), _Stored(digest, codec_id, offset))
+        if len(payload) > END_BYTES:
+            self.remember_end(digest, codec_id, payload, offset)
+
+    def remember_end(self, digest: bytes, codec_id: int, end: bytes, offset: int) -> None:
+        """The same, of a payload that is longer than END_BYTES, of which only the end is known."""
+        self._stored.setdefault(_key(end), _Stored(digest, codec_id, offset))
 
 
 def _key(payload: bytes) -> bytes:
-    return blake3(payload[-_END_BYTES:]).digest(16)
+    return blake3(payload[-END_BYTES:]).digest(16)
 
 
 def _alike(a: bytes, b: bytes) -> int:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from photoarc.container import locking
 from photoarc.container.frames import FILE_MAGIC, FOOTER_BYTES, parse_footer
 from photoarc.container.replacing import place
 from photoarc.errors import FormatError, UsageError, explained
@@ -23,7 +24,7 @@ from photoarc.names import partial_prefix
 _COPIED_BYTES = 1 << 20
 _JOINED_BYTES = 1 << 16  # pieces that together are smaller go out in one system call
 # What file systems say that know no fsync (of folders, as a rule): shares, FUSE, DrvFs. Anything else is a fault of the disk.
-_NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF, errno.EROFS, errno.ENOTTY)
+NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF, errno.EROFS, errno.ENOTTY)
 
 
 class PartialFile:
@@ -37,6 +38,7 @@ class PartialFile:
         self.path, self.size_bytes = path, 0
         self.warnings: list[str] = []
         self._force, self._fd = force, -1
+        self._guard_fd = -1  # of what is to be replaced
         self._target = path
         self._partial: Path | None = None
         self._stuck: set[str] = set()  # names of its own that could not be removed
@@ -44,6 +46,7 @@ class PartialFile:
     def create(self) -> None:
         """Find a name beside the destination that nobody uses."""
         self._target = place(self.path, self._force)
+        self._guard()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         prefix = os.fsdecode(partial_prefix(os.fsencode(self._target.name)))
         try:
@@ -59,8 +62,23 @@ class PartialFile:
             except OSError as error:
                 raise self._refused("cannot create", error) from error
             self._partial = partial
+            locking.is_free(self._fd)  # held while this process lives: what is left of a killed one can be told by that
             return
         raise UsageError(f"{self.path}: 100 unfinished archives lie beside it; remove the *.partial-* files")
+
+    def _guard(self) -> None:
+        """Nobody writes to what is to be replaced from here on. Raises UsageError if somebody does."""
+        if self._guard_fd >= 0:
+            return
+        with contextlib.suppress(OSError):
+            self._guard_fd = os.open(self._target, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+        if self._guard_fd >= 0:
+            locking.lock(self._guard_fd, self.path)
+
+    def _unguard(self) -> None:
+        if self._guard_fd >= 0:
+            os.close(self._guard_fd)
+            self._guard_fd = -1
 
     def write(self, pieces: Sequence[bytes]) -> None:
         """Append; raises UsageError (disk full and the like)."""
@@ -93,6 +111,11 @@ class PartialFile:
         assert self._partial is not None
         return self._partial
 
+    @property
+    def readable(self) -> Path:
+        """Where to read what was written."""
+        return self.partial
+
     def truncate(self, size_bytes: int) -> None:
         """Take back what was appended last. Called while an exception is on its way; if it fails, so does the next write.
 
@@ -119,6 +142,8 @@ class PartialFile:
             self._fd = -1
         except OSError as error:
             raise self._refused("cannot finish", error) from error
+        if sys.platform == "win32":  # what is open cannot be replaced there
+            self._unguard()
         try:
             if self._force and place(self.path, True) == self._target:
                 os.replace(self.partial, self._target)
@@ -137,6 +162,7 @@ class PartialFile:
 
     def discard(self) -> None:
         """Remove the temporary name; after a commit there is nothing left to remove."""
+        self._unguard()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -182,7 +208,7 @@ class PartialFile:
         try:
             os.fsync(fd)
         except OSError as error:
-            if error.errno not in _NO_FSYNC:
+            if error.errno not in NO_FSYNC:
                 raise
             self._warn_of(what, error)
 

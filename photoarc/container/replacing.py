@@ -23,7 +23,7 @@ def place(path: Path, force: bool) -> Path:
 
     Raises UsageError: something is there that must not be replaced (without `force`: anything).
     """
-    target = _follow(path)
+    target = follow(path)
     info = _lstat(target)
     if info is None:
         if target != path and not force:
@@ -50,7 +50,7 @@ def _lstat(path: Path) -> os.stat_result | None:
         raise UsageError(f"{path}: no archive can be written there: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _follow(path: Path) -> Path:
+def follow(path: Path) -> Path:
     """The first thing on the way that is no symbolic link. Raises UsageError."""
     at = path
     for _ in range(_MOST_LINKS):

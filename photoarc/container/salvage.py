@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from photoarc.container import frames
-from photoarc.container.chunks import Chunk, inflate_index, payload_is_intact, read_chunk, read_payload
+from photoarc.container.chunks import Chunk, payload_is_intact, read_chunk, read_payload
 from photoarc.container.foreign import what_it_is
 from photoarc.container.frames import CHUNK_MAGIC, FILE_HEADER_BYTES, FILE_MAGIC, FOOTER_BYTES, ChunkType
+from photoarc.container.index import inflate_index, parse_removals
 from photoarc.container.records import parse_member
 from photoarc.container.source import Source
 from photoarc.container.strata import Stratum, merged, outermost
@@ -29,14 +30,14 @@ _MOST_ARCHIVES = 100  # in one file; chunks of further ones are passed over
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What a scan found. `offsets` are those of a member's chunks; `damaged` names members that are known and not whole.
+    """What a scan found: members with the offsets of their chunks; `damaged` names those that are known and not whole.
 
-    `archive_tag` is None where chunks are of several archives.
+    `removed` ones are there for the payloads of others only. `archive_tag` is None where chunks are of several archives.
     """
 
     archive_tag: bytes | None
-    members: list[Member]
-    offsets: list[Sequence[int]]
+    members: list[tuple[Member, Sequence[int]]]
+    removed: list[tuple[Member, Sequence[int]]]
     damaged: list[PayloadCorrupt]
     warnings: list[str]
 
@@ -64,7 +65,7 @@ def salvage(source: Source, open_group: Callable[[bytes, bytes], list[Member]]) 
     warnings += result.warnings
     warnings += [stratum.passed_over() for stratum in passed_over]
     tag = top[0].tag if len(top) == 1 else None
-    return Salvaged(tag, [member for member, _ in ordered], [offsets for _, offsets in ordered], result.damaged, warnings)
+    return Salvaged(tag, [*ordered], [*result.removed], result.damaged, warnings)
 
 
 def _refuse_later_versions(source: Source) -> None:
@@ -123,6 +124,7 @@ class _Scan:
     def _chunk(self, at: int) -> int:
         chunk = read_chunk(self.source, at, None)
         stratum = self._stratum(chunk.header.archive_tag)
+        stratum.saw_chunk()
         stratum.sequences.add(chunk.header.sequence)
         if payload_is_intact(self.source, chunk):
             stratum.reach(at, chunk.end)
@@ -153,8 +155,13 @@ class _Scan:
                 findings.parts.setdefault(part.member_sequence, {}).setdefault(part.part, chunk)
             elif chunk.header.type == ChunkType.INDEX:
                 findings.index_parts.add(frames.parse_index_record(chunk.record).shard)
-                for _, member, _ in inflate_index(read_payload(self.source, chunk), chunk.record):
-                    findings.known.setdefault(member.name, "")
+                for entry in inflate_index(read_payload(self.source, chunk), chunk.record):
+                    if not entry.removed:
+                        findings.known.setdefault(entry.member.name, "")
+            elif chunk.header.type == ChunkType.REMOVED:
+                for number, name in parse_removals(chunk.record, read_payload(self.source, chunk)):
+                    findings.removed[name] = max(number, findings.removed.get(name, -1))
+                    findings.known.pop(name, None)
             elif chunk.header.flags & frames.CRITICAL:
                 findings.unknown_chunks += 1
         except (FormatError, LimitExceeded):

@@ -26,11 +26,12 @@ class Stratum:
     end: int = 0
     header_at: int = -1
     footer_end: int = -1
-    index_chunks: int = -1
+    index_is_whole: bool = False  # every member is known by name
     members: dict[int, tuple[Member, Chunk]] = field(default_factory=dict)
     groups: dict[int, tuple[list[Member], Chunk]] = field(default_factory=dict)
     parts: dict[int, dict[int, Chunk]] = field(default_factory=dict)
     known: dict[bytes, str] = field(default_factory=dict)  # names that were there, and what is wrong if it is known
+    removed: dict[bytes, int] = field(default_factory=dict)  # by name, sequence number of the last chunk that it was removed with
     sequences: set[int] = field(default_factory=set)
     index_parts: set[int] = field(default_factory=set)
     unknown_chunks: int = 0
@@ -46,14 +47,14 @@ class Stratum:
         self.reach(at, at + 1)
 
     def saw_footer(self, end: int, index_chunks: int) -> None:
-        """A footer."""
-        self.footer_end, self.index_chunks = end, index_chunks
+        """A footer; of an archive that grew, the last one counts."""
+        self.footer_end, self.index_is_whole = end, len(self.index_parts) == index_chunks
+        self.index_parts.clear()
         self.reach(end - 1, end)
 
-    @property
-    def index_is_whole(self) -> bool:
-        """Whether every member is known by name."""
-        return len(self.index_parts) == self.index_chunks
+    def saw_chunk(self) -> None:
+        """A chunk: what came before it was not the end."""
+        self.footer_end, self.index_is_whole = -1, False
 
     def passed_over(self) -> str:
         """Warning about an archive that is not read."""
@@ -79,9 +80,13 @@ class Stratum:
 
 @dataclass(slots=True)
 class Merged:
-    """Members of all archives that are read, what is damaged, and what else there is to say."""
+    """Members of all archives that are read, what is damaged, and what else there is to say.
+
+    `removed` are whole, too: what was taken out or replaced, and may be needed for the payloads of others.
+    """
 
     whole: Whole = field(default_factory=dict)
+    removed: list[tuple[Member, list[int]]] = field(default_factory=list)
     damaged: list[PayloadCorrupt] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -106,7 +111,7 @@ def merged(top: Sequence[Stratum]) -> Merged:
     result = Merged()
     known: dict[bytes, str] = {}
     for stratum in top:
-        whole = _whole(stratum)
+        whole, removed = _whole(stratum)
         last = max(whole.values(), key=lambda found: found[1][0], default=None)
         result.warnings += stratum.losses(last[0].display_name if last else "")
         twice = [name for name in whole if name in result.whole and result.whole[name][0].digest != whole[name][0].digest]
@@ -115,6 +120,7 @@ def merged(top: Sequence[Stratum]) -> Merged:
                 f"{len(twice):,} names, first {display(min(twice))}, are in two archives with different contents; those of the later one "
                 f"are read, the earlier ones with: head -c {stratum.begin}"
             )
+        result.removed += [*removed, *(result.whole[name] for name in whole if name in result.whole)]
         result.whole.update(whole)
         known.update((name, why) for name, why in stratum.known.items() if name not in whole)
         if stratum.unknown_chunks:
@@ -122,37 +128,51 @@ def merged(top: Sequence[Stratum]) -> Merged:
     if len(top) > 1:
         starts = ", ".join(f"{stratum.begin:,}" for stratum in top)
         result.warnings.append(f"the file holds {len(top)} archives, one behind the other, at bytes {starts}; all were read")
-    _drop_orphans(result.whole, known)
+    _drop_orphans(result.whole, result.removed, known)
     reasons = {name: why or "its chunk is damaged or missing" for name, why in known.items()}
     result.damaged = [PayloadCorrupt(display(name), f"{why}; restore it from another copy") for name, why in sorted(reasons.items())]
     return result
 
 
-def _whole(stratum: Stratum) -> Whole:
-    """Members all of whose chunks are there; notes in `known` what the others lack."""
+def _whole(stratum: Stratum) -> tuple[Whole, list[tuple[Member, list[int]]]]:
+    """Members all of whose chunks are there, and those that were removed or replaced; notes in `known` what others lack."""
     whole: Whole = {}
+    removed: list[tuple[Member, list[int]]] = []
+
+    def take(sequence: int, member: Member, offsets: list[int]) -> None:
+        if sequence <= stratum.removed.get(member.name, -1):
+            removed.append((member, offsets))
+            return
+        if member.name in whole:  # of two with one name, the later one counts
+            removed.append(whole[member.name])
+        whole[member.name] = member, offsets
+
     for sequence in sorted(stratum.members.keys() | stratum.groups.keys()):
         if sequence in stratum.groups:
             members, chunk = stratum.groups[sequence]
-            whole.update((member.name, (member, [chunk.offset])) for member in members)
+            for member in members:
+                take(sequence, member, [chunk.offset])
             continue
         member, first = stratum.members[sequence]
         parts = {0: first} | stratum.parts.get(sequence, {})
         count = max(member.parts, 1)
         chunks = [parts[part] for part in range(min(count, len(parts) + 1)) if part in parts]
-        if len(chunks) < count:
-            stratum.known[member.name] = f"{count - len(chunks)} of its {count} parts are damaged or missing"
-        elif sum(chunk.header.payload_bytes for chunk in chunks) != member.payload_bytes:
-            stratum.known[member.name] = "its parts do not have the length that its record promises"
-        else:
-            whole[member.name] = (member, [chunk.offset for chunk in chunks])  # of two with one name, the later one counts
-    return whole
+        if len(chunks) == count and sum(chunk.header.payload_bytes for chunk in chunks) == member.payload_bytes:
+            take(sequence, member, [chunk.offset for chunk in chunks])
+        elif sequence > stratum.removed.get(member.name, -1):
+            stratum.known[member.name] = (
+                f"{count - len(chunks)} of its {count} parts are damaged or missing"
+                if len(chunks) < count
+                else "its parts do not have the length that its record promises"
+            )
+    return whole, removed
 
 
-def _drop_orphans(whole: Whole, known: dict[bytes, str]) -> None:
+def _drop_orphans(whole: Whole, removed: Iterable[tuple[Member, list[int]]], known: dict[bytes, str]) -> None:
     """Takes out what needs the payload of a file that is lost."""
-    stored = {member.digest for member, _ in whole.values() if not member.duplicate and not member.shared}
-    stored |= {member.digest for member, _ in whole.values() if member.shared and member.shared.digest in stored}
+    members = [member for member, _ in (*whole.values(), *removed)]
+    stored = {member.digest for member in members if not member.duplicate and not member.shared}
+    stored |= {member.digest for member in members if member.shared and member.shared.digest in stored}
     for name, (member, _) in list(whole.items()):
         if (member.duplicate or member.shared) and member.digest not in stored:
             del whole[name]

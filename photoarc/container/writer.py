@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from blake3 import blake3
 
 from photoarc.container import frames
+from photoarc.container.appended_file import AppendedFile
 from photoarc.container.chunks import make_chunk, read_chunk, read_payload
-from photoarc.container.frames import FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
+from photoarc.container.frames import CODING_BYTES, FOOTER_BYTES, ChunkType, FileHeader, Footer, IndexRecord, PartRecord
 from photoarc.container.groups import pack_group
+from photoarc.container.index import pack_entry
 from photoarc.container.likeness import Likenesses
 from photoarc.container.partial_file import PartialFile
 from photoarc.container.records import pack_member
@@ -56,23 +58,32 @@ class ArchiveWriter:
     only then gives the file its name; any exception removes it. Raises UsageError when the destination refuses.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, force: bool = False, archive_id: bytes, recovery_percent: float = 0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        force: bool = False,
+        archive_id: bytes,
+        coding: bytes = bytes(CODING_BYTES),
+        recovery_percent: float = 0,
+    ) -> None:
+        """`coding` is photoarc.container.wishes'."""
         if len(archive_id) != 16:
             raise ValueError(f"an archive id has 16 bytes, not {len(archive_id)}")
         self.path = Path(path)
-        self._file = PartialFile(self.path, force)
-        self._id = archive_id
-        self._sequence = self._members = 0
+        self._file: PartialFile | AppendedFile = PartialFile(self.path, force)
+        self._id, self._coding = archive_id, coding
+        self._sequence = 0
         self._names: set[bytes] = set()
-        self._shards: list[list[bytes]] = [[]]
-        self._shard_bytes = 0
+        self._entries: list[bytes] = []
+        self._previous_footer = 0
         self._likenesses = Likenesses(self._read_back)
-        self._recovery_percent = recovery_percent
+        self._recovery_percent, self._protected_from = recovery_percent, 0
 
-    def __enter__(self) -> ArchiveWriter:
+    def __enter__(self) -> Self:
         self._file.create()
         try:
-            self._file.write([frames.pack_file_header(FileHeader(self._id))])
+            self._file.write([frames.pack_file_header(FileHeader(self._id, coding=self._coding))])
         except BaseException:
             self._file.discard()
             raise
@@ -123,9 +134,7 @@ class ArchiveWriter:
             self._file.truncate(start)
             self._sequence = sequence
             raise
-        self._names.add(member.name)
-        self._index(frames.pack_entry(start, record))
-        self._members += 1
+        self._take(start, member, record)
         return start
 
     def add_in_blocks(self, member: Member, parts: Iterable[bytes]) -> Member:
@@ -154,9 +163,7 @@ class ArchiveWriter:
             self._file.truncate(start)
             self._sequence = sequence
             raise
-        self._names.add(done.name)
-        self._index(frames.pack_entry(start, record))
-        self._members += 1
+        self._take(start, done, record)
         return done
 
     def add_coded(self, member: Member, payload: bytes) -> Member:
@@ -166,17 +173,23 @@ class ArchiveWriter:
         """
         found = self._likenesses.find(member.codec_id, payload)
         if found is None:
+            may_be_shared = self._may_be_shared(member)
             offset = self.add(member, [payload])
-            self._likenesses.remember(member.digest, member.codec_id, payload, offset)
+            if may_be_shared:
+                self._likenesses.remember(member.digest, member.codec_id, payload, offset)
             return member
         shared, piece = found
         member = dataclasses.replace(member, shared=shared, payload_bytes=len(piece))
         self.add(member, [piece])
         return member
 
+    def _may_be_shared(self, member: Member) -> bool:
+        """Whether others may name the payload of this one."""
+        return True
+
     def _read_back(self, offset: int) -> bytes:
         """Payload of a chunk that was written. Raises UsageError if the disk does not give it back."""
-        source = source_of(self._file.partial)
+        source = source_of(self._file.readable)
         try:
             return read_payload(source, read_chunk(source, offset, self._id[:4]))
         except FormatError as error:
@@ -191,48 +204,73 @@ class ArchiveWriter:
         start = self._file.size_bytes
         self._chunk(ChunkType.GROUP, pack_group(members, digest), payload)
         for member in members:
-            self._index(frames.pack_entry(start, pack_member(member)))
-        self._names.update(member.name for member in members)
-        self._members += len(members)
+            self._take(start, member, pack_member(member))
 
     def _refuse_twice(self, member: Member) -> None:
         if member.name in self._names:
             raise UsageError(f"{self.path}: two members are called {member.display_name}; an archive holds every name once")
 
-    def _index(self, entry: bytes) -> None:
-        if len(self._shards[-1]) == frames.MAX_SHARD_MEMBERS or self._shard_bytes + len(entry) > _SHARD_BYTES:
-            self._shards.append([])
-            self._shard_bytes = 0
-        self._shards[-1].append(entry)
-        self._shard_bytes += len(entry)
+    def _take(self, start: int, member: Member, record: bytes) -> None:
+        """A member is written; its chunk is at `start`."""
+        self._names.add(member.name)
+        self._entries.append(pack_entry(start, record))
 
-    def _chunk(self, kind: ChunkType, record: bytes, payload: bytes) -> list[bytes]:
-        pieces = make_chunk(self._id, kind, self._sequence, record, payload)
-        self._file.write(pieces)
+    def _chunk(self, kind: ChunkType, record: bytes, payload: bytes) -> None:
+        self._file.write(self._next_chunk(kind, record, payload))
+
+    def _next_chunk(self, kind: ChunkType, record: bytes, payload: bytes, flags: int = 0) -> list[bytes]:
+        pieces = make_chunk(self._id, kind, self._sequence, record, payload, flags)
         self._sequence += 1
         return pieces
 
     def _finish(self) -> None:
         """Recovery data, index and footer."""
-        index = self._deflated_index()
-        if not self._recovery_percent:
-            self._file.write([self._tail(index, self._file.size_bytes, self._sequence)])
-            return
+        self._write_index(self._entries, len(self._names), flags=0)
+
+    def _write_index(self, entries: Sequence[bytes], members: int, flags: int) -> None:
+        """Recovery data, entries in pieces, the last of which gets `flags`, and the footer."""
+        shards = list(_shards(entries)) or ([[]] if flags else [])  # sequence numbers go on behind it
+        inflated = [b"".join(shard) for shard in shards]
+        records = [frames.pack_index_record(IndexRecord(n, len(shards[n]), len(data))) for n, data in enumerate(inflated)]
+        pieces = list(zip(records, map(frames.deflate, inflated), [0] * (len(shards) - 1) + [flags], strict=False))
+
+        def tail(offset: int) -> bytes:
+            """Index and footer, to be written at an offset."""
+            chunks = b"".join(piece for each in pieces for piece in self._next_chunk(ChunkType.INDEX, *each))
+            footer = Footer(
+                archive_id=self._id,
+                index_chunks=len(pieces),
+                index_offset=offset,
+                members=members,
+                archive_bytes=offset + len(chunks) + FOOTER_BYTES,
+                previous_footer=self._previous_footer,
+                index_digest=blake3(chunks).digest(),
+                coding=self._coding,
+            )
+            return chunks + frames.pack_footer(footer)
+
+        if self._recovery_percent:
+            self._protect(sum(frames.chunk_bytes(len(record), len(payload)) for record, payload, _ in pieces) + FOOTER_BYTES, tail)
+        else:
+            self._file.write([tail(self._file.size_bytes)])
+
+    def _protect(self, tail_bytes: int, make_tail: Callable[[int], bytes]) -> None:
+        """Recovery data (docs/format.md section 16) of all that this writer has written and of the tail, and the tail."""
         from photoarc.container import recovery, recovery_layout  # NumPy
 
-        tail_bytes = sum(frames.chunk_bytes(len(record), len(payload)) for record, payload in index) + FOOTER_BYTES
-        layout = recovery_layout.plan(0, self._file.size_bytes, tail_bytes, self._recovery_percent)
-        chunks = layout.codewords * layout.parity_blocks
-        tail = self._tail(index, layout.resume, self._sequence + chunks)
-        source = source_of(self._file.partial)
+        layout = recovery_layout.plan(self._protected_from, self._file.size_bytes, tail_bytes, self._recovery_percent)
+        first, chunks = self._sequence, layout.codewords * layout.parity_blocks
+        self._sequence += chunks
+        tail = make_tail(layout.resume)
+        for _ in range(chunks):
+            self._file.write([bytes(layout.chunk_bytes)])
+        source = source_of(self._file.readable)
         try:
-            for _ in range(chunks):
-                self._file.write([bytes(layout.chunk_bytes)])
 
             def read(offset: int, count: int) -> bytes:
                 return source.read_at(offset, count) if offset < layout.gap else tail[offset - layout.resume :][:count]
 
-            for offset, run in recovery.encode(layout, read, self._id, self._sequence):
+            for offset, run in recovery.encode(layout, read, self._id, first):
                 self._file.rewrite(offset, run)
         except FormatError as error:
             raise UsageError(f"{self.path}: what was written cannot be read back: {error}; choose another disk") from error
@@ -240,28 +278,16 @@ class ArchiveWriter:
             source.close()
         self._file.write([tail])
 
-    def _deflated_index(self) -> list[tuple[bytes, bytes]]:
-        """Record and payload of each INDEX chunk."""
-        pieces = []
-        for number, entries in enumerate(self._shards if self._members else []):
-            inflated = b"".join(entries)
-            pieces.append((frames.pack_index_record(IndexRecord(number, len(entries), len(inflated))), frames.deflate(inflated)))
-        return pieces
 
-    def _tail(self, index: Sequence[tuple[bytes, bytes]], offset: int, sequence: int) -> bytes:
-        """INDEX chunks and footer, for this offset and this sequence number of the first of them."""
-        chunks = b"".join(
-            piece
-            for number, (record, payload) in enumerate(index, sequence)
-            for piece in make_chunk(self._id, ChunkType.INDEX, number, record, payload)
-        )
-        footer = Footer(
-            archive_id=self._id,
-            index_chunks=len(index),
-            index_offset=offset,
-            members=self._members,
-            archive_bytes=offset + len(chunks) + FOOTER_BYTES,
-            previous_footer=0,
-            index_digest=blake3(chunks).digest(),
-        )
-        return chunks + frames.pack_footer(footer)
+def _shards(entries: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Entries of each piece of an index."""
+    shard: list[bytes] = []
+    size_bytes = 0
+    for entry in entries:
+        if len(shard) == frames.MAX_SHARD_MEMBERS or size_bytes + len(entry) > _SHARD_BYTES:
+            yield shard
+            shard, size_bytes = [], 0
+        shard.append(entry)
+        size_bytes += len(entry)
+    if shard:
+        yield shard

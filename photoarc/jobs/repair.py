@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from photoarc.container.chunks import read_ends, read_index
+from photoarc.container.ends import read_ends
+from photoarc.container.index import read_index
 from photoarc.container.merging import Merge
 from photoarc.container.partial_file import PartialFile
 from photoarc.container.repairing import Repair, repairs
@@ -141,7 +142,8 @@ def _by_merging(sources: Sequence[FileSource], file: PartialFile, told: _Told) -
 def _opens(path: Path) -> bool:
     source = source_of(path)
     try:
-        read_index(source, *read_ends(source))
+        ends = read_ends(source)
+        read_index(source, ends.header, ends.footer)
     except (FormatError, LimitExceeded):
         return False
     finally:

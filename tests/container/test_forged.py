@@ -14,6 +14,7 @@ import photoarc
 from photoarc.container import frames
 from photoarc.container.chunks import make_chunk
 from photoarc.container.frames import ChunkType
+from photoarc.container.index import pack_entry
 from photoarc.container.records import pack_member
 from photoarc.errors import IndexCorrupt, LimitExceeded, PayloadCorrupt, UnsupportedCodec
 
@@ -24,7 +25,7 @@ def forge(
     """An archive whose parts need not agree; `offsets` replaces those of the index, by position."""
     data, entries = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)), b""
     for n, (record, payload) in enumerate(records):
-        entries += frames.pack_entry((offsets or {}).get(n, len(data)), record)
+        entries += pack_entry((offsets or {}).get(n, len(data)), record)
         data += b"".join(make_chunk(ARCHIVE_ID, ChunkType.MEMBER, n, record, payload))
     index_record = frames.pack_index_record(frames.IndexRecord(0, len(records), len(entries) if inflated is None else inflated))
     index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, len(records), index_record, frames.deflate(entries)))
@@ -114,7 +115,7 @@ def test_nothing_hides_between_index_and_footer(tmp_path: Path) -> None:
 def test_parts_must_be_the_promised_ones(tmp_path: Path, numbers: tuple[int, ...], sizes: tuple[int, ...]) -> None:
     """Order, numbers and lengths; all chunks are intact. Three parts with 15 bytes together are declared."""
     member = dataclasses.replace(stored(b"a", bytes(15)), parts=3)
-    data, entry = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)), frames.pack_entry(48, pack_member(member))
+    data, entry = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)), pack_entry(48, pack_member(member))
     for sequence, (number, size) in enumerate(zip(numbers, sizes, strict=True)):
         kind, record = (
             (ChunkType.PART, frames.pack_part(frames.PartRecord(0, number))) if number else (ChunkType.MEMBER, pack_member(member))

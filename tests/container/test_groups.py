@@ -17,6 +17,7 @@ from photoarc import codecs
 from photoarc.container import frames, groups
 from photoarc.container.chunks import make_chunk
 from photoarc.container.frames import ChunkType, GroupRecord
+from photoarc.container.index import pack_entry
 from photoarc.container.records import pack_member, parse_member
 from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, MemberError, PayloadCorrupt, PhotoarcError
@@ -167,7 +168,7 @@ def test_an_index_that_says_something_else_than_the_group(tmp_path: Path) -> Non
     other = b"".join(make_chunk(ARCHIVE_ID, ChunkType.MEMBER, 1, pack_member(plain), b"z"))
 
     def forged(entries: list[tuple[int, Member]]) -> Path:
-        joined = b"".join(frames.pack_entry(offset, pack_member(member)) for offset, member in entries)
+        joined = b"".join(pack_entry(offset, pack_member(member)) for offset, member in entries)
         record = frames.pack_index_record(frames.IndexRecord(0, len(entries), len(joined)))
         index = b"".join(make_chunk(ARCHIVE_ID, ChunkType.INDEX, 2, record, frames.deflate(joined)))
         head = frames.pack_file_header(frames.FileHeader(ARCHIVE_ID)) + group + other

@@ -52,7 +52,7 @@ ONLY_IN = {
 # Calls that change what is on the disk, and who may make them: disk/ below a destination, the file of an archive, the deletion that was
 # asked for.
 CHANGING = {"mkdir", "makedirs", "symlink", "link", "rename", "replace", "unlink", "remove", "rmdir", "ftruncate", "chmod", "utime"}
-CHANGE_FROM = ("disk/", "container/partial_file.py", "jobs/deletion.py")
+CHANGE_FROM = ("disk/", "container/partial_file.py", "container/appended_file.py", "jobs/deletion.py")
 # What `list` loads, which has to start fast.
 NO_NUMPY = (
     *("archive.py", "member.py", "names.py", "errors.py", "options.py", "progress.py", "units.py"),

@@ -1,0 +1,189 @@
+"""Archives that grow: members added, replaced, renamed and removed behind what is there (docs/format.md section 5.4).
+
+old archive with its footer | chunks | REMOVED chunk | whole index | footer
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from photoarc.container import frames
+from photoarc.container.appended_file import AppendedFile
+from photoarc.container.chunks import read_chunk
+from photoarc.container.ends import earlier_footers
+from photoarc.container.frames import CHUNK_HEADER_BYTES, CODING_BYTES, FOOTER_BYTES, ChunkType
+from photoarc.container.index import Entry, pack_entry, pack_removals
+from photoarc.container.likeness import END_BYTES
+from photoarc.container.payloads import contents_key
+from photoarc.container.source import source_of
+from photoarc.container.writer import ArchiveWriter
+from photoarc.errors import FormatError, UsageError
+from photoarc.member import Kind, Member
+
+_MOST_REMOVED = 4096  # in one chunk
+
+
+class ArchiveAppender(ArchiveWriter):
+    """Writes to an archive that exists; a context manager. What `add` gets under a name that is there replaces that.
+
+    Nothing counts before the context ends without an exception; with one, the archive is as it was.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, coding: bytes = bytes(CODING_BYTES)) -> None:
+        super().__init__(path, archive_id=bytes(16), coding=coding)
+        self._appended = AppendedFile(Path(path))
+        self._file = self._appended
+        self._all: list[Entry] = []
+        self._at: dict[bytes, int] = {}  # name -> position in _all
+        self._gone: list[tuple[int, bytes]] = []  # sequence number of the chunk, name
+        self._changed = False
+        self._seeded = False
+        self._stored: set[tuple[bytes, int]] = set()  # digest and codec of payloads
+
+    def __enter__(self) -> ArchiveAppender:
+        self._file.create()
+        ends, index = self._appended.ends, self._appended.index
+        self._id, self._sequence = ends.header.archive_id, index.next_sequence
+        self._previous_footer = ends.footer.archive_bytes - FOOTER_BYTES
+        self._all = list(index.entries)
+        self._at = {entry.member.name: position for position, entry in enumerate(index.entries) if not entry.removed}
+        self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _has_payload(entry.member)}
+        return self
+
+    @property
+    def members(self) -> list[Member]:
+        """Those that are in the archive, in archive order."""
+        return [self._all[position].member for position in sorted(self._at.values())]
+
+    def find(self, name: bytes) -> Member | None:
+        """The member of a name."""
+        position = self._at.get(name)
+        return None if position is None else self._all[position].member
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether there is anything to write."""
+        return self._changed
+
+    def codings(self) -> Callable[[int], bytes]:
+        """How the chunk at an offset was coded. Raises FormatError."""
+        source = source_of(self.path)
+        try:
+            footers = [*reversed(earlier_footers(source, self._appended.ends.footer)), self._appended.ends.footer]
+        finally:
+            source.close()
+        ends = [footer.archive_bytes for footer in footers]
+        return lambda offset: footers[bisect.bisect_right(ends, offset)].coding
+
+    def remove(self, name: bytes) -> None:
+        """Take a member out. Raises UsageError if none has this name, FormatError."""
+        entry = self._all[self._position(name)]
+        source = source_of(self.path)
+        try:
+            self._gone.append((read_chunk(source, entry.offset, self._id[:4]).header.sequence, name))
+        finally:
+            source.close()
+        self._drop(name)
+
+    def rename(self, name: bytes, new: bytes) -> None:
+        """Give a member another name, which must be free. Raises UsageError, FormatError."""
+        member = self._all[self._position(name)].member
+        if new in self._at:
+            raise UsageError(f"{self.path}: a member is called {dataclasses.replace(member, name=new).display_name} already")
+        member.refuse_unknown()
+        self.remove(name)
+        moved = dataclasses.replace(member, name=new)
+        if member.kind is Kind.FILE:
+            moved = dataclasses.replace(moved, duplicate=True, payload_bytes=0, parts=0, shared=None, grouped=False)
+        self.add(moved, ())
+
+    def _position(self, name: bytes) -> int:
+        if name not in self._at:
+            raise UsageError(f"{self.path}: no member is called {os.fsdecode(name)}")
+        return self._at[name]
+
+    def _drop(self, name: bytes) -> None:
+        position = self._at.pop(name)
+        self._all[position] = self._all[position]._replace(removed=True)
+        self._changed = True
+
+    def _refuse_twice(self, member: Member) -> None:
+        """Nothing is refused: a later member replaces an earlier one."""
+
+    def _take(self, start: int, member: Member, record: bytes) -> None:
+        if member.name in self._at:
+            self._drop(member.name)
+        self._at[member.name] = len(self._all)
+        self._all.append(Entry(start, member, record))
+        if _has_payload(member):
+            self._stored.add((member.digest, member.codec_id))
+        self._changed = True
+
+    def add_coded(self, member: Member, payload: bytes) -> Member:
+        """As the base does it; payloads of members that were there before count, too."""
+        if not self._seeded:
+            self._seed()
+        return super().add_coded(member, payload)
+
+    def _may_be_shared(self, member: Member) -> bool:
+        """A record names another's payload by digest and codec: of two such, the first (docs/format.md section 4.9)."""
+        return (member.digest, member.codec_id) not in self._stored
+
+    def _seed(self) -> None:
+        """Reads the end of each payload: 0.1 ms each."""
+        self._seeded = True
+        seen: set[tuple[bytes, int]] = set()
+        source = source_of(self.path)
+        try:
+            for entry in self._all:
+                member = entry.member
+                if not _has_payload(member) or member.shared or (member.digest, member.codec_id) in seen:
+                    continue
+                seen.add((member.digest, member.codec_id))
+                if member.parts < 2 and not member.grouped and member.payload_bytes > END_BYTES:
+                    end = entry.offset + CHUNK_HEADER_BYTES + len(entry.record) + member.payload_bytes
+                    tail = source.read_at(end - END_BYTES, END_BYTES)
+                    self._likenesses.remember_end(member.digest, member.codec_id, tail, entry.offset)
+        except FormatError as error:
+            raise UsageError(f"{self.path}: cannot be read: {error}") from error
+        finally:
+            source.close()
+
+    def _finish(self) -> None:
+        """Lists of what was removed, index and footer; nothing if nothing was changed. Raises UsageError."""
+        if not self._changed:
+            return
+        for start in range(0, len(self._gone), _MOST_REMOVED):
+            self._chunk(ChunkType.REMOVED, *pack_removals(self._gone[start : start + _MOST_REMOVED]))
+        self._appended.sync()
+        entries = [pack_entry(entry.offset, entry.record, removed=entry.removed) for entry in needed(self._all)]
+        self._write_index(entries, len(self._at), flags=frames.LAST_PIECE)
+
+
+def needed(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries without those that are removed and whose payloads nobody needs."""
+    contents: dict[object, int] = {}
+    payloads: dict[tuple[bytes, int], int] = {}
+    for position, entry in enumerate(entries):
+        if _has_payload(entry.member):
+            contents.setdefault(contents_key(entry.member), position)
+            payloads.setdefault((entry.member.digest, entry.member.codec_id), position)
+    kept = {position for position, entry in enumerate(entries) if not entry.removed}
+    todo = sorted(kept)
+    while todo:
+        member = entries[todo.pop()].member
+        wanted = contents.get(contents_key(member)) if member.duplicate else None
+        if member.shared:
+            wanted = payloads.get((member.shared.digest, member.codec_id))
+        if wanted is not None and wanted not in kept:
+            kept.add(wanted)
+            todo.append(wanted)
+    return [entries[position] for position in sorted(kept)]
+
+
+def _has_payload(member: Member) -> bool:
+    return member.kind is Kind.FILE and not member.duplicate
