@@ -49,6 +49,7 @@ class ArchiveAppender(ArchiveWriter):
         ends, index = self._appended.ends, self._appended.index
         self._id, self._sequence = ends.header.archive_id, index.next_sequence
         self._previous_footer = ends.footer.archive_bytes - FOOTER_BYTES
+        self._recovery_percent, self._protected_from = ends.footer.recovery_percent, ends.footer.archive_bytes
         self._all = list(index.entries)
         self._at = {entry.member.name: position for position, entry in enumerate(index.entries) if not entry.removed}
         self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _has_payload(entry.member)}
@@ -159,9 +160,11 @@ class ArchiveAppender(ArchiveWriter):
             return
         for start in range(0, len(self._gone), _MOST_REMOVED):
             self._chunk(ChunkType.REMOVED, *pack_removals(self._gone[start : start + _MOST_REMOVED]))
-        self._appended.sync()
         entries = [pack_entry(entry.offset, entry.record, removed=entry.removed) for entry in needed(self._all)]
         self._write_index(entries, len(self._at), flags=frames.LAST_PIECE)
+
+    def _settle(self) -> None:
+        self._appended.sync()
 
 
 def needed(entries: Sequence[Entry]) -> list[Entry]:

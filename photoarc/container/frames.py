@@ -41,7 +41,7 @@ _PART = Struct("<II")
 _INDEX = Struct("<III")
 _GROUP = Struct("<III32s")
 _LENGTH = Struct("<I")
-_FOOTER = Struct("<8sHHII16sIQQQQ32s8s12xI")
+_FOOTER = Struct("<8sHHII16sIQQQQ32s8sH10xI")
 _CRC = Struct("<I")
 
 FILE_HEADER_BYTES = _FILE_HEADER.size
@@ -121,7 +121,7 @@ class GroupRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """Last 128 bytes of a finished archive (section 5.2); `coding` is photoarc.container.wishes'."""
+    """Last 128 bytes of a finished archive (section 5.2); `coding` is photoarc.container.wishes', `recovery_percent` of what is added."""
 
     archive_id: bytes
     index_chunks: int
@@ -134,6 +134,7 @@ class Footer:
     must_understand: int = 0
     may_ignore: int = 0
     coding: bytes = bytes(CODING_BYTES)
+    recovery_percent: float = 0
 
 
 def chunk_bytes(record_bytes: int, payload_bytes: int) -> int:
@@ -295,7 +296,7 @@ def pack_footer(footer: Footer) -> bytes:
     start = *footer.version, footer.must_understand, footer.may_ignore, footer.archive_id
     index = footer.index_chunks, footer.index_offset, footer.members
     end = footer.archive_bytes, footer.previous_footer, footer.index_digest
-    return _with_crc(_FOOTER.pack(FOOTER_MAGIC, *start, *index, *end, footer.coding, 0))
+    return _with_crc(_FOOTER.pack(FOOTER_MAGIC, *start, *index, *end, footer.coding, round(footer.recovery_percent * 100), 0))
 
 
 def parse_footer(data: bytes) -> Footer:
@@ -304,9 +305,8 @@ def parse_footer(data: bytes) -> Footer:
         raise Truncated("there is no footer at the end of the file", section="5.2")
     if not _crc_fits(data):
         raise IndexCorrupt("the footer is damaged (its CRC-32 does not fit)", section="5.2")
-    _, major, minor, must_understand, may_ignore, archive_id, chunks, offset, members, length, previous, digest, coding, _ = _FOOTER.unpack(
-        data
-    )
+    _, *start, archive_id, chunks, offset, members, length, previous, digest, coding, recovery, _ = _FOOTER.unpack(data)
+    major, minor, must_understand, may_ignore = start
     _check_version((major, minor), must_understand)
     return Footer(
         archive_id=archive_id,
@@ -320,4 +320,5 @@ def parse_footer(data: bytes) -> Footer:
         must_understand=must_understand,
         may_ignore=may_ignore,
         coding=coding,
+        recovery_percent=recovery / 100,
     )

@@ -16,7 +16,7 @@ from photoarc.container.frames import MAX_RECORD_BYTES, chunk_bytes
 from photoarc.errors import FormatError
 
 _RECORD = Struct("<QQQQIIHHIHH")
-_CRC_BYTES = 4
+CHECK_BYTES = 4
 _BLOCK_BYTES_MIN, BLOCK_BYTES_MAX = 512, 1 << 16
 _BLOCKS = 256  # of a codeword, data and parity
 _STRADDLED = 3  # blocks that a run touches beyond its own length: at both of its ends, and the one that the gap divides
@@ -48,7 +48,7 @@ class Layout:
     @property
     def record_bytes(self) -> int:
         """Of a RECOVERY chunk."""
-        return _RECORD.size + _CRC_BYTES * self.data_blocks
+        return _RECORD.size + CHECK_BYTES * self.data_blocks
 
     @property
     def chunk_bytes(self) -> int:
@@ -73,7 +73,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryRecord:
-    """Record of a RECOVERY chunk: which parity block it holds, and CRC-32 of each data block of its codeword, filled up with zeros."""
+    """Record of a RECOVERY chunk: which parity block it holds, and checks of the data blocks of its codeword."""
 
     layout: Layout
     codeword: int
@@ -90,7 +90,7 @@ def plan(start: int, gap: int, tail_bytes: int, percent: float) -> Layout:
     codewords = -(-size // (block_bytes * most))
     while True:
         data = -(-size // (block_bytes * codewords))
-        over = (chunk_bytes(_RECORD.size + _CRC_BYTES * data, block_bytes) - block_bytes) / block_bytes
+        over = (chunk_bytes(_RECORD.size + CHECK_BYTES * data, block_bytes) - block_bytes) / block_bytes
         parities = _parities(data, codewords, share, over)
         if data + parities <= _BLOCKS:
             break

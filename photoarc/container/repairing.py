@@ -6,7 +6,6 @@ is found nowhere is computed. Memory: a few blocks, and two bytes for each block
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 from photoarc.container import frames
 from photoarc.container.frames import FILE_HEADER_BYTES, FOOTER_BYTES
-from photoarc.container.recovery import RecoverySet, find_sets, recovery_chunk, row
-from photoarc.container.recovery_layout import RecoveryRecord
+from photoarc.container.recovery import RecoverySet, check, find_sets, recovery_chunk, row
+from photoarc.container.recovery_layout import CHECK_BYTES, RecoveryRecord
 from photoarc.container.reed_solomon import Combination, cauchy, restoring
 from photoarc.container.source import Source
 from photoarc.errors import FormatError
@@ -50,20 +49,22 @@ class Repair:
         """Find each block. `told` hears how many bytes were looked at."""
         layout = self.layout
         for block in range(layout.blocks):
-            checks = self._found.checks.get(block % layout.codewords)
-            at = 4 * (block // layout.codewords)
-            self._where[block] = _UNKNOWN if checks is None else self._find(block, int.from_bytes(checks[at : at + 4], "little"))
+            self._where[block] = self._find(block) if block % layout.codewords in self._found.checks else _UNKNOWN
             told(layout.block_bytes)
 
-    def _find(self, block: int, check: int) -> int:
+    def _find(self, block: int) -> int:
         number, codeword = divmod(block, self.layout.codewords)
+        expected = self._check(codeword, number)
         for place, candidate in enumerate(self._places):
             try:
-                if zlib.crc32(row(self.layout, candidate.read, number, codeword)) == check:
+                if check(row(self.layout, candidate.read, number, codeword)) == expected:
                     return place
             except FormatError:  # there is nothing there, or the disk does not give it
                 continue
         return _LOST
+
+    def _check(self, codeword: int, number: int) -> bytes:
+        return self._found.checks[codeword][CHECK_BYTES * number : CHECK_BYTES * (number + 1)]
 
     @property
     def misplaced(self) -> int:
@@ -145,7 +146,7 @@ class Repair:
                     yield offset, block[at : at + count]
                     at += count
             missing = sorted(set(range(layout.parity_blocks)) - set(at_hand))
-            checks = np.array([zlib.crc32(block) for block in rows], "<u4").tobytes()
+            checks = b"".join(map(check, rows))
             for parity, block in zip(missing, _combined(cauchy(layout.data_blocks, layout.parity_blocks)[missing], rows), strict=True):
                 yield layout.chunk_offset(codeword, parity), self._chunk(codeword, parity, checks, block)
 
@@ -154,8 +155,7 @@ class Repair:
             return []
         known = [b"" if number in lost else block for number, block in enumerate(rows)]
         blocks = _combined(restoring(len(rows), lost, parities), [*known, *(self._parity(codeword, parity) for parity in parities)])
-        checks = np.frombuffer(self._found.checks[codeword], "<u4")
-        if any(zlib.crc32(block) != checks[number] for number, block in zip(lost, blocks, strict=True)):
+        if any(check(block) != self._check(codeword, number) for number, block in zip(lost, blocks, strict=True)):
             raise FormatError("the recovery data contradict themselves", section="16.3")
         return blocks
 

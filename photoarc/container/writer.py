@@ -246,13 +246,18 @@ class ArchiveWriter:
                 previous_footer=self._previous_footer,
                 index_digest=blake3(chunks).digest(),
                 coding=self._coding,
+                recovery_percent=self._recovery_percent,
             )
             return chunks + frames.pack_footer(footer)
 
         if self._recovery_percent:
             self._protect(sum(frames.chunk_bytes(len(record), len(payload)) for record, payload, _ in pieces) + FOOTER_BYTES, tail)
         else:
+            self._settle()
             self._file.write([tail(self._file.size_bytes)])
+
+    def _settle(self) -> None:
+        """What was written so far has to be on the disk before index and footer; here nothing counts before all is."""
 
     def _protect(self, tail_bytes: int, make_tail: Callable[[int], bytes]) -> None:
         """Recovery data (docs/format.md section 16) of all that this writer has written and of the tail, and the tail."""
@@ -276,6 +281,7 @@ class ArchiveWriter:
             raise UsageError(f"{self.path}: what was written cannot be read back: {error}; choose another disk") from error
         finally:
             source.close()
+        self._settle()
         self._file.write([tail])
 
 

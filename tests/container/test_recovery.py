@@ -4,9 +4,11 @@ import random
 
 import pytest
 from containers import ARCHIVE_ID, stored
+from crashes import every_crash
 
 import photoarc
 from photoarc.container import recovery_layout
+from photoarc.container.appending import ArchiveAppender
 from photoarc.container.frames import FOOTER_BYTES, ChunkType
 from photoarc.container.recovery_layout import RecoveryRecord, pack_recovery, parse_recovery, plan
 from photoarc.container.writer import ArchiveWriter
@@ -113,6 +115,45 @@ def test_an_archive_in_an_archive_is_no_recovery_data_of_the_outer_one(tmp_path)
     (tmp_path / "c.pha").write_bytes(whole[:at] + bytes(1000) + whole[at + 1000 :])
     assert repair([tmp_path / "c.pha"], tmp_path / "out.pha").lost == 0
     assert (tmp_path / "out.pha").read_bytes() == whole
+
+
+def test_an_archive_that_grows_keeps_its_share(tmp_path):
+    """Each addition has recovery data of its own; a run may lie anywhere, also over an old footer."""
+    pack(tmp_path / "a.pha", 3000)
+    sizes = [len((tmp_path / "a.pha").read_bytes())]
+    rng = random.Random(6)
+    for number in range(3):
+        with ArchiveAppender(tmp_path / "a.pha") as writer:
+            data = rng.randbytes(60_000)
+            writer.add(stored(b"new %d" % number, data), [data])
+        sizes.append((tmp_path / "a.pha").stat().st_size)
+    whole = (tmp_path / "a.pha").read_bytes()
+    for middle in [*sizes[:3], 0, sizes[3], rng.randrange(sizes[3])]:
+        start = min(max(middle - 1500, 0), sizes[3] - 3000)
+        (tmp_path / "b.pha").write_bytes(whole[:start] + bytes(3000) + whole[start + 3000 :])
+        assert repair([tmp_path / "b.pha"], tmp_path / "out.pha", force=True).lost == 0
+        assert (tmp_path / "out.pha").read_bytes() == whole
+    for kind in ("missing", "doubled"):
+        (tmp_path / "b.pha").write_bytes(damaged(kind, whole, rng, 0.01))
+        assert repair([tmp_path / "b.pha"], tmp_path / "out.pha", force=True).lost == 0
+        assert (tmp_path / "out.pha").read_bytes() == whole
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_crash_while_recovery_data_are_added(tmp_path, monkeypatch, torn):
+    pack(tmp_path / "a.pha", 300)
+    before = (tmp_path / "a.pha").read_bytes()
+    for disk in every_crash(monkeypatch, torn=torn):
+        (tmp_path / "a.pha").write_bytes(before)
+        with disk, ArchiveAppender(tmp_path / "a.pha") as writer:
+            writer.add(stored(b"new", b"new"), [b"new"])
+        for cut in (False, True):
+            if cut:
+                disk.cut_power(tmp_path / "a.pha", before, zeros=True)
+            with photoarc.open(tmp_path / "a.pha") as archive:
+                names = archive.names()
+                assert names in ([f"f{n}" for n in range(40)], [*(f"f{n}" for n in range(40)), "new"])
+                assert all(archive.read(name) for name in names)
 
 
 @pytest.mark.parametrize("percent", [0.5, 1, 3, 5, 10, 50])
