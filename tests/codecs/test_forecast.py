@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pictures
 import pytest
@@ -30,18 +32,20 @@ def foreseen(monkeypatch, coder, pixels, quality):
     return len(payload), found[0].rest_bytes(0), found[0].rest_bytes(len(pixels) // 2)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1600, 1200), (6000, 4000), (300, 20000), (20000, 300)])
-def test_windows_are_spread_over_the_picture_and_lie_inside(width, height):
+@pytest.mark.parametrize(
+    ("width", "height", "count"), [(1600, 1200, 4), (6000, 4000, 11), (300, 20000, 4), (20000, 300, 4), (12000, 9000, 51)]
+)
+def test_windows_are_spread_over_the_picture_and_lie_inside(width, height, count):
     strips = list(forecast._windows(height, width))
     rows, columns = zip(*(corner for strip in strips for corner in strip), strict=True)
-    assert len(strips) == 4
+    assert len(strips) == count
     assert len({*zip(rows, columns, strict=True)}) == len(rows) >= 12
     assert all(place % 64 == 0 for place in rows + columns)
     for places, side in ((rows, height), (columns, width)):
         assert min(places) <= side / 4
         assert 3 / 4 * side - 64 <= max(places) <= side - 64
     for i, strip in enumerate(strips):
-        assert all(i * height / 4 - 64 <= row < (i + 1) * height / 4 for row, _ in strip)
+        assert all(i * height / count - 128 < row < (i + 1) * height / count for row, _ in strip)
 
 
 @pytest.mark.parametrize(("width", "height"), [(768, 512), (1200, 1024), (9000, 200), (40, 9000), (1, 1)])
@@ -51,11 +55,19 @@ def test_small_pictures_have_none(width, height):
 
 
 def test_forecast_by_hand():
-    """2560 x 2560: 400 places a strip, 12 windows; 30 bytes a window, of which 10 are its borders'."""
+    """2560 x 2560: 400 places a strip, 12 windows; 30 bytes a window, of which 10 are its borders'; 0.8845 is counted on."""
     sizes = iter([360, 720, 360, 0])
     found = forecast.forecast(2560, 2560, lambda windows: next(sizes) if len(windows) == 12 else pytest.fail(str(windows)))
-    assert [round(size) for size in found.strips] == [6800, 17000, 6800, 0]
-    assert [found.rest_bytes(top) for top in (0, 320, 640, 1280, 1920, 2560, 2600)] == [30600, 27200, 23800, 6800, 0, 0, 0]
+    assert [round(size) for size in found.strips] == [8000, 20000, 8000, 0]
+    assert [found.rest_bytes(top) for top in (0, 320, 640, 1280, 1920, 2560, 2600)] == [31843, 28304, 24766, 7076, 0, 0, 0]
+
+
+def test_what_is_done_tells_of_the_rest_where_windows_are_many():
+    many = forecast.Forecast(400, (1000.0, 1000.0, 1000.0, 1000.0), windows=1600)
+    assert [many.rest_bytes(200, done) for done in (0, 1000, 2000, 3000)] == [1960, 1960, 1960, 2871]  # (3000 + 150) / (2000 + 150)
+    assert many.rest_bytes(100, 1500) < 2940 * 1.5
+    assert dataclasses.replace(many, windows=64).rest_bytes(200, 3000) == 1800
+    assert dataclasses.replace(many, strips=(0.0, 0.0)).rest_bytes(200, 3000) == 0
 
 
 @pytest.mark.parametrize("coder", [learned, latents])

@@ -57,7 +57,7 @@ class Encoder:
         height, width, _ = job.pixels.shape
         self._foreseen = forecast(height, width, lambda windows: code_windows(job, windows)) if job.foresee else Forecast(height)
         if self._foreseen.strips:
-            self._ask((job.head_bytes + self._foreseen.rest_bytes(0)) * self._least)
+            self._ask(self._foreseen_bytes(0, job.head_bytes) * self._least)
 
     def code(self, band: Band) -> FloatArray:
         """Pixels of the next band -> its unscaled latents as a decoder will have them.
@@ -67,11 +67,11 @@ class Encoder:
         job, layout, model = self._job, self._job.layout, self._job.layout.model
         latents, below = analyze(model, job.pixels, band)
         y, coded = model.scale(latents, layout.level, layout.step(band)), layout.coded(band)
-        rest_bytes = self._foreseen.rest_bytes(band.bottom * model.stride_px)
+        bottom_px = band.bottom * model.stride_px
         improve: Improve = descent.unchanged
         if job.search is not None:
             unsearched, *_ = job.coder.encode_band(y, layout.level, coded, improve)
-            self._ask((self._size_bytes + len(unsearched) + rest_bytes) * self._least)
+            self._ask(self._foreseen_bytes(bottom_px, self._size_bytes + len(unsearched)) * self._least)
             improve = self._descent(job.search, band, y, coded, below)
         stream, integers, y_hat = job.coder.encode_band(y, layout.level, coded, improve)
         read = job.coder.read_band(stream, layout.level, coded)
@@ -79,12 +79,17 @@ class Encoder:
             raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
         self.streams.append(stream)
         self._size_bytes += LENGTH.size + len(stream)
+        rest_bytes = self._foreseen_bytes(bottom_px, self._size_bytes) - self._size_bytes
         self._ask(self._size_bytes + int(rest_bytes * self._least))
         self.checksum = checksum(integers, self.checksum)
         decoded = model.unscale(y_hat, layout.level, layout.step(band))
         progress.tell(layout.share_done(band))
         self._above = last_rows(decoded, model.halo)
         return decoded
+
+    def _foreseen_bytes(self, bottom_px: int, size_bytes: int) -> int:
+        """What a payload takes at least that has `size_bytes` with the rows above `bottom_px`."""
+        return size_bytes + self._foreseen.rest_bytes(bottom_px, size_bytes - self._job.head_bytes)
 
     def _ask(self, least_bytes: float) -> None:
         if self._job.too_large(int(least_bytes)):
