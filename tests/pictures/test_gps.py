@@ -99,6 +99,13 @@ def test_photoshop_resources_over_several_segments():
     assert dropped == ()
 
 
+def test_packed_texts_that_inflate_to_too_much_go_unjudged():
+    few = [(b"zTXt", b"Title\0\0" + zlib.compress(b"word " * 100_000))] * 4
+    assert strip(*few) == (few, ())
+    many = [*few * 3, (b"tEXt", b"Author\0A. Author")]
+    assert strip(*many) == ([(b"tEXt", b"Author\0A. Author")], (gps.TOO_LONG,))
+
+
 def jpeg():
     segments = [
         (0xE1, b"Exif\0\xff" + places.exif()), (0xE1, b"Exif\0\0" + places.exif(">")), (0xE1, XMP_PREFIX + PACKET + b"\0"),

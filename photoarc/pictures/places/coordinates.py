@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 
-from photoarc.pictures.places.names import hints_at_place, is_no_place_of, is_place, measures
+from photoarc.pictures.places.codes import is_code
+from photoarc.pictures.places.names import hints_at_place, is_no_place_of, is_place, measures, words_of
 
-_MOST_TEXT, _FEWEST_BYTES = 1 << 18, 5  # of a text that is looked at
+_FEWEST_BYTES = 5  # of a text that is looked at
+# A longer one is judged in parts, which share some letters; what is longer still is not judged: it counts as having coordinates.
+_PART, _SHARED, MOST_TEXT = 1 << 18, 1 << 10, 1 << 22
 _MARK = r"(?:\u00b0|\u00ba|\u02da|deg(?:rees?)?\b|[Dd](?=\s?\d{1,2}(?:[.,]\d+)?\s?['\u2032m]))"  # of degrees
 _MINUTE = "['\u2032\u2019\u00b4]"
 _SIGN = r"[+\-\u2212]"
@@ -22,6 +25,7 @@ _TAIL = rf"(?:\s?(?:{_MARK}|{_MINUTE}{{1,2}}|[\"\u2033\u201d]))?"
 _BROKEN = r"(?=\d{1,3}[^\dA-Za-z]{1,4}\d)"  # not whole degrees alone: S01E05 is an episode
 _NAMED = r"[\s:=|\"'>\[(]"
 _DECIMAL = r"\d{1,3}[.,]\d"
+_TIME_OF_DAY = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d"
 _LINK_PAIR = rf"{_SIGN}?{_DECIMAL}\d*(?:,|%2C|~|/|\+|%20|;|%7C|\|)\s?{_SIGN}?{_DECIMAL}"
 _CODE = "23456789CFGHJMPQRVWX"  # the letters of Open Location Code
 
@@ -76,11 +80,13 @@ _ONE = tuple(
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*(?:{_MINUTE}|min|m)?[\s\d.,s{_MINUTE[1:-1]}\"\u2033\u201d]*(?:{_NORTH}|{_EAST})\b",
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*\d{{1,2}}(?:[.,]\d+)?\s*{_MINUTE}",
         rf"(?<![\d.])\d{{1,3}}\s*{_MARK}\s*{_NORTH}\W{{1,4}}\d{{1,3}}\s*{_MARK}\s*{_EAST}\b",
-        rf"(?<![\w.])(?<!\d\d[ T])\d{{1,3}}[\s:_-]\d{{1,2}}[\s:_-]\d{{1,2}}(?:[.,]\d+)?\s?(?:{_NORTH}|{_EAST})\b",
+        rf"(?<![\w.])(?<!\d\d[ T])(?!{_TIME_OF_DAY}\s[NSEWO]\b)"
+        rf"\d{{1,3}}[\s:_-]\d{{1,2}}[\s:_-]\d{{1,2}}(?:[.,]\d+)?\s?(?:{_NORTH}|{_EAST})\b",
         r"(?<![\w.,])\d{1,3},\d{1,2}(?:\.\d+|,\d{1,2}(?:\.\d+)?)\s?[NSEWO]\b",
         r"(?<![\w.])\d{1,3}[\s:]\d{1,2}[.,]\d+\s?(?:[NSEWO])\b",
         r"(?<![\w.])\d{1,3}[.,]\d{3,}\s?(?:[NSEWO]|(?i:north|south|east|west|nord|s\u00fcd|ost|sud|est|ouest))\b",
         r"(?<![\w.,;])-?[1-9]\d{0,2}\.\d{4,},\s?-?\d{1,3}\.\d{4,}(?:;\s?|\s+)-?[1-9]\d{0,2}\.\d{4,},\s?-?\d{1,3}\.\d{4,}",
+        r"(?<![\w.])[xX][\"']?\s?[:=]\s?\d{6}(?:\.\d+)?[\s,;]{1,3}[\"']?[yY][\"']?\s?[:=]\s?\d{7}(?!\d)",  # metres
         r"(?<![\w.])[NSEW]\s?(?:\d{1,3}[.,]\d{3,}|\d{2,3}[\s\u00b0\u00ba]{1,2}\d{2}[.,]\d+)",
     )
 )
@@ -89,6 +95,14 @@ _BETWEEN = r"(?:\s*[,;/|:~&]\s*|\s+)"
 _HEIGHT = rf"(?:{_BETWEEN}{_SIGN}?\d{{1,5}}(?:[.,]\d+)?\s?(?:m|ft)?)?"
 _PAIR = re.compile(rf"(?<![\w.+-])(?<!\d[,;] )(?<!\d[,;]){_NUMBER}{_BETWEEN}{_NUMBER}{_HEIGHT}(?![\w.]|{_BETWEEN}{_SIGN}?\d)")
 _ALONE = re.compile(rf"[\s\[({{\"'<]*{_NUMBER}{_BETWEEN}{_NUMBER}{_HEIGHT}[\s\])}}\"'>.;]*\Z")
+# Without a word before them: 48.858_2.294 in the name of a file, x=2.294 y=48.858.
+_BY_FORM = (
+    re.compile(rf"(?<![\d.+-])({_SIGN}?\d{{1,3}}\.\d{{3,}})_({_SIGN}?\d{{1,3}}\.\d{{3,}})(?![\d.]*\d)"),
+    re.compile(
+        rf"(?<![\w.])[xX][\"']?\s?[:=]\s?[\"']?({_SIGN}?\d{{1,3}}[.,]\d{{3,}})[\"']?[\s,;]{{1,3}}"
+        rf"[\"']?[yY][\"']?\s?[:=]\s?[\"']?({_SIGN}?\d{{1,3}}[.,]\d{{3,}})(?![\w.])"
+    ),
+)
 _LABEL = re.compile(r"([\w.-]{1,60})[\"']?\s{0,4}[:=\s]?\s{0,4}[\[({\"']{0,3}\s{0,4}\Z")
 _JSON = re.compile(
     r"[\"']((?:[\w .-]{1,60}:)?[\w .-]{1,60})[\"']\s{0,20}:(?!\s{0,20}(?:null|[\"']{2}|\{\}|\[\]))\s{0,20}[\"']?([^\"',}\]]{0,40})"
@@ -98,12 +112,21 @@ _MOST_DEGREES = (90.0, 180.0)
 
 def names_coordinates(text: str, name: str = "") -> bool:
     """Whether a text, as a property of some name, holds coordinates. Names of towns in it cannot be told from other words."""
-    text = text[:_MOST_TEXT]
+    if len(text) > _PART:
+        parts = range(0, len(text) - _SHARED, _PART - _SHARED)
+        return len(text) > MOST_TEXT or any(names_coordinates(text[at : at + _PART], name) for at in parts)
     if any(pattern.search(text) for pattern in (*_ALWAYS, *_AS_WRITTEN)) or (_is_json(text) and _json_names_place(text)):
         return True
     if measures(name):
         return False
-    return any(pattern.search(text) for pattern in _ONE) or _is_pair(text, name) or any(map(_is_place, _PAIR.finditer(text)))
+    by_form = (match for pattern in _BY_FORM for match in pattern.finditer(text))
+    return (
+        any(pattern.search(text) for pattern in _ONE)
+        or _is_pair(text, name)
+        or any(map(_is_place, _PAIR.finditer(text)))
+        or any(_are_degrees(match[1], match[2]) for match in by_form)
+        or is_code(text, words_of(name), hints_at_place(name))
+    )
 
 
 def coordinates_in(text: bytes, name: str = "") -> bool:
@@ -125,7 +148,14 @@ def _is_pair(text: str, name: str) -> bool:
     if match is None or not _are_degrees(match[1], match[2]):
         return False
     fewest, most = sorted(map(_decimals, match.groups()))
-    return hints_at_place(name) or (fewest >= 2 and most >= 3)
+    return hints_at_place(name) or (fewest >= 2 and most >= 3 and not _are_any_numbers(match))
+
+
+def _are_any_numbers(match: re.Match[str]) -> bool:
+    """Whether nothing but a space is between two numbers of one digit and their decimals: 3.14159 2.71828."""
+    return match[0][match.end(1) - match.start() : match.start(2) - match.start()].isspace() and all(
+        re.fullmatch(r"\d[.,]\d+", number) for number in match.groups()
+    )
 
 
 def _decimals(number: str) -> int:
@@ -139,7 +169,9 @@ def _is_place(match: re.Match[str]) -> bool:
     label = _LABEL.search(match.string, max(match.start() - 80, 0), match.start())
     if label is not None and measures(label[1]):
         return False
-    return min(map(_decimals, match.groups())) >= (2 if label is not None and hints_at_place(label[1]) else 4)
+    if label is not None and hints_at_place(label[1]):
+        return min(map(_decimals, match.groups())) >= 2
+    return min(map(_decimals, match.groups())) >= 4 and not _are_any_numbers(match)
 
 
 def _are_degrees(first: str, second: str) -> bool:

@@ -54,6 +54,8 @@ _PLACE_NAMES = re.compile(
     r"|ele"
     r"|CiAdr(Extadr|Pcode|Region)|Licensor(Region|PostalCode)|\w*(Abs|Target)Alt"
     r"|(Cent(er|re)|Pos(ition)?|Geo|Photo|Map|Image|Shot|Start|End|Min|Max|Dest|Target|Home)_?Long"
+    r"|(mountain|river|lake|island|islet|beach|valley|bay|harbou?r|sea|ocean|forest|park|nationalpark|trail|summit|glacier|castle|church"
+    r"|cathedral|monument|museum|stadium|building|road|avenue|boulevard|quarter|ward|campsite|zip)(s|name|id)?|zip_?4"
     r"|verbatim(Coordinates|Elevation|Depth)|footprintWKT|higherGeography\w*|island(Group)?|waterBody",
     re.IGNORECASE,
 )
@@ -98,7 +100,7 @@ def is_place(name: str) -> bool:
     """Whether a property, by its name without prefix, tells a place."""
     if _NO_PLACES.fullmatch(name):
         return False
-    words = _words(name)
+    words = words_of(name)
     return (
         bool(_PLACE_NAMES.fullmatch(name) or _PLACE_PHRASE.search("_".join(words)))
         or any(_PLACE_WORD.fullmatch(word) for word in words)
@@ -118,15 +120,16 @@ def is_no_place_of(name: str, value: str) -> bool:
 
 def measures(name: str) -> bool:
     """Whether a property's name, prefix or not, says that its numbers are sizes, colours, angles and the like."""
-    return any(_MEASURES.fullmatch(word) for word in _words(name)) and not is_place(name.rpartition(":")[2])
+    return any(_MEASURES.fullmatch(word) for word in words_of(name)) and not is_place(name.rpartition(":")[2])
 
 
 def hints_at_place(name: str) -> bool:
     """Whether a property may be a place, if its value looks like one: Position, MapCenter."""
-    return any(_HINTS.fullmatch(word) for word in _words(name))
+    return any(_HINTS.fullmatch(word) for word in words_of(name))
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
+    """Words of a name, in small letters."""
     return [word.lower() for word in _WORDS.findall(name)]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from photoarc.pictures.metadata import MAX_BYTES
 from photoarc.pictures.places import iptc, photoshop, xmp
-from photoarc.pictures.places.coordinates import names_coordinates
+from photoarc.pictures.places.coordinates import MOST_TEXT, names_coordinates
 from photoarc.pictures.places.names import is_place
 
 _XMP_KEYWORD, _RAW = "XML:com.adobe.xmp", "Raw profile type "
@@ -23,6 +23,17 @@ _HARMLESS_PROFILES = ("icc", "icm")
 _BROKEN = "a text of a PNG that cannot be read"
 
 Strip = Callable[[bytes], tuple[bytes | None, list[str]]]
+
+
+def too_long(texts: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether compressed texts (kind, data of the chunk) inflate to more than can be judged in bearable time."""
+    most = MOST_TEXT
+    for kind, body in texts:
+        split = _split(kind, body.partition(b"\0")[2])
+        most -= len(split[2]) if split is not None and split[1] else 0
+        if most < 0:
+            return True
+    return False
 
 
 def strip(kind: bytes, body: bytes, strip_exif: Strip) -> tuple[bytes | None, list[str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from photoarc.pictures import jumbf
 from photoarc.pictures.kinds import PNG_SIGNATURE
 from photoarc.pictures.places import exif, iptc, xmp
-from photoarc.pictures.places.coordinates import coordinates_in
+from photoarc.pictures.places.coordinates import MOST_TEXT, coordinates_in
 
 _TIFF = re.compile(rb"II\*\0|MM\0\*|II[RU]\0|IIRO|IIRS")  # and Panasonic's and Olympus's raw files
 _XMP_WORDS, _SPACES = ("x:xmpmeta", "rdf:RDF"), " \t\r\n"
@@ -22,7 +22,8 @@ _IIM = re.compile(rb"8BIM\x04\x04(.)", re.DOTALL)
 _FILM = re.compile(rb"\xa9xyz.{4}[+-]\d\d|com\.apple\.quicktime\.location\.ISO6709|loci\0\0\0\0.{3}", re.DOTALL)
 _PNG_TEXT = re.compile(rb"(zTXt|iTXt)[^\0]{1,79}\0")
 _MOST = 256  # places in a file that are looked at: by chance, few bytes look like these
-_MOST_BYTES = 16 << 20  # of one packet, and of all that is inflated: a file may be made to inflate to any size
+_MOST_BYTES = 16 << 20  # of one packet
+_MOST_INFLATED = MOST_TEXT  # in all: a file may be made to inflate to any size
 
 
 def holds_place(data: bytes) -> bool:
@@ -82,7 +83,7 @@ def _in_iim(data: bytes, at: int) -> bool:
 
 def _texts(data: bytes) -> Iterator[bytes]:
     """What compressed texts of PNG chunks say, as far as there is room."""
-    room_bytes = _MOST_BYTES
+    room_bytes = _MOST_INFLATED
     for match in _few(_PNG_TEXT, data):
         end = match.start() + 4 + int.from_bytes(data[match.start() - 4 : match.start()], "big")
         for start in (found.start() for found in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", data[match.end() : min(end, match.end() + 256)])):

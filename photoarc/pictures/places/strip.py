@@ -29,11 +29,13 @@ _HARMLESS = {
     b"APPD": (b"Adobe_CM", photoshop.PREFIX),  # these were cleaned before
     b"APPE": (b"Adobe",),
 }
-_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+_PACKED_TEXTS = (b"zTXt", b"iTXt")
+_TEXT_CHUNKS = (b"tEXt", *_PACKED_TEXTS)
 _HARMLESS_CHUNKS = frozenset(
     b"cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI mDCv cLLi bKGD tIME sTER oFFs pHYs pCAL sCAL vpAg caNv orNT ICCP".split()
 ) | {b"BMP "}
 COORDINATES = "a comment with coordinates"
+TOO_LONG = "texts of a PNG that are too long to be judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ def strip(items: Sequence[Item]) -> Stripped:
     items, dropped = extended_xmp.strip(items)
     items, lost = photoshop.strip_segments(items)
     dropped += lost
+    if png_texts.too_long((item.key, item.body) for item in items if item.key in _PACKED_TEXTS):
+        items, lost = [item for item in items if item.key not in _PACKED_TEXTS], [TOO_LONG]
+        dropped += lost
     kept = []
     for item in items:
         body, lost = _strip(item)
