@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import photoarc
-from photoarc.cli import bench, dups, info, pack, repair, test, unpack, verify
+from photoarc.cli import add, bench, dups, info, pack, repair, test, unpack, verify
 from photoarc.cli import list as list_command
 from photoarc.cli.console import help_written, set_up, show
 
@@ -27,6 +27,8 @@ app = typer.Typer(
 
 
 app.command()(pack.pack)
+app.command()(add.add)
+app.command()(add.update)
 app.command()(unpack.unpack)
 app.command("list")(list_command.list_members)
 app.command()(test.test)

@@ -8,18 +8,29 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from photoarc.cli.arguments import Force, IgnoreCase, Jobs, Json, Memory, Quiet, number, sources_and_archive, whole
+from photoarc.cli.arguments import Force, IgnoreCase, Jobs, Json, Memory, Quiet, number, sources_and_archive
+from photoarc.cli.coding import (
+    EffortOption,
+    Exclude,
+    ExcludeFrom,
+    MinGainOption,
+    ModeOption,
+    QualityOption,
+    RecodeOption,
+    StripOption,
+    TuneOption,
+)
 from photoarc.cli.console import end, exit_codes, progress, show, warn
 from photoarc.cli.text import KIND_WORDS, counted, named, speed
 from photoarc.errors import UsageError
 from photoarc.jobs import machine
 from photoarc.member import Kind
 from photoarc.names import display
-from photoarc.options import BY_CHOICE, EFFORT, MIN_GAIN_PERCENT, MODE, MOST_RECOVERY_PERCENT, QUALITY, TUNE, PackOptions
+from photoarc.options import BY_CHOICE, EFFORT, MODE, MOST_RECOVERY_PERCENT, PackOptions
 from photoarc.units import count, duration, psnr, ratio, size
 
 if TYPE_CHECKING:
@@ -39,41 +50,13 @@ def pack(
         list[str],
         typer.Argument(metavar="SRC... ARCHIVE", help="Files and folders to pack; the archive to write comes last.", show_default=False),
     ],
-    mode: Annotated[
-        Literal["fast", "lzma", "lossless"],
-        typer.Option(help="fast, lzma: photographs lossily by the learned codec. lossless: every file comes back bit for bit."),
-    ] = MODE,
-    quality: Annotated[
-        float | None,
-        typer.Option(parser=number(0, 100), metavar="0..100", help=f"Of lossy photographs. [default: {QUALITY:g}]"),
-    ] = None,
-    tune: Annotated[
-        Literal["ssim", "psnr"] | None,
-        typer.Option(help=f"Lossy photographs: for eyes, or for the smallest squared error. [default: {TUNE}]"),
-    ] = None,
-    effort: Annotated[
-        int,
-        typer.Option(
-            parser=whole(0, 9),
-            metavar="0..9",
-            help="How hard pictures are squeezed: 0..2 fast, 7..9 smallest, and slow. Photographs of mode fast: 7..9.",
-        ),
-    ] = EFFORT,
-    min_gain: Annotated[
-        float | None,
-        typer.Option(
-            parser=number(0, 99),
-            metavar="PERCENT",
-            help="Code what was lossy (JPEG) lossily once more only if that is smaller than bit-exact by this much. "
-            f"[default: {MIN_GAIN_PERCENT:g}]",
-            show_default=False,
-        ),
-    ] = None,
-    recode: Annotated[
-        bool,
-        typer.Option("--recode", help="Also HEIC (with pillow-heif), AVIF, JPEG XL, lossy WebP lossily; unpacked as JPEG but for WebP."),
-    ] = False,
-    strip: Annotated[Literal["gps"] | None, typer.Option(help="Take the place out of the metadata of lossy photographs.")] = None,
+    mode: ModeOption = MODE,
+    quality: QualityOption = None,
+    tune: TuneOption = None,
+    effort: EffortOption = EFFORT,
+    min_gain: MinGainOption = None,
+    recode: RecodeOption = False,
+    strip: StripOption = None,
     recovery: Annotated[
         float,
         typer.Option(
@@ -84,8 +67,8 @@ def pack(
     ] = 0,
     jobs: Jobs = None,
     memory: Memory = None,
-    exclude: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out, as in .gitignore; repeatable.")] = None,
-    exclude_from: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Patterns from a file; repeatable.")] = None,
+    exclude: Exclude = None,
+    exclude_from: ExcludeFrom = None,
     ignore_case: IgnoreCase = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed, and how; write nothing.")] = False,
     delete: Annotated[
@@ -168,7 +151,19 @@ def _delete_sources(sources: Sequence[str], archive: str, options: PackOptions, 
 def pack_lines(done: PackSummary) -> list[str]:
     """What a person wants to know after packing: how much, how good, what is not a copy any more."""
     photos = done.photographs
-    lines = [f"packed {counted(done.files, done.directories, done.symlinks)} into {done.archive}"]
+    speeds = f", {speed(done.size_bytes, done.seconds)}" if done.seconds > 0 else ""
+    speeds += f", {photos.pixels / 1e6 / done.seconds:.2g} MP/s" if photos.pixels and done.seconds > 0 else ""
+    return [
+        f"packed {counted(done.files, done.directories, done.symlinks)} into {done.archive}",
+        *content_lines(done),
+        f"  {size(done.size_bytes)} -> {size(done.archive_bytes)} ({ratio(done.archive_bytes, done.size_bytes)}) "
+        f"in {duration(done.seconds)}{speeds}",
+    ]
+
+
+def content_lines(done: PackSummary) -> list[str]:
+    """How files were coded."""
+    photos, lines = done.photographs, list[str]()
     if photos.files:
         quality = f"mean PSNR {psnr(photos.mean_psnr_db)}" + ("" if photos.min_psnr_db is None else f" (lowest {psnr(photos.min_psnr_db)})")
         lines += [
@@ -195,12 +190,6 @@ def pack_lines(done: PackSummary) -> list[str]:
         ]
     lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
     lines += [f"  {count(done.alike, 'file')} like others but for a piece, which alone was stored"] if done.alike else []
-    speeds = f", {speed(done.size_bytes, done.seconds)}" if done.seconds > 0 else ""
-    speeds += f", {photos.pixels / 1e6 / done.seconds:.2g} MP/s" if photos.pixels and done.seconds > 0 else ""
-    lines.append(
-        f"  {size(done.size_bytes)} -> {size(done.archive_bytes)} ({ratio(done.archive_bytes, done.size_bytes)}) "
-        f"in {duration(done.seconds)}{speeds}"
-    )
     return lines
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from photoarc.container import frames
 from photoarc.container.appended_file import AppendedFile
 from photoarc.container.chunks import read_chunk
-from photoarc.container.ends import earlier_footers
-from photoarc.container.frames import CHUNK_HEADER_BYTES, CODING_BYTES, FOOTER_BYTES, ChunkType
+from photoarc.container.ends import last_coding
+from photoarc.container.frames import CHUNK_HEADER_BYTES, CODING_BYTES, FOOTER_BYTES, ChunkType, Footer
 from photoarc.container.index import Entry, pack_entry, pack_removals
 from photoarc.container.likeness import END_BYTES
 from photoarc.container.payloads import contents_key
@@ -34,6 +34,7 @@ class ArchiveAppender(ArchiveWriter):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, coding: bytes = bytes(CODING_BYTES)) -> None:
+        """`coding` of the new chunks; none, for those that code nothing: that of the archive."""
         super().__init__(path, archive_id=bytes(16), coding=coding)
         self._appended = AppendedFile(Path(path))
         self._file = self._appended
@@ -42,6 +43,7 @@ class ArchiveAppender(ArchiveWriter):
         self._gone: list[tuple[int, bytes]] = []  # sequence number of the chunk, name
         self._changed = False
         self._seeded = False
+        self._footers: list[Footer] = []
         self._stored: set[tuple[bytes, int]] = set()  # digest and codec of payloads
 
     def __enter__(self) -> ArchiveAppender:
@@ -52,6 +54,9 @@ class ArchiveAppender(ArchiveWriter):
         self._recovery_percent, self._protected_from = ends.footer.recovery_percent, ends.footer.archive_bytes
         self._all = list(index.entries)
         self._at = {entry.member.name: position for position, entry in enumerate(index.entries) if not entry.removed}
+        self._footers = [*reversed(self._appended.earlier), ends.footer]
+        if not any(self._coding):
+            self._coding = last_coding(ends.header, [*reversed(self._footers)])
         self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _has_payload(entry.member)}
         return self
 
@@ -65,20 +70,16 @@ class ArchiveAppender(ArchiveWriter):
         position = self._at.get(name)
         return None if position is None else self._all[position].member
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether there is anything to write."""
-        return self._changed
+    def is_new(self, name: bytes) -> bool:
+        """Whether this writer has written a member of this name, and it is there."""
+        position = self._at.get(name)
+        return position is not None and self._all[position].offset >= self._appended.begun_bytes
 
-    def codings(self) -> Callable[[int], bytes]:
-        """How the chunk at an offset was coded. Raises FormatError."""
-        source = source_of(self.path)
-        try:
-            footers = [*reversed(earlier_footers(source, self._appended.ends.footer)), self._appended.ends.footer]
-        finally:
-            source.close()
-        ends = [footer.archive_bytes for footer in footers]
-        return lambda offset: footers[bisect.bisect_right(ends, offset)].coding
+    def coded(self) -> list[tuple[Member, bytes]]:
+        """Members, each with how the chunk was coded in which it stands (photoarc.container.wishes); before anything is written."""
+        ends = [footer.archive_bytes for footer in self._footers]
+        found = (self._all[position] for position in sorted(self._at.values()))
+        return [(entry.member, self._footers[bisect.bisect_right(ends, entry.offset)].coding) for entry in found]
 
     def remove(self, name: bytes) -> None:
         """Take a member out. Raises UsageError if none has this name, FormatError."""

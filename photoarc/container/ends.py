@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from photoarc.container import frames
 from photoarc.container.chunks import WHAT_TO_DO, Chunk, payload_is_intact, read_chunk, read_payload
 from photoarc.container.frames import CHUNK_MAGIC, FILE_HEADER_BYTES, FOOTER_BYTES, FOOTER_MAGIC, ChunkType, FileHeader, Footer
 from photoarc.container.index import inflate_index
-from photoarc.container.source import BLOCK_BYTES, Source, blocks_at
+from photoarc.container.source import BLOCK_BYTES, Source, blocks_at, source_of
 from photoarc.container.traces import Marks
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, Truncated
 
@@ -99,6 +100,21 @@ def earlier_footers(source: Source, footer: Footer) -> list[Footer]:
         found.append(earlier)
         footer = earlier
     return found
+
+
+def last_coding(header: FileHeader, footers: Sequence[Footer]) -> bytes:
+    """How an archive was coded last, as far as it says so (section 2.2); `footers`, the last first."""
+    return next((footer.coding for footer in footers if any(footer.coding)), header.coding)
+
+
+def read_coding(path: str | os.PathLike[str]) -> bytes:
+    """The same of a file. Raises UsageError, FormatError."""
+    source = source_of(path)
+    try:
+        ends = read_ends(source)
+        return last_coding(ends.header, [ends.footer, *earlier_footers(source, ends.footer)])
+    finally:
+        source.close()
 
 
 def _interrupted(source: Source, header: FileHeader) -> Ends | None:

@@ -201,8 +201,13 @@ class ArchiveWriter:
         """Append small files that were coded together (docs/format.md section 4.7); `digest` is that of their contents, back to back."""
         for member in members:
             self._refuse_twice(member)
-        start = self._file.size_bytes
-        self._chunk(ChunkType.GROUP, pack_group(members, digest), payload)
+        start, sequence = self._file.size_bytes, self._sequence
+        try:
+            self._chunk(ChunkType.GROUP, pack_group(members, digest), payload)
+        except BaseException:
+            self._file.truncate(start)
+            self._sequence = sequence
+            raise
         for member in members:
             self._take(start, member, pack_member(member))
 

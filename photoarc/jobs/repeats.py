@@ -11,6 +11,7 @@ from photoarc.disk.scan import SourceFile
 from photoarc.errors import UnreadableSource
 from photoarc.member import AS_JPEG, Kind, Member
 from photoarc.names import display
+from photoarc.options import BY_CHOICE
 
 # Below, a copy of its own costs less than losing both with one damaged byte.
 LEAST_BYTES = 512
@@ -19,14 +20,18 @@ LEAST_BYTES = 512
 class Repeats:
     """Files of a job whose contents are those of an earlier one."""
 
-    def __init__(self, files: Iterable[SourceFile]) -> None:
+    def __init__(self, files: Iterable[SourceFile], known: Iterable[Member] = ()) -> None:
+        """`known` members are in the archive already."""
         sizes = Counter(file.size_bytes for file in files if file.kind is Kind.FILE)
+        self._stored: dict[bytes, tuple[Member, str]] = {}  # digest -> the member that has the payload, the note about it
+        for member in known:
+            sizes[member.size_bytes] += 2
+            self._stored.setdefault(member.digest, (member, BY_CHOICE))
         self._sizes = {size for size, files_n in sizes.items() if files_n > 1 and size >= LEAST_BYTES}
-        self._coming: set[bytes] = set()
+        self._coming: set[bytes] = set(self._stored)
         self._twins: dict[bytes, tuple[bytes, Stamp]] = {}  # name -> digest, stamp of that reading
         self.attributes_lost: list[str] = []  # printable names of twins with extended attributes that cannot be kept
         self._inodes: dict[tuple[int, int], Member] = {}
-        self._stored: dict[bytes, tuple[Member, str]] = {}  # digest -> the member that has the payload, the note about it
 
     def is_twin(self, source: SourceFile) -> bool:
         """Whether an earlier file had the same contents; to be asked once for each, in archive order (of twins, again). Reads it."""

@@ -17,8 +17,7 @@ from photoarc import codecs, pipeline
 from photoarc.disk import reading
 from photoarc.disk.scan import SourceFile
 from photoarc.errors import ModelMissing, UsageError
-from photoarc.jobs import coding, large, machine
-from photoarc.jobs import pack as packing
+from photoarc.jobs import coding, filling, large, machine
 from photoarc.jobs.coding import Coded, code_source
 from photoarc.jobs.pack import pack
 from photoarc.options import CodingOptions, Mode, PackOptions
@@ -135,15 +134,15 @@ def test_the_crew_is_as_large_as_the_job(tmp_path: Path) -> None:
             for number in range(count)
         ]
 
-    assert packing._crew_size([], 8) == 0
-    assert packing._crew_size(job(20, 1000, b".txt"), 8) == 1
-    assert packing._crew_size(job(2, 100_000, b".jpg"), 8) == 1
-    assert packing._crew_size(job(2, 100_000, b".jpg"), 8, slowness=12) == 2
-    assert packing._crew_size(job(20, 3_000_000, b".JPG"), 8) == 8
-    assert packing._crew_size(job(2, 3_000_000, b".JPG"), 8) == 2
-    assert packing._crew_size(job(20, 3_000_000, b".JPG"), 1) == 1
-    assert packing._crew_size(job(20, 3_000_000, b".JPG"), 0) == 0
-    assert packing._crew_size(job(20, 3_000_000, b".JPG"), None) == min(20, machine.usable_cores())
+    assert filling.crew_size([], 8) == 0
+    assert filling.crew_size(job(20, 1000, b".txt"), 8) == 1
+    assert filling.crew_size(job(2, 100_000, b".jpg"), 8) == 1
+    assert filling.crew_size(job(2, 100_000, b".jpg"), 8, slowness=12) == 2
+    assert filling.crew_size(job(20, 3_000_000, b".JPG"), 8) == 8
+    assert filling.crew_size(job(2, 3_000_000, b".JPG"), 8) == 2
+    assert filling.crew_size(job(20, 3_000_000, b".JPG"), 1) == 1
+    assert filling.crew_size(job(20, 3_000_000, b".JPG"), 0) == 0
+    assert filling.crew_size(job(20, 3_000_000, b".JPG"), None) == min(20, machine.usable_cores())
 
 
 def test_an_archive_inside_its_own_source_is_left_out(folder: Path) -> None:
