@@ -28,7 +28,7 @@ from photoarc.jobs.overview import damaged
 from photoarc.jobs.room import Budget
 from photoarc.jobs.selection import select
 from photoarc.jobs.space import refuse_without_room
-from photoarc.jobs.unpacked import UnpackTally, no_photographs, remarks, renamed_by_format
+from photoarc.jobs.unpacked import LeftBehind, UnpackTally, no_photographs, remarks, renamed_by_format
 from photoarc.member import Kind
 from photoarc.options import Existing, UnpackOptions
 from photoarc.progress import Callback, Failure, heard_by, silent
@@ -108,10 +108,11 @@ def unpack(
         names = targets(members, options.as_format)
         refuse_without_room(folder, members, names)
         budget = Budget(budget_bytes(options.memory_bytes), foreseen, tally.too_dear)
+        left = LeftBehind()
         written: dict[bytes, tuple[bytes, bytes]] = {}
         with Extractor(folder, options.existing in REPLACING, keep=archive.path or None, mark=archive.mark) as extractor:
             extractor.spare(member.name for member in archive.members)
-            jobs = jobs_of(archive, members, names, extractor, options)
+            jobs = left.seen(jobs_of(archive, members, names, extractor, options))
             crew = workers.run(decode, jobs, workers=crew_size, cost=cost_bytes, heard=tally.hear, budget=budget)
             with closing(crew) as outcomes:
                 for outcome in outcomes:
@@ -141,7 +142,7 @@ def unpack(
             warnings=tuple(archive.warnings),
             same=tally.left[standing.SAME] + tally.left[standing.ORIGINAL],
             others=tally.left[standing.OTHER],
-            remarks=(*tally.remarks, *remarks(extractor, renamed)),
+            remarks=(*tally.remarks, *left.remarks(options.as_format), *remarks(extractor, renamed)),
             renamed=renamed,
         )
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photoarc import units
 from photoarc.codecs.costs import Cost
 from photoarc.disk.targets import target
-from photoarc.errors import MemberError, NoRoom
+from photoarc.errors import MemberError, NoRoom, PayloadError
 from photoarc.jobs.expectation import of_unpacking
 from photoarc.jobs.room import too_dear
 from photoarc.member import Kind, Member
@@ -90,6 +92,35 @@ def no_photographs(members: Iterable[Member], as_format: str | None) -> list[str
     if as_format is None or any(member.lossy for member in members):
         return []
     return [f"--as {as_format} changed nothing: no member was coded lossily, each comes back bit for bit as it was"]
+
+
+class LeftBehind:
+    """What has no place in the format that was asked for, of how many members, and the first of them."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str]] = {}
+
+    def seen(self, jobs: Iterable[Job]) -> Iterator[Job]:
+        """The same jobs, each looked at on its way."""
+        for job in jobs:
+            if job.as_format is not None and job.payload is not None:
+                self._look(job.member, job.payload, job.as_format)
+            yield job
+
+    def _look(self, member: Member, payload: bytes, as_format: str) -> None:
+        from photoarc.codecs.photo.header import left_behind
+
+        with suppress(PayloadError):  # decoding it will say so
+            for what in left_behind(payload, as_format):
+                count, first = self._found.get(what, (0, member.display_name))
+                self._found[what] = count + 1, first
+
+    def remarks(self, as_format: str | None) -> list[str]:
+        """A sentence for each kind."""
+        return [
+            f"{what} of {units.count(count, 'photograph')}, first {first}: {as_format} has no place for that; the archive keeps it"
+            for what, (count, first) in self._found.items()
+        ]
 
 
 def remarks(extractor: Extractor, renamed: Sequence[tuple[str, str]]) -> tuple[str, ...]:

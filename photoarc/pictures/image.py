@@ -18,7 +18,8 @@ from PIL import Image, PngImagePlugin, WebPImagePlugin
 
 from photoarc.errors import PayloadError
 from photoarc.member import AS_JPEG, SourceFormat
-from photoarc.pictures import bmp, heif, jxl, metadata, png, tiff, webp, writers
+from photoarc.pictures import bmp, conversion, heif, jxl, metadata, png, tiff, webp, writers
+from photoarc.pictures.conversion import SOURCES
 from photoarc.pictures.drawings import graphics, light
 from photoarc.pictures.jpeg import segments
 from photoarc.pictures.jpeg.pixels import decode_into
@@ -30,16 +31,8 @@ MIN_SIDE_PX, MIN_PIXELS = 64, 16_384  # below, a payload's fixed costs outweigh 
 JPEG_QUALITY = 95  # of JPEGs written for pictures that were no JPEG
 WEBP_QUALITY = 95  # of WebPs written for pictures that were lossy WebPs
 _MAX_SIDE_PX = {"jpeg": segments.MAX_SIDE_PX, "webp": webp.MAX_SIDE_PX}
-_SOURCES = {
-    SourceFormat.JPEG: "jpeg",
-    SourceFormat.PNG: "png",
-    SourceFormat.WEBP: "webp",
-    SourceFormat.BMP: "bmp",
-    SourceFormat.AVIF: "avif",
-    SourceFormat.HEIC: "heic",
-    SourceFormat.JXL: "jxl",
-}
 _TARGETS = ("jpeg", "png", "webp", "bmp")
+_GREY_IN_THREE = b"\3"  # what `writer` says of a PNG or BMP whose three channels are equal
 
 Pixels = NDArray[np.uint8]
 
@@ -49,8 +42,8 @@ class Photograph:
     """One decoded photograph.
 
     `pixels`: (H, W, 3) RGB or (H, W, 1) grey, uint8, orientation not applied. `alpha`: (H, W) uint8 or None. `metadata` (see
-    photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; the quality of a lossy WebP; else empty) are opaque to everyone but
-    `write`. `left_out`: in words what of the file will not come back, for the summary only.
+    photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; the quality of a lossy WebP; _GREY_IN_THREE; else empty) are opaque to
+    everyone but `write`. `left_out`: in words what of the file will not come back, for the summary only.
     """
 
     pixels: Pixels
@@ -63,7 +56,7 @@ class Photograph:
     @property
     def was_lossy(self) -> bool:
         """Whether the source had (JPEG XL: may have) lost something before."""
-        return self.source_format in (SourceFormat.JPEG, *AS_JPEG) or bool(self.writer)
+        return self.source_format in (SourceFormat.JPEG, *AS_JPEG) or (self.source_format is SourceFormat.WEBP and bool(self.writer))
 
 
 def photograph(data: bytes, *, recode: bool = False) -> Photograph | str:
@@ -118,6 +111,7 @@ def _from_jpeg(data: bytes) -> Photograph:
     writer = segments.pack_settings(segments.settings(parts))
     kept = [_jpeg_item(s) for s in parts.metadata if segments.is_kept(s, parts)]
     light.check(kept, "jpeg")
+    pixels, _ = _as_grey(pixels)
     return Photograph(pixels, None, SourceFormat.JPEG, metadata.pack(kept), writer)
 
 
@@ -128,7 +122,8 @@ def _from_png(data: bytes) -> Photograph:
     with PngImagePlugin.PngImageFile(io.BytesIO(parts.picture)) as picture:
         pixels, alpha = _planes(picture)
     graphics.check(pixels)
-    return Photograph(pixels, alpha, SourceFormat.PNG, metadata.pack(parts.metadata), b"", parts.left_out)
+    pixels, writer = _as_grey(pixels)
+    return Photograph(pixels, alpha, SourceFormat.PNG, metadata.pack(parts.metadata), writer, parts.left_out)
 
 
 def _from_webp(data: bytes, lossy_too: bool) -> Photograph:
@@ -138,6 +133,7 @@ def _from_webp(data: bytes, lossy_too: bool) -> Photograph:
     with WebPImagePlugin.WebPImageFile(io.BytesIO(parts.picture)) as picture:
         pixels, alpha = _planes(picture)
     graphics.check(pixels)
+    pixels, _ = _as_grey(pixels, int(parts.lossy))  # of a lossy one, rounding may leave them one step apart
     return Photograph(pixels, alpha, SourceFormat.WEBP, metadata.pack(parts.metadata), bytes([WEBP_QUALITY] * parts.lossy))
 
 
@@ -213,7 +209,20 @@ def _from_bmp(data: bytes) -> Photograph:
     pixels = bmp.decode(data, parts)
     graphics.check(pixels)
     kept = [Item(b"BMP ", parts.resolution)] if any(parts.resolution) else []
-    return Photograph(pixels, None, SourceFormat.BMP, metadata.pack(kept), b"", ("long headers of BMP",) if parts.long_header else ())
+    pixels, writer = _as_grey(pixels)
+    return Photograph(pixels, None, SourceFormat.BMP, metadata.pack(kept), writer, ("long headers of BMP",) if parts.long_header else ())
+
+
+def _as_grey(pixels: Pixels, apart: int = 0) -> tuple[Pixels, bytes]:
+    """One channel for three that are `apart` at most, which a network would give a tint, and what `writer` says of it."""
+    if pixels.shape[2] == 1:
+        return pixels, b""
+    rows = max(1, (1 << 18) // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        strip = pixels[top : top + rows].astype(np.int16)
+        if np.abs(strip[:, :, ::2] - strip[:, :, 1:2]).max() > apart:
+            return pixels, b""
+    return np.ascontiguousarray(pixels[:, :, 1:2]), _GREY_IN_THREE
 
 
 def _planes(picture: Image.Image) -> tuple[Pixels, Pixels | None]:
@@ -247,26 +256,42 @@ def write(photo: Photograph, as_format: str | None = None, *, quick: bool = Fals
     the same (size, transparency, sampling, tables, metadata, memory), for no writer here fails by what the pixels are but Pillow's
     optimised and progressive JPEG, which `writers` then does without.
     """
-    source = _SOURCES[photo.source_format]
+    source = SOURCES[photo.source_format]
     target = as_format or (source if source in _TARGETS else "jpeg")
     if target not in _TARGETS:
         raise PayloadError(f"cannot write a picture as {target!r}; choose png, jpeg or webp")
     _check_room(photo.pixels.shape[1], photo.pixels.shape[0], target)
-    items = metadata.unpack(photo.metadata)
+    items, pixels = metadata.unpack(photo.metadata), outward(photo, target)
     if target != source:
-        items = _converted(items, source, target)
+        items = conversion.converted(items, source, target, grey=photo.pixels.shape[2] == 1)
     if target == "png":
-        return png.encode(photo.pixels, photo.alpha, items, **({"filters": (1,)} if quick else {}))
+        return png.encode(pixels, photo.alpha, items, **({"filters": (1,)} if quick else {}))
     if target == "webp":
         quality = min(photo.writer[0], 100) if source == "webp" and photo.writer else None
-        return writers.webp_file(photo.pixels, photo.alpha, items, quality, quick=quick)
+        return writers.webp_file(pixels, photo.alpha, items, quality, quick=quick)
     if photo.alpha is not None:
         raise PayloadError(f"a picture with transparency cannot be written as {target}; choose png or webp")
     if target == "bmp":
-        return bmp.encode(photo.pixels, next((i.body for i in items if i.key == b"BMP " and len(i.body) == 8), bytes(8)))
-    grey = photo.pixels.shape[2] == 1
+        return bmp.encode(pixels, next((i.body for i in items if i.key == b"BMP " and len(i.body) == 8), bytes(8)))
+    grey = pixels.shape[2] == 1
     settings = segments.unpack_settings(photo.writer) if target == source else segments.quality_settings(JPEG_QUALITY, grey=grey)
-    return writers.jpeg_file(photo.pixels, items, settings, quick=quick)
+    return writers.jpeg_file(pixels, items, settings, quick=quick)
+
+
+def outward(photo: Photograph, target: str) -> Pixels:
+    """Pixels as a file has them: three equal channels of a grey picture where a PNG had them, or its profile is one of RGB."""
+    source = SOURCES[photo.source_format]
+    if photo.pixels.shape[2] == 3 or target == "webp":
+        return photo.pixels
+    three = target == source and photo.writer == _GREY_IN_THREE
+    may_gain = target in ("png", "jpeg") and (target != source or source == "jpeg")  # a PNG has what it had
+    if three or (may_gain and _has_rgb_profile(photo)):
+        return np.repeat(photo.pixels, 3, axis=2)
+    return photo.pixels
+
+
+def _has_rgb_profile(photo: Photograph) -> bool:
+    return conversion.wants_rgb(metadata.unpack(photo.metadata), SOURCES[photo.source_format])
 
 
 def _check_room(width_px: int, height_px: int, target: str) -> None:
@@ -278,18 +303,3 @@ def _check_room(width_px: int, height_px: int, target: str) -> None:
 
 def _jpeg_item(segment: segments.Segment) -> Item:
     return Item(b"COM " if segment.marker == segments.COM else b"APP%X" % (segment.marker & 15), segment.body)
-
-
-def _converted(items: list[Item], source: str, target: str) -> list[Item]:
-    """What the target format can say of the source format's metadata."""
-    if source == "jpeg":
-        common = metadata.from_jpeg(items)
-    elif source == "png":
-        common = metadata.from_png(items)
-    else:
-        common = metadata.from_webp(items)  # no item of a BMP bears one of WebP's names
-    if target == "jpeg":
-        return metadata.to_jpeg(common)
-    if target == "png":
-        return metadata.to_png(common)
-    return metadata.to_webp(common) if target == "webp" else []

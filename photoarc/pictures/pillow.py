@@ -17,7 +17,8 @@ from PIL import Image, PngImagePlugin
 
 from photoarc.errors import LimitExceeded, PayloadError
 from photoarc.pictures import heif, libjxl, png, tiff
-from photoarc.pictures.image import MAX_PIXELS, Photograph, write
+from photoarc.pictures.conversion import SOURCES
+from photoarc.pictures.image import MAX_PIXELS, Photograph, outward, write
 from photoarc.pictures.kinds import PictureKind, kind_of
 from photoarc.pictures.writers import to_pillow
 
@@ -31,7 +32,7 @@ def of_photograph(photo: Photograph) -> Image.Image:
 
     That is asked of Pillow itself: one pixel is written with all the metadata and opened again. Raises PayloadError.
     """
-    picture = to_pillow(photo.pixels, photo.alpha)
+    picture = to_pillow(outward(photo, SOURCES[photo.source_format]), photo.alpha)
     alpha = None if photo.alpha is None else np.ascontiguousarray(photo.alpha[:1, :1])
     corner = replace(photo, pixels=np.ascontiguousarray(photo.pixels[:1, :1]), alpha=alpha)
     picture.info.update(open_picture(write(corner, quick=True)).info)

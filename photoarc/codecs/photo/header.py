@@ -9,6 +9,9 @@ from photoarc.codecs.photo.bands import UNIT_PX, padded
 from photoarc.codecs.photo.cells import CELL_PX
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.member import SourceFormat
+from photoarc.pictures import conversion
+from photoarc.pictures import metadata as stored_metadata
+from photoarc.pictures.conversion import SOURCES
 from photoarc.pictures.image import MAX_PIXELS
 
 VERSION = 1
@@ -102,3 +105,10 @@ def parse_header(payload: bytes) -> Header:
         alpha_bytes=alpha,
         cells_bytes=cells,
     )
+
+
+def left_behind(payload: bytes, as_format: str) -> tuple[str, ...]:
+    """In words what of a photograph's metadata has no place in another format. Raises PayloadError."""
+    header = parse_header(payload)
+    items = stored_metadata.unpack(payload[HEADER_BYTES : HEADER_BYTES + header.metadata_bytes])
+    return conversion.left_behind(items, SOURCES[header.source_format], as_format, grey=header.grey)
