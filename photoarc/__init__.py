@@ -156,6 +156,7 @@ def pack(
     recode: bool = False,
     strip_gps: bool = False,
     excludes: Sequence[str] = (),
+    reuse: Sequence[_Path] = (),
     force: bool = False,
     recovery_percent: float = 0,
     workers: int | None = None,
@@ -165,9 +166,9 @@ def pack(
     """Packs files and folders into one archive, which appears under its name when it is complete.
 
     Options are those of `photoarc pack`, None is the usual: `mode` fast, lzma, lossless; `quality` 0..100, `tuning`, `min_gain_percent`,
-    `recode`, `strip_gps` of lossy photographs; `effort` 0..9. `excludes` are lines as in .gitignore, `force` replaces an archive,
-    `workers` is the number of processes (0: none), `recovery_percent` how much of the archive may be lost and mended by `photoarc repair`.
-    Files that cannot be read are in the summary's `failures`, the others are packed.
+    `recode`, `strip_gps` of lossy photographs; `effort` 0..9. `excludes` are lines as in .gitignore, `force` replaces an archive, `reuse`
+    are archives whose payloads unchanged files keep, `workers` is the number of processes (0: none), `recovery_percent` how much of the
+    archive may be lost and mended by `photoarc repair`. Files that cannot be read are in the summary's `failures`, the others are packed.
     Raises UsageError (sources, destination, conflicting options), ModelError, PhotoarcError (no workers).
     """
     from photoarc.jobs import pack as packing
@@ -180,7 +181,7 @@ def pack(
     options = PackOptions(
         coding, workers=workers, excludes=excludes, force=force, memory_bytes=memory_bytes, recovery_percent=recovery_percent
     )
-    return packing.pack(_paths(sources), os.fspath(archive), options, progress or silent)
+    return packing.pack(_paths(sources), os.fspath(archive), options, progress or silent, reuse=_paths(reuse))
 
 
 def unpack(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from blake3 import blake3
 
 from photoarc import codecs, progress
-from photoarc.container.ends import Ends, read_ends
+from photoarc.container.ends import Codings, Ends, earlier_footers, read_ends
 from photoarc.container.groups import open_group
 from photoarc.container.index import read_index
 from photoarc.container.member_file import MemberFile
@@ -78,6 +78,7 @@ class Archive:
         found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
         self._tag: bytes | None = found.archive_tag  # None: several archives, one behind the other
         self._removed: Sequence[Stored] = found.removed
+        self._codings = Codings.of_unfinished(self._source, found.first_end)
         self.warnings, self.damaged = found.warnings, found.damaged
         return found.members
 
@@ -86,6 +87,7 @@ class Archive:
         self._tag = ends.header.archive_id[:4]
         self.warnings += [f"{self.name}: {ends.remark}"] if ends.remark else []
         entries = read_index(self._source, ends.header, ends.footer).entries
+        self._codings = Codings.of([ends.footer, *earlier_footers(self._source, ends.footer)])
         self._removed = [(entry.member, (entry.offset,)) for entry in entries if entry.removed]
         return [(entry.member, (entry.offset,)) for entry in entries if not entry.removed]
 
@@ -153,6 +155,10 @@ class Archive:
     def payload(self, member: Member) -> bytes:
         """Whole payload; see payload_parts."""
         return b"".join(self.payload_parts(member))
+
+    def coding_of(self, member: Member) -> bytes:
+        """How a member was coded (photoarc.container.wishes); zeros where the archive does not say."""
+        return self._codings.at(self._stored[self._position(member)][1][0])
 
     def read(self, name: str | bytes | Member, as_format: str | None = None) -> bytes:
         """Contents of a file, its digest checked (lossless codecs); a photograph in its own format or as "png", "jpeg", "webp".

@@ -70,6 +70,9 @@ def pack(
     exclude: Exclude = None,
     exclude_from: ExcludeFrom = None,
     ignore_case: IgnoreCase = False,
+    reuse: Annotated[
+        list[str] | None, typer.Option(metavar="ARCHIVE", help="Take over payloads of unchanged files from this archive; repeatable.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed, and how; write nothing.")] = False,
     delete: Annotated[
         bool,
@@ -87,7 +90,7 @@ def pack(
 
     Photographs are coded lossily unless --mode lossless is given; everything else is kept bit for bit.
     """
-    with exit_codes("interrupted, nothing was written", as_json):
+    with exit_codes("interrupted, no archive was written; the same command goes on with what was packed, if that was much", as_json):
         from photoarc.jobs import pack as packing
         from photoarc.jobs import patterns, rehearsal
         from photoarc.options import CodingOptions, deletion
@@ -116,7 +119,7 @@ def pack(
             end(failures, "packed", not shown)
             return
         with progress("packing", quiet or as_json) as callback:
-            done = packing.pack(sources, archive, options, callback)
+            done = packing.pack(sources, archive, options, callback, reuse=reuse or ())
     with exit_codes(f"interrupted; {archive} is complete" + (", some files may be deleted already" if delete else ""), as_json):
         value, failures = asdict(done), done.failures
         shown = as_json or show(value, pack_lines(done), as_json, quiet)
@@ -188,6 +191,7 @@ def content_lines(done: PackSummary) -> list[str]:
             f"  {count(done.kept, 'file')} kept bit-exact, {size(kept_bytes)} -> {size(kept_packed)} ({ratio(kept_packed, kept_bytes)})",
             "    " + ", ".join(reasons),
         ]
+    lines += [f"  {count(done.reused, 'file')} unchanged, taken over as packed before"] if done.reused else []
     lines += [f"  {count(done.duplicates, 'file')} identical to others, stored once"] if done.duplicates else []
     lines += [f"  {count(done.alike, 'file')} like others but for a piece, which alone was stored"] if done.alike else []
     return lines

@@ -5,7 +5,6 @@ old archive with its footer | chunks | REMOVED chunk | whole index | footer
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from photoarc.container import frames
 from photoarc.container.appended_file import AppendedFile
 from photoarc.container.chunks import read_chunk
-from photoarc.container.ends import last_coding
+from photoarc.container.ends import Codings, last_coding
 from photoarc.container.frames import CHUNK_HEADER_BYTES, CODING_BYTES, FOOTER_BYTES, ChunkType, Footer
 from photoarc.container.index import Entry, pack_entry, pack_removals
 from photoarc.container.likeness import END_BYTES
@@ -54,9 +53,9 @@ class ArchiveAppender(ArchiveWriter):
         self._recovery_percent, self._protected_from = ends.footer.recovery_percent, ends.footer.archive_bytes
         self._all = list(index.entries)
         self._at = {entry.member.name: position for position, entry in enumerate(index.entries) if not entry.removed}
-        self._footers = [*reversed(self._appended.earlier), ends.footer]
+        self._footers = [ends.footer, *self._appended.earlier]
         if not any(self._coding):
-            self._coding = last_coding(ends.header, [*reversed(self._footers)])
+            self._coding = last_coding(ends.header, self._footers)
         self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _has_payload(entry.member)}
         return self
 
@@ -77,9 +76,9 @@ class ArchiveAppender(ArchiveWriter):
 
     def coded(self) -> list[tuple[Member, bytes]]:
         """Members, each with how the chunk was coded in which it stands (photoarc.container.wishes); before anything is written."""
-        ends = [footer.archive_bytes for footer in self._footers]
+        codings = Codings.of(self._footers)
         found = (self._all[position] for position in sorted(self._at.values()))
-        return [(entry.member, self._footers[bisect.bisect_right(ends, entry.offset)].coding) for entry in found]
+        return [(entry.member, codings.at(entry.offset)) for entry in found]
 
     def remove(self, name: bytes) -> None:
         """Take a member out. Raises UsageError if none has this name, FormatError."""

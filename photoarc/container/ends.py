@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -105,6 +106,31 @@ def earlier_footers(source: Source, footer: Footer) -> list[Footer]:
 def last_coding(header: FileHeader, footers: Sequence[Footer]) -> bytes:
     """How an archive was coded last, as far as it says so (section 2.2); `footers`, the last first."""
     return next((footer.coding for footer in footers if any(footer.coding)), header.coding)
+
+
+class Codings:
+    """How the chunks of an archive were coded, by their offsets: each footer says it of what stands between it and the one before."""
+
+    def __init__(self, ends: Sequence[int], codings: Sequence[bytes]) -> None:
+        self._ends, self._codings = ends, codings
+
+    @classmethod
+    def of(cls, footers: Sequence[Footer]) -> Codings:
+        """Those of all footers, the last first."""
+        return cls([footer.archive_bytes for footer in reversed(footers)], [footer.coding for footer in reversed(footers)])
+
+    @classmethod
+    def of_unfinished(cls, source: Source, first_end: int) -> Codings:
+        """What the file header says of the chunks up to the first footer; nothing of others."""
+        try:
+            return cls([first_end], [frames.parse_file_header(source.read_at(0, FILE_HEADER_BYTES)).coding])
+        except FormatError:
+            return cls([], [])
+
+    def at(self, offset: int) -> bytes:
+        """8 bytes; zeros where nothing is said."""
+        number = bisect.bisect_right(self._ends, offset)
+        return self._codings[number] if number < len(self._codings) else bytes(frames.CODING_BYTES)
 
 
 def read_coding(path: str | os.PathLike[str]) -> bytes:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photoarc.container import locking
-from photoarc.container.frames import FILE_MAGIC, FOOTER_BYTES, parse_footer
+from photoarc.container.frames import FILE_HEADER_BYTES, FILE_MAGIC, FOOTER_BYTES, parse_file_header, parse_footer
 from photoarc.container.replacing import place
 from photoarc.errors import FormatError, UsageError, explained
 from photoarc.names import partial_prefix
@@ -42,6 +42,7 @@ class PartialFile:
         self._target = path
         self._partial: Path | None = None
         self._stuck: set[str] = set()  # names of its own that could not be removed
+        self.superseded: list[Path] = []  # unfinished archives that this one takes the place of
 
     def create(self) -> None:
         """Find a name beside the destination that nobody uses."""
@@ -158,7 +159,13 @@ class PartialFile:
             raise UsageError(f"{why}. The archive is complete and lies there as {whole}: rename it{old}") from error
         if sys.platform != "win32":
             self._make_folder_durable()
+        for unfinished in self.superseded:
+            self._remove(unfinished)
         self._mention_leftovers()
+
+    def keep(self) -> None:
+        """Leave what is written under its temporary name, for another run (`unfinished_like`)."""
+        self._partial = None
 
     def discard(self) -> None:
         """Remove the temporary name; after a commit there is nothing left to remove."""
@@ -262,6 +269,28 @@ class PartialFile:
 
     def _refused(self, what: str, error: OSError) -> UsageError:
         return UsageError(f"{self.path}: {what} the archive: {explained(error)}")
+
+
+def unfinished_like(path: Path, archive_id: bytes) -> list[Path]:
+    """What earlier runs left beside an archive that was to get this name and id, and no process is writing to any more."""
+    prefix = os.fsdecode(partial_prefix(os.fsencode(path.name)))
+    spelt = re.compile(re.escape(prefix) + "[0-9a-f]{8}")
+    try:
+        names = sorted(name for name in os.listdir(path.parent) if spelt.fullmatch(name))
+    except OSError:
+        return []
+    return [path.with_name(name) for name in names if _is_abandoned(path.with_name(name), archive_id)]
+
+
+def _is_abandoned(path: Path, archive_id: bytes) -> bool:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            header = parse_file_header(file.read(FILE_HEADER_BYTES))
+            return header.archive_id == archive_id and locking.is_free(file.fileno()) and _is_unfinished(path)
+    except (OSError, FormatError):
+        return False
 
 
 def _is_unfinished(path: Path) -> bool:

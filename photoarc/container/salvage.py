@@ -28,18 +28,20 @@ _MAX_REREAD = 8
 _MOST_ARCHIVES = 100  # in one file; chunks of further ones are passed over
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Salvaged:
     """What a scan found: members with the offsets of their chunks; `damaged` names those that are known and not whole.
 
-    `removed` ones are there for the payloads of others only. `archive_tag` is None where chunks are of several archives.
+    `removed` ones are there for the payloads of others only. `archive_tag` is None where chunks are of several archives; `first_end`
+    is where the first footer of a single one ends (its end where there is none).
     """
 
     archive_tag: bytes | None
-    members: list[tuple[Member, Sequence[int]]]
-    removed: list[tuple[Member, Sequence[int]]]
+    members: Sequence[tuple[Member, Sequence[int]]]
+    removed: Sequence[tuple[Member, Sequence[int]]]
     damaged: list[PayloadCorrupt]
     warnings: list[str]
+    first_end: int
 
 
 class _Overlap(LimitExceeded):
@@ -65,7 +67,10 @@ def salvage(source: Source, open_group: Callable[[bytes, bytes], list[Member]]) 
     warnings += result.warnings
     warnings += [stratum.passed_over() for stratum in passed_over]
     tag = top[0].tag if len(top) == 1 else None
-    return Salvaged(tag, [*ordered], [*result.removed], result.damaged, warnings)
+    first_end = 0 if len(top) > 1 else top[0].first_footer_end if top[0].first_footer_end >= 0 else top[0].end
+    return Salvaged(
+        archive_tag=tag, members=ordered, removed=[*result.removed], damaged=result.damaged, warnings=warnings, first_end=first_end
+    )
 
 
 def _refuse_later_versions(source: Source) -> None:

@@ -26,6 +26,7 @@ class Stratum:
     end: int = 0
     header_at: int = -1
     footer_end: int = -1
+    first_footer_end: int = -1
     index_is_whole: bool = False  # every member is known by name
     members: dict[int, tuple[Member, Chunk]] = field(default_factory=dict)
     groups: dict[int, tuple[list[Member], Chunk]] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Stratum:
     def saw_footer(self, end: int, index_chunks: int) -> None:
         """A footer; of an archive that grew, the last one counts."""
         self.footer_end, self.index_is_whole = end, len(self.index_parts) == index_chunks
+        self.first_footer_end = end if self.first_footer_end < 0 else self.first_footer_end
         self.index_parts.clear()
         self.reach(end - 1, end)
 

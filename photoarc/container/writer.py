@@ -29,6 +29,7 @@ from photoarc.container.source import source_of
 from photoarc.errors import FormatError, UsageError
 from photoarc.member import Member
 
+WORTH_KEEPING_BYTES = 16 << 20  # of an archive whose writer is interrupted: another run goes on with it
 _SHARD_BYTES = frames.MAX_SHARD_BYTES // 2  # an index part is closed here: the limit stays out of reach of one more record
 
 
@@ -94,8 +95,15 @@ class ArchiveWriter:
             if kind is None:
                 self._finish()
                 self._file.commit()
+            elif kind is KeyboardInterrupt and isinstance(self._file, PartialFile) and self._file.size_bytes >= WORTH_KEEPING_BYTES:
+                self._file.keep()
         finally:
             self._file.discard()
+
+    def supersede(self, unfinished: Sequence[Path]) -> None:
+        """When the archive has its name, these are removed."""
+        if isinstance(self._file, PartialFile):
+            self._file.superseded += unfinished
 
     @property
     def warnings(self) -> Sequence[str]:

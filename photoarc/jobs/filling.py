@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from photoarc.disk.reading import MAX_WHOLE_BYTES, starts_like_picture
 from photoarc.disk.scan import SourceFile
 from photoarc.errors import UnreadableSource
 from photoarc.jobs import workers
-from photoarc.jobs.coding import Batch, Item, Result, foresee, plan
+from photoarc.jobs.coding import Batch, Item, Recalled, Result, foresee, plan
 from photoarc.jobs.expectation import of_packing
 from photoarc.jobs.large import BLOCK_BYTES, Block, cut, is_sparse
 from photoarc.jobs.machine import budget_bytes
@@ -32,11 +33,21 @@ WORTH_A_WORKER_BYTES = 1_000_000
 OTHER_FILES_ARE_CHEAPER = 16
 
 
+Recall = Callable[[SourceFile], Recalled | None]
+
+
+def nothing(source: SourceFile) -> None:
+    """Recalls nothing."""
+
+
 class Filling:
     """Files on their way into an archive; `tally` counts them."""
 
-    def __init__(self, files: Sequence[SourceFile], options: PackOptions, progress: Callback, repeats: Repeats) -> None:
-        self._options, self._repeats = options, repeats
+    def __init__(
+        self, files: Sequence[SourceFile], options: PackOptions, progress: Callback, repeats: Repeats, recall: Recall = nothing
+    ) -> None:
+        """`recall` finds payloads that a file may have in earlier archives."""
+        self._options, self._repeats, self._recall = options, repeats, recall
         self._items = plan(files)
         self._crew = crew_size(self._items, options.workers, options.coding.slowness)
         expected = () if progress is silent else of_packing(self._items, options.coding)
@@ -49,7 +60,7 @@ class Filling:
         given_up: set[bytes] = set()
         outcomes = workers.run(
             functools.partial(code, coding),
-            _in_pieces(self._items, repeats, given_up),
+            _in_pieces(self._items, repeats, given_up, self._recall),
             workers=self._crew,
             cost=lambda item: None if isinstance(item, SourceFile) and repeats.is_twin(item) else _cost(item),
             patience=coding.slowness,
@@ -59,7 +70,9 @@ class Filling:
         note = BY_CHOICE if coding.mode is Mode.LOSSLESS else NO_PHOTOGRAPH
         with closing(outcomes):
             for outcome in outcomes:
-                if not isinstance(outcome.item, Block):
+                if isinstance(outcome.item, Recalled):
+                    write(writer, dataclasses.replace(outcome, item=outcome.item.source), repeats, tally)
+                elif not isinstance(outcome.item, Block):
                     write(writer, outcome, repeats, tally)
                 elif outcome.item.number == 0:  # others here are of a file that was given up
                     write_blocks(writer, outcome, outcomes, note, repeats, tally, given_up)
@@ -83,7 +96,7 @@ class Filling:
         return tally.summary(archive, writer.size_bytes, seconds)
 
 
-def _in_pieces(items: Iterable[SourceFile | Batch], repeats: Repeats, given_up: set[bytes]) -> Iterator[Item]:
+def _in_pieces(items: Iterable[SourceFile | Batch], repeats: Repeats, given_up: set[bytes], recall: Recall) -> Iterator[Item]:
     """The items in their order, read ahead as far as the crew wants; in batches, what is not to be coded again is set apart.
 
     Of a large file that was `given_up` meanwhile no further block comes.
@@ -103,7 +116,8 @@ def _in_pieces(items: Iterable[SourceFile | Batch], repeats: Repeats, given_up: 
             if not pieces:
                 yield item  # its turn will say why
         else:
-            yield item
+            single = item.kind is Kind.FILE and not repeats.is_twin(item)
+            yield (recall(item) if single else None) or item
 
 
 def _is_large(source: SourceFile) -> bool:
@@ -117,6 +131,8 @@ def _cost(source: Item) -> int | None:
     """Bytes that an item takes in memory while a worker has it; None if this process stores it, or has its contents."""
     if isinstance(source, Block):
         return source.data_bytes
+    if isinstance(source, Recalled):
+        return source.source.size_bytes + len(source.payload)
     if isinstance(source, Batch):
         return sum(file.size_bytes for file in source.files) if source.files else None
     return source.size_bytes if source.kind is Kind.FILE and source.size_bytes <= MAX_WHOLE_BYTES else None

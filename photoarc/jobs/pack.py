@@ -12,16 +12,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from photoarc.container.replacing import place
+from photoarc.archive import Archive, open_archive
+from photoarc.container.partial_file import unfinished_like
+from photoarc.container.replacing import follow, place
 from photoarc.container.wishes import pack_wishes
 from photoarc.container.writer import ArchiveWriter, archive_id
 from photoarc.disk.folders import looks_temporary
 from photoarc.disk.scan import SourceFile, scan
 from photoarc.errors import MemberError, UnreadableSource, UsageError
 from photoarc.jobs.coding import Item, Result, code_source
-from photoarc.jobs.filling import Filling
+from photoarc.jobs.filling import Filling, nothing
+from photoarc.jobs.recall import Recollection
 from photoarc.jobs.repeats import Repeats
 from photoarc.jobs.space import refuse_without_room_to_pack
 from photoarc.jobs.tally import PackSummary
@@ -29,6 +33,7 @@ from photoarc.member import Kind
 from photoarc.names import display
 from photoarc.options import CodingOptions, PackOptions
 from photoarc.progress import Callback, failure, silent
+from photoarc.units import count
 
 LITTER = (
     "has the name of a temporary file of photoarc and was left out, perhaps a run was killed; remove it, or name it as a source to pack it"
@@ -69,11 +74,14 @@ def pack(
     progress: Callback = silent,
     *,
     code: Callable[[CodingOptions, Item], Result] = code_source,
+    reuse: Sequence[str | Path] = (),
 ) -> PackSummary:
     """Writes the archive, which appears under its name when it is complete and not before.
 
-    Files that cannot be read are listed in the summary; the others are packed. Raises UsageError (sources, destination, disk full),
-    ModelError (the learned codec's networks), PhotoarcError (no workers). `code` is replaced by tests that need an odd codec.
+    Files that cannot be read are listed in the summary; the others are packed. Files that are in the archives `reuse`, coded as asked for
+    now, keep their payloads, and so do those that a run for the same archive had packed when it was killed. `code` is replaced by tests
+    that need an odd codec. Raises UsageError (sources, destination, disk full), ModelError (the learned codec's networks), PhotoarcError
+    (no workers).
     """
     started = time.monotonic()
     options = options or PackOptions()
@@ -86,11 +94,20 @@ def pack(
     asked += " strip gps" * coding.strip_gps + " recode" * coding.recode
     identity = archive_id(files, asked)
     repeats = Repeats(files)
-    filling = Filling(files, options, progress, repeats)
-    filling.tally.failures.extend(failure(error) for error in errors)
-    writer = ArchiveWriter(
-        archive, force=options.force, archive_id=identity, coding=pack_wishes(coding), recovery_percent=options.recovery_percent
-    )
-    with writer:
-        filling.run(writer, code)
+    with ExitStack() as stack:
+        abandoned = unfinished_like(follow(archive), identity)
+        archives = [*(open_archive(path) for path in reuse), *(Archive(path, scan=True) for path in abandoned)]
+        for opened in archives:
+            stack.callback(opened.close)
+        recall = Recollection(archives, coding).find if archives else nothing
+        filling = Filling(files, options, progress, repeats, recall)
+        filling.tally.failures.extend(failure(error) for error in errors)
+        writer = ArchiveWriter(
+            archive, force=options.force, archive_id=identity, coding=pack_wishes(coding), recovery_percent=options.recovery_percent
+        )
+        with writer:
+            writer.supersede(abandoned)
+            filling.run(writer, code)
+    if abandoned:
+        filling.tally.remarks.append(f"what an interrupted run had packed was taken over: {count(filling.tally.reused, 'file')}")
     return filling.summary(str(archive), writer, time.monotonic() - started)

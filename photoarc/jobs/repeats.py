@@ -29,22 +29,25 @@ class Repeats:
             self._stored.setdefault(member.digest, (member, BY_CHOICE))
         self._sizes = {size for size, files_n in sizes.items() if files_n > 1 and size >= LEAST_BYTES}
         self._coming: set[bytes] = set(self._stored)
+        self._firsts: set[bytes] = set()  # names that were asked about and are no twins
         self._twins: dict[bytes, tuple[bytes, Stamp]] = {}  # name -> digest, stamp of that reading
         self.attributes_lost: list[str] = []  # printable names of twins with extended attributes that cannot be kept
         self._inodes: dict[tuple[int, int], Member] = {}
 
     def is_twin(self, source: SourceFile) -> bool:
-        """Whether an earlier file had the same contents; to be asked once for each, in archive order (of twins, again). Reads it."""
+        """Whether an earlier file had the same contents; to be asked in archive order. Reads it the first time."""
         if source.name in self._twins:
             return True
-        if source.kind is not Kind.FILE or source.size_bytes not in self._sizes:
+        if source.kind is not Kind.FILE or source.size_bytes not in self._sizes or source.name in self._firsts:
             return False
+        self._firsts.add(source.name)
         try:
             with in_parts(source) as file:
                 digest, stamp = file.digest, file.stamp
         except UnreadableSource:
             return False  # its own turn will say so
         if stamp.size_bytes >= LEAST_BYTES and digest in self._coming:
+            self._firsts.discard(source.name)
             self._twins[source.name] = digest, stamp
             self.attributes_lost += [display(source.name)] if stamp.attributes is None else []
             return True
@@ -59,10 +62,11 @@ class Repeats:
         same = first is not member and first.digest == member.digest
         return dataclasses.replace(member, hard_link=first.name) if same else member
 
-    def remember(self, member: Member, note: str) -> None:
-        """A member that was stored with a payload of its own."""
-        if member.digest in self._coming:
-            self._stored.setdefault(member.digest, (member, note))
+    def remember(self, member: Member, note: str, found: bytes = b"") -> None:
+        """A member that was stored with a payload of its own; `found` is the digest of its file, if another one is recorded."""
+        digest = found or member.digest
+        if digest in self._coming:
+            self._stored.setdefault(digest, (member, note))
 
     def twin(self, source: SourceFile) -> tuple[Member, str] | None:
         """Record and note of a file whose contents are stored already; None: it needs a payload of its own."""

@@ -12,7 +12,7 @@ from photoarc.codecs.costs import Cost
 from photoarc.disk import attributes
 from photoarc.disk.scan import SourceFile
 from photoarc.errors import MemberError
-from photoarc.jobs.coding import Batch, Item
+from photoarc.jobs.coding import Batch, Item, Recalled
 from photoarc.jobs.overview import CodecTotal, CodecTotals
 from photoarc.jobs.room import too_dear
 from photoarc.member import Attributes, Kind, Member
@@ -45,6 +45,7 @@ class PackSummary:
     `remarks` say what could have been done better, and are no fault; `-q` is not told them.
     `coding_failed` files were asked to be coded, and are kept bit-exact because that failed.
     `duplicates` are stored as references to an identical file, of the `alike` only that is stored which differs from an earlier one.
+    `reused` files have payloads that were taken over from an earlier archive.
     `left_out`: what of lossy photographs does not come back, metadata and pixels apart, and of how many.
     """
 
@@ -66,6 +67,7 @@ class PackSummary:
     remarks: tuple[str, ...] = ()
     coding_failed: int = 0
     left_out: tuple[tuple[str, int], ...] = ()
+    reused: int = 0
 
 
 class FileRemarks:
@@ -130,7 +132,7 @@ class PackTally:
 
     def __init__(self, files: Sequence[SourceFile], progress: Callback, expected: Iterable[Expected] = (), workers: int = 1) -> None:
         self.meter = Meter.over(progress, files, expected, workers)
-        self.size_bytes = self.duplicates = self.alike = 0
+        self.size_bytes = self.duplicates = self.alike = self.reused = 0
         self.kinds: Counter[Kind] = Counter()
         self.codecs = CodecTotals()
         self.lossy = CodecTotal("", 0, 0, 0)
@@ -174,12 +176,14 @@ class PackTally:
 
     def hear(self, item: Item, share: float) -> None:
         """A share of an item is done; a batch bears the name of its first file, blocks are counted when they are written."""
+        item = item.source if isinstance(item, Recalled) else item
         files = (item,) if isinstance(item, SourceFile) else item.files[:1] if isinstance(item, Batch) else ()
         for file in files:
             self.meter.begin(file.name, share, file.size_bytes)
 
     def too_dear(self, item: Item, cost: Cost) -> None:
         """An item needs more memory than there is for the job, and is coded alone."""
+        item = item.source if isinstance(item, Recalled) else item
         if isinstance(item, SourceFile):
             self.warnings.append(too_dear(item.name, cost))
 
@@ -222,6 +226,7 @@ class PackTally:
             warnings=tuple(self.warnings),
             duplicates=self.duplicates,
             alike=self.alike,
+            reused=self.reused,
             remarks=tuple(self.remarks),
             coding_failed=self.coding_failed,
             left_out=tuple(self.file_remarks.left_out.most_common()),

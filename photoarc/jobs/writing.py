@@ -13,7 +13,7 @@ from photoarc.disk.reading import PART_BYTES, Stamp, in_parts
 from photoarc.disk.scan import SourceFile
 from photoarc.errors import MemberError, ModelError
 from photoarc.jobs import workers
-from photoarc.jobs.coding import Batch, Coded, CodedBatch, Item, Result
+from photoarc.jobs.coding import Batch, Coded, CodedBatch, Item, Recalled, Result
 from photoarc.jobs.large import Block, CodedBlock, check_again, store_block
 from photoarc.jobs.repeats import Repeats
 from photoarc.jobs.tally import PackTally
@@ -24,7 +24,7 @@ from photoarc.names import display
 def write(writer: ArchiveWriter, outcome: workers.Outcome[Item, Result], repeats: Repeats, tally: PackTally) -> None:
     """One item into the archive, or its errors into the tally. Raises ModelError."""
     item, value, crash = outcome.item, outcome.value, outcome.crash
-    assert not isinstance(item, Block)
+    assert not isinstance(item, Block | Recalled)
     if isinstance(outcome.error, ModelError):
         raise outcome.error
     if isinstance(item, Batch):
@@ -144,8 +144,9 @@ def _write_coded(writer: ArchiveWriter, source: SourceFile, coded: Coded, repeat
         written = writer.add_coded(written, parts[0])
     else:
         writer.add(written, parts)
-    repeats.remember(member, coded.encoded.note)
+    repeats.remember(member, coded.encoded.note, coded.found)
     tally.add(written, coded.encoded.note)
+    tally.reused += coded.reused
 
 
 def _member(source: SourceFile, coded: Coded, parts: int, tally: PackTally) -> Member:

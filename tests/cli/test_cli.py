@@ -111,7 +111,7 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
 def test_tune_is_passed_on(photos: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], tuning: Tuning) -> None:
     asked = []
     pack = packing.pack
-    monkeypatch.setattr(packing, "pack", lambda *given: (asked.append(given[2].coding.tuning), pack(*given))[1])
+    monkeypatch.setattr(packing, "pack", lambda *given, **more: (asked.append(given[2].coding.tuning), pack(*given, **more))[1])
     assert run("pack", "photos", "out.pha", *arguments).exit_code == 0
     assert asked == [tuning]
 
@@ -274,7 +274,10 @@ def test_an_interrupted_pack_leaves_no_archive_and_no_process(slow_job: Path, tm
     if number == signal.SIGKILL:
         assert job.returncode == -signal.SIGKILL  # its partial file stays, under a name that says so
     else:
-        assert (job.returncode, errors) == (130, "photoarc: interrupted, nothing was written\n")
+        assert (job.returncode, errors) == (
+            130,
+            "photoarc: interrupted, no archive was written; the same command goes on with what was packed, if that was much\n",
+        )
         assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 

@@ -19,7 +19,7 @@ from photoarc.errors import UsageError
 from photoarc.options import CodingOptions, PackOptions, UnpackOptions
 
 CALLS: dict[Callable[..., Any], set[str]] = {
-    photoarc.pack: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding"},
+    photoarc.pack: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding"} | {"reuse"},
     photoarc.unpack: {field.name for field in dataclasses.fields(UnpackOptions)},
     photoarc.test: {"workers", "memory_bytes"},
     photoarc.verify: {"workers", "memory_bytes", "excludes"},
