@@ -158,7 +158,11 @@ class Archive:
 
     def coding_of(self, member: Member) -> bytes:
         """How a member was coded (photoarc.container.wishes); zeros where the archive does not say."""
-        return self._codings.at(self._stored[self._position(member)][1][0])
+        return self._codings.at(self.offset_of(member))
+
+    def offset_of(self, member: Member) -> int:
+        """Where the first chunk of a member is; members of a group have the same."""
+        return self._stored[self._position(member)][1][0]
 
     def read(self, name: str | bytes | Member, as_format: str | None = None) -> bytes:
         """Contents of a file, its digest checked (lossless codecs); a photograph in its own format or as "png", "jpeg", "webp".

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import photoarc
-from photoarc.cli import add, bench, dups, info, pack, repair, test, unpack, verify
+from photoarc.cli import add, bench, dups, info, pack, rearrange, repair, test, unpack, verify
 from photoarc.cli import list as list_command
 from photoarc.cli.console import help_written, set_up, show
 
@@ -29,6 +29,9 @@ app = typer.Typer(
 app.command()(pack.pack)
 app.command()(add.add)
 app.command()(add.update)
+app.command("rm")(rearrange.remove)
+app.command("mv")(rearrange.move)
+app.command()(rearrange.compact)
 app.command()(unpack.unpack)
 app.command("list")(list_command.list_members)
 app.command()(test.test)

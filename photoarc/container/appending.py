@@ -97,10 +97,12 @@ class ArchiveAppender(ArchiveWriter):
             raise UsageError(f"{self.path}: a member is called {dataclasses.replace(member, name=new).display_name} already")
         member.refuse_unknown()
         self.remove(name)
-        moved = dataclasses.replace(member, name=new)
-        if member.kind is Kind.FILE:
-            moved = dataclasses.replace(moved, duplicate=True, payload_bytes=0, parts=0, shared=None, grouped=False)
-        self.add(moved, ())
+        self.add(_with_payload_of(member, name=new), ())
+
+    def replace_record(self, member: Member) -> None:
+        """Write another record for a member that is there, with the same contents. Raises UsageError."""
+        self._position(member.name)
+        self.add(_with_payload_of(member), ())
 
     def _position(self, name: bytes) -> int:
         if name not in self._at:
@@ -186,6 +188,14 @@ def needed(entries: Sequence[Entry]) -> list[Entry]:
             kept.add(wanted)
             todo.append(wanted)
     return [entries[position] for position in sorted(kept)]
+
+
+def _with_payload_of(member: Member, *, name: bytes = b"") -> Member:
+    """The record of a duplicate of a member (docs/format.md section 4.5); of what is no file, the same record."""
+    member = dataclasses.replace(member, name=name or member.name)
+    if member.kind is not Kind.FILE:
+        return member
+    return dataclasses.replace(member, duplicate=True, payload_bytes=0, parts=0, shared=None, grouped=False)
 
 
 def _has_payload(member: Member) -> bool:

@@ -26,10 +26,15 @@ def pack_wishes(options: CodingOptions) -> bytes:
     return _WISHES.pack(PAYLOADS, _MODES.index(options.mode) + 1, flags, options.effort, *numbers)
 
 
+def of_several(data: bytes) -> bytes:
+    """The same wishes, which not all payloads are made after: they are known to nobody as what he would make."""
+    return bytes(1) + data[1:]
+
+
 def parse_wishes(data: bytes) -> CodingOptions | None:
     """Inverse of pack_wishes; None if nothing is said, or nothing that this version understands."""
-    payloads, mode, flags, effort, quality, min_gain = _WISHES.unpack(data)
-    if not payloads or not 1 <= mode <= len(_MODES):
+    _, mode, flags, effort, quality, min_gain = _WISHES.unpack(data)
+    if not 1 <= mode <= len(_MODES):
         return None
     if _MODES[mode - 1] is Mode.LOSSLESS:
         return CodingOptions(Mode.LOSSLESS, effort=min(effort, 9))
