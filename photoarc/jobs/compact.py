@@ -146,21 +146,29 @@ class _Copy:
             self._regroup(writer, [member])
             return
         self._written.add(contents_key(member))
-        parts = self._archive.payload_parts(member)
+        parts = self._parts(member)
         if member.codec_id in codecs.STREAMED:
             count, payload_bytes = self._extent(member)
             if count > 1 or member.codec_id == codecs.BLOCKS:
                 whole = dataclasses.replace(member, duplicate=False, parts=count, payload_bytes=payload_bytes)
-                writer.add(whole, _without_empty(parts) if member.duplicate else parts)
+                writer.add(whole, parts)
                 return
         payload = b"".join(parts)
         writer.add_coded(dataclasses.replace(member, duplicate=False, shared=None, parts=1, payload_bytes=len(payload)), payload)
+
+    def _parts(self, member: Member) -> Iterator[bytes]:
+        """Payload, part by part, of a member as the archive has it; without the empty part that the chunk of a duplicate has."""
+        stored = self._archive.info(member.name)
+        parts = self._archive.payload_parts(stored)
+        if stored.duplicate and not stored.grouped:
+            next(parts)
+        return parts
 
     def _extent(self, member: Member) -> tuple[int, int]:
         """Parts and bytes of the payload of a stored member, which may be another's; they are read for it."""
         if not member.duplicate:
             return max(member.parts, 1), member.payload_bytes
-        sizes = [len(part) for part in _without_empty(self._archive.payload_parts(member))]
+        sizes = [len(part) for part in self._parts(member)]
         return len(sizes), sum(sizes)
 
     def _group(self, writer: ArchiveWriter, members: Sequence[Member]) -> None:
@@ -184,7 +192,7 @@ class _Copy:
                 alone.append(dataclasses.replace(member, grouped=False))
                 continue
             self._written.add(contents_key(member))
-            data = b"".join(self._archive.payload_parts(member))
+            data = b"".join(self._parts(member))
             if sum(len(other) for _, other in together) + len(data) > BATCH_BYTES:
                 _add_group(writer, together)
                 together = []
@@ -203,9 +211,3 @@ def _add_group(writer: ArchiveWriter, files: Sequence[tuple[Member, bytes]]) -> 
     shares = groups.shares(len(payload), [len(data) for data in contents])
     grouped = [dataclasses.replace(member, payload_bytes=share) for (member, _), share in zip(files, shares, strict=True)]
     writer.add_group(grouped, payload, blake3(b"".join(contents)).digest())
-
-
-def _without_empty(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Without the empty part that the chunk of a duplicate has; the last part of an empty file stays."""
-    next(parts)
-    yield from parts
