@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from blake3 import blake3
 
 from photoarc import codecs, progress
-from photoarc.container.ends import Codings, Ends, earlier_footers, read_ends
+from photoarc.container.ends import Codings, Ends, read_ends
 from photoarc.container.groups import open_group
 from photoarc.container.index import read_index
 from photoarc.container.member_file import MemberFile
@@ -87,7 +87,7 @@ class Archive:
         self._tag = ends.header.archive_id[:4]
         self.warnings += [f"{self.name}: {ends.remark}"] if ends.remark else []
         entries = read_index(self._source, ends.header, ends.footer).entries
-        self._codings = Codings.of([ends.footer, *earlier_footers(self._source, ends.footer)])
+        self._codings = Codings.of(self._source, ends.footer)
         self._removed = [(entry.member, (entry.offset,)) for entry in entries if entry.removed]
         return [(entry.member, (entry.offset,)) for entry in entries if not entry.removed]
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photoarc.container import frames, locking
-from photoarc.container.ends import Ends, earlier_footers, read_ends
-from photoarc.container.frames import Footer
+from photoarc.container.ends import Codings, Ends, read_ends
 from photoarc.container.index import Index, read_index
 from photoarc.container.partial_file import NO_FSYNC
 from photoarc.container.replacing import follow
@@ -24,7 +23,7 @@ _FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 class AppendedFile:
     """An archive that exists, open and locked. What the disk refuses becomes UsageError.
 
-    `ends`, `index` and `earlier` footers say what it held when it was opened; `begun_bytes` is its length then, without what an interrupted
+    `ends`, `index` and `codings` say what it held when it was opened; `begun_bytes` is its length then, without what an interrupted
     addition left.
     """
 
@@ -34,7 +33,7 @@ class AppendedFile:
         self._fd = -1
         self.ends: Ends
         self.index: Index
-        self.earlier: Sequence[Footer] = ()
+        self.codings: Codings
 
     def create(self) -> None:
         """Opens, locks and reads it, and takes away what was not finished. Raises UsageError, FormatError."""
@@ -61,7 +60,7 @@ class AppendedFile:
         try:
             self.ends = read_ends(source)
             self.index = read_index(source, self.ends.header, self.ends.footer)
-            self.earlier = earlier_footers(source, self.ends.footer)
+            self.codings = Codings.of(source, self.ends.footer)
         except (IndexCorrupt, Truncated) as error:
             raise UsageError(
                 f"{self.path}: is damaged, and nothing is added to a damaged archive ({error}); unpack what is whole and pack it again"

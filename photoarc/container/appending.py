@@ -9,16 +9,16 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 
 from photoarc.container import frames
 from photoarc.container.appended_file import AppendedFile
 from photoarc.container.chunks import read_chunk
-from photoarc.container.ends import Codings, last_coding
-from photoarc.container.frames import CHUNK_HEADER_BYTES, CODING_BYTES, FOOTER_BYTES, ChunkType, Footer
+from photoarc.container.frames import CHUNK_HEADER_BYTES, CODING_BYTES, FOOTER_BYTES, ChunkType
 from photoarc.container.index import Entry, pack_entry, pack_removals
 from photoarc.container.likeness import END_BYTES
 from photoarc.container.payloads import contents_key
-from photoarc.container.source import source_of
+from photoarc.container.source import FileSource, source_of
 from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import FormatError, UsageError
 from photoarc.member import Kind, Member
@@ -42,7 +42,7 @@ class ArchiveAppender(ArchiveWriter):
         self._gone: list[tuple[int, bytes]] = []  # sequence number of the chunk, name
         self._changed = False
         self._seeded = False
-        self._footers: list[Footer] = []
+        self._source: FileSource | None = None
         self._stored: set[tuple[bytes, int]] = set()  # digest and codec of payloads
 
     def __enter__(self) -> ArchiveAppender:
@@ -53,11 +53,14 @@ class ArchiveAppender(ArchiveWriter):
         self._recovery_percent, self._protected_from = ends.footer.recovery_percent, ends.footer.archive_bytes
         self._all = list(index.entries)
         self._at = {entry.member.name: position for position, entry in enumerate(index.entries) if not entry.removed}
-        self._footers = [ends.footer, *self._appended.earlier]
         if not any(self._coding):
-            self._coding = last_coding(ends.header, self._footers)
+            self._coding = self._appended.codings.last(ends.header)
         self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _has_payload(entry.member)}
         return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._close_source()
+        super().__exit__(kind, error, trace)
 
     @property
     def members(self) -> list[Member]:
@@ -76,19 +79,23 @@ class ArchiveAppender(ArchiveWriter):
 
     def coded(self) -> list[tuple[Member, bytes]]:
         """Members, each with how the chunk was coded in which it stands (photoarc.container.wishes); before anything is written."""
-        codings = Codings.of(self._footers)
+        codings = self._appended.codings
         found = (self._all[position] for position in sorted(self._at.values()))
         return [(entry.member, codings.at(entry.offset)) for entry in found]
 
     def remove(self, name: bytes) -> None:
         """Take a member out. Raises UsageError if none has this name, FormatError."""
         entry = self._all[self._position(name)]
-        source = source_of(self.path)
-        try:
-            self._gone.append((read_chunk(source, entry.offset, self._id[:4]).header.sequence, name))
-        finally:
-            source.close()
+        if self._source is None or self._source.size_bytes <= entry.offset:  # opened anew for what was added since
+            self._close_source()
+            self._source = source_of(self.path)
+        self._gone.append((read_chunk(self._source, entry.offset, self._id[:4]).header.sequence, name))
         self._drop(name)
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
     def rename(self, name: bytes, new: bytes) -> None:
         """Give a member another name, which must be free. Raises UsageError, FormatError."""

@@ -90,24 +90,6 @@ def _footer_before(tail: bytes, tail_at: int) -> int | None:
     return None
 
 
-def earlier_footers(source: Source, footer: Footer) -> list[Footer]:
-    """The footers before this one, the last first. Raises FormatError; a chain that does not go down ends there."""
-    found: list[Footer] = []
-    while footer.previous_footer:
-        at = footer.previous_footer
-        earlier = frames.parse_footer(source.read_at(at, FOOTER_BYTES))
-        if earlier.archive_bytes != at + FOOTER_BYTES or earlier.archive_bytes >= footer.archive_bytes:
-            raise IndexCorrupt("a footer names a previous one that is none", section="5.4", offset=at)
-        found.append(earlier)
-        footer = earlier
-    return found
-
-
-def last_coding(header: FileHeader, footers: Sequence[Footer]) -> bytes:
-    """How an archive was coded last, as far as it says so (section 2.2); `footers`, the last first."""
-    return next((footer.coding for footer in footers if any(footer.coding)), header.coding)
-
-
 class Codings:
     """How the chunks of an archive were coded, by their offsets: each footer says it of what stands between it and the one before."""
 
@@ -115,9 +97,22 @@ class Codings:
         self._ends, self._codings = ends, codings
 
     @classmethod
-    def of(cls, footers: Sequence[Footer]) -> Codings:
-        """Those of all footers, the last first."""
-        return cls([footer.archive_bytes for footer in reversed(footers)], [footer.coding for footer in reversed(footers)])
+    def of(cls, source: Source, footer: Footer) -> Codings:
+        """Follows the chain of footers from the last one on; of what stands before a damaged one, nothing is known."""
+        found = [(footer.archive_bytes, footer.coding)]
+        while footer.previous_footer:
+            at = footer.previous_footer
+            try:
+                earlier = frames.parse_footer(source.read_at(at, FOOTER_BYTES))
+            except FormatError:
+                earlier = None
+            if earlier is None or earlier.archive_bytes != at + FOOTER_BYTES or earlier.archive_bytes >= footer.archive_bytes:
+                found.append((at, bytes(frames.CODING_BYTES)))
+                break
+            footer = earlier
+            found.append((footer.archive_bytes, footer.coding))
+        found.reverse()
+        return cls([end for end, _ in found], [coding for _, coding in found])
 
     @classmethod
     def of_unfinished(cls, source: Source, first_end: int) -> Codings:
@@ -132,13 +127,17 @@ class Codings:
         number = bisect.bisect_right(self._ends, offset)
         return self._codings[number] if number < len(self._codings) else bytes(frames.CODING_BYTES)
 
+    def last(self, header: FileHeader) -> bytes:
+        """How the archive was coded last, as far as it says so."""
+        return next((coding for coding in reversed(self._codings) if any(coding)), header.coding)
+
 
 def read_coding(path: str | os.PathLike[str]) -> bytes:
-    """The same of a file. Raises UsageError, FormatError."""
+    """How an archive was coded last, as far as it says so. Raises UsageError, FormatError."""
     source = source_of(path)
     try:
         ends = read_ends(source)
-        return last_coding(ends.header, [ends.footer, *earlier_footers(source, ends.footer)])
+        return Codings.of(source, ends.footer).last(ends.header)
     finally:
         source.close()
 

@@ -20,7 +20,7 @@ from photoarc import codecs
 from photoarc.archive import Archive
 from photoarc.container import frames, groups
 from photoarc.container.chunks import read_chunk, read_payload
-from photoarc.container.ends import earlier_footers, last_coding, read_ends
+from photoarc.container.ends import Codings, read_ends
 from photoarc.container.frames import Footer
 from photoarc.container.payloads import contents_key
 from photoarc.container.source import FileSource, source_of
@@ -89,8 +89,7 @@ class _Seen:
         """Raises UsageError, FormatError."""
         with _opened(path) as archive, closing(source_of(path)) as source:
             ends = read_ends(source)
-            footers = [ends.footer, *earlier_footers(source, ends.footer)]
-            coding = last_coding(ends.header, footers)
+            coding = Codings.of(source, ends.footer).last(ends.header)
             alike = {archive.coding_of(member) for member in archive if member.kind is Kind.FILE and not member.duplicate} <= {coding}
             return cls(
                 archive_id=ends.header.archive_id,
@@ -98,7 +97,7 @@ class _Seen:
                 footer=ends.footer,
                 members=len(archive),
                 size_bytes=source.size_bytes,
-                may_save=len(footers) > 1 or ends.footer.archive_bytes != source.size_bytes,
+                may_save=bool(ends.footer.previous_footer) or ends.footer.archive_bytes != source.size_bytes,
             )
 
 

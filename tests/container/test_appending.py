@@ -194,6 +194,32 @@ def test_every_byte_of_an_addition(archive: Path) -> None:
             assert "new" in found or opened.damaged or opened.warnings, at
 
 
+def test_an_earlier_index_and_footer_are_not_needed(archive: Path) -> None:
+    with photoarc.open(archive) as opened:
+        end = max(map(opened.offset_of, opened))
+    size = archive.stat().st_size
+    grow(archive)
+    expected, data = contents(archive), archive.read_bytes()
+    for at in range(end + 400, size, 7):  # behind the last chunk
+        archive.write_bytes(data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :])
+        assert contents(archive) == expected, at
+        with photoarc.open(archive) as opened:
+            assert opened.warnings == [], at
+    with ArchiveAppender(archive) as writer:
+        writer.add(stored(b"later", b"later"), [b"later"])
+        assert any(how == bytes(8) for _, how in writer.coded())
+    assert contents(archive) == expected | {"later": b"later"}
+
+
+def test_every_cut_of_an_addition(archive: Path) -> None:
+    before, size = contents(archive), archive.stat().st_size
+    grow(archive)
+    data, after = archive.read_bytes(), grown(before)
+    for end in range(size, len(data)):
+        archive.write_bytes(data[:end])
+        assert contents(archive) in (before, after), end
+
+
 def check(path: Path, before: Contents, after: Contents, say: str) -> None:
     """Old or new, whole, and it can be added to."""
     found = contents(path)
