@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from photoarc.errors import UsageError
+from photoarc.options import MOST_RECOVERY_PERCENT
 
 Memory = Annotated[str | None, typer.Option(metavar="SIZE", help="For all processes together, as 2G, 512M. [default: 3/4 of all]")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace an archive that exists.")]
@@ -48,6 +49,17 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+Recovery = Annotated[
+    float | None,
+    typer.Option(
+        parser=number(0, MOST_RECOVERY_PERCENT),
+        metavar="PERCENT",
+        help="Recovery data, with which repair mends damage of up to this much of the archive: 3 to 5 are usual, 0 is none.",
+        show_default=False,
+    ),
+]
 
 
 def sources_and_archive(paths: Sequence[str]) -> tuple[list[str], str]:

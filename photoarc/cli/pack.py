@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from photoarc.cli.arguments import Force, IgnoreCase, Jobs, Json, Memory, Quiet, number, sources_and_archive
+from photoarc.cli.arguments import Force, IgnoreCase, Jobs, Json, Memory, Quiet, Recovery, sources_and_archive
 from photoarc.cli.coding import (
     EffortOption,
     Exclude,
@@ -30,7 +30,7 @@ from photoarc.errors import UsageError
 from photoarc.jobs import machine
 from photoarc.member import Kind
 from photoarc.names import display
-from photoarc.options import BY_CHOICE, EFFORT, MODE, MOST_RECOVERY_PERCENT, PackOptions
+from photoarc.options import BY_CHOICE, EFFORT, MODE, PackOptions
 from photoarc.units import count, duration, psnr, ratio, size
 
 if TYPE_CHECKING:
@@ -57,14 +57,7 @@ def pack(
     min_gain: MinGainOption = None,
     recode: RecodeOption = False,
     strip: StripOption = None,
-    recovery: Annotated[
-        float,
-        typer.Option(
-            parser=number(0, MOST_RECOVERY_PERCENT),
-            metavar="PERCENT",
-            help="Add recovery data: repair mends damage of up to this much of the archive. 3 to 5 are usual.",
-        ),
-    ] = 0,
+    recovery: Recovery = None,
     jobs: Jobs = None,
     memory: Memory = None,
     exclude: Exclude = None,
@@ -100,7 +93,7 @@ def pack(
         excludes = patterns.excludes(exclude or (), exclude_from or (), ignore_case)
         lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode}
         coding = CodingOptions.asked(mode, tuning=tune, quality=quality, effort=effort, **lossy)
-        options = PackOptions(coding, jobs, excludes, force, machine.size(memory), recovery)
+        options = PackOptions(coding, jobs, excludes, force, machine.size(memory), recovery or 0)
         failures: Sequence[Failure]
         deletion(mode, wanted=delete, lossy_too=delete_lossy, unasked=yes, dry_run=dry_run)
         if delete and not yes and _nobody_can_answer():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photoarc.cli.arguments import ArchivePath, IgnoreCase, Json, Quiet
+from photoarc.cli.arguments import ArchivePath, IgnoreCase, Json, Quiet, Recovery
 from photoarc.cli.console import end, exit_codes, progress, show, warn
 from photoarc.errors import UsageError
 from photoarc.units import count, duration, ratio, size
@@ -61,13 +61,13 @@ def move(
         end((), "moved", not shown)
 
 
-def compact(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> None:
+def compact(archive: ArchivePath, recovery: Recovery = None, quiet: Quiet = False, as_json: Json = False) -> None:
     """Write an archive anew, without what was removed or replaced."""
     with exit_codes(UNCHANGED, as_json):
         from photoarc.jobs import compact as compacting
 
         with progress("copying", quiet or as_json) as callback:
-            done = compacting.compact(archive, callback)
+            done = compacting.compact(archive, callback, recovery_percent=recovery)
         shown = show(asdict(done), compact_lines(done), as_json, quiet)
         warn(done.warnings)
         end((), "copied", not shown)
@@ -88,7 +88,10 @@ def move_lines(done: MoveSummary, *, dry_run: bool) -> list[str]:
 def compact_lines(done: CompactSummary) -> list[str]:
     """What it saved."""
     saved = done.before_bytes - done.after_bytes
-    if saved <= 0:
+    if saved < 0:
+        grown = f"{size(done.before_bytes)} -> {size(done.after_bytes)} with its recovery data in {duration(done.seconds)}"
+        return [f"{done.archive} with {count(done.members, 'member')}: {grown}"]
+    if not saved:
         return [f"{done.archive} is compact: nothing was added to it or removed from it since it was written"]
     share = f"{size(done.before_bytes)} -> {size(done.after_bytes)} ({ratio(done.after_bytes, done.before_bytes)})"
     return [f"{done.archive} with {count(done.members, 'member')}: {share}, {size(saved)} saved in {duration(done.seconds)}"]

@@ -46,18 +46,21 @@ class CompactSummary:
     warnings: tuple[str, ...] = ()
 
 
-def compact(archive_path: str | os.PathLike[str], progress: Callback = silent) -> CompactSummary:
+def compact(archive_path: str | os.PathLike[str], progress: Callback = silent, *, recovery_percent: float | None = None) -> CompactSummary:
     """Writes an archive anew without what was removed or replaced, and without earlier indexes.
 
+    `recovery_percent`: of the archive come back by recovery data then; None keeps to what was asked for when it was packed.
     Raises UsageError: it is damaged, another one is writing to it, there is no room for a second one; FormatError: it is none.
     """
     started, path = time.monotonic(), Path(archive_path)
     seen = _Seen.of(path)
     warnings: tuple[str, ...] = ()
     after_bytes = seen.size_bytes
-    if seen.may_save:
+    recovery = seen.footer.recovery_percent if recovery_percent is None else recovery_percent
+    if seen.may_save or recovery != seen.footer.recovery_percent:
         _refuse_without_room(path, seen.size_bytes)
-        with ArchiveWriter(path, force=True, archive_id=seen.archive_id, coding=seen.coding) as writer:  # nobody else writes from here on
+        writer = ArchiveWriter(path, force=True, archive_id=seen.archive_id, coding=seen.coding, recovery_percent=recovery)
+        with writer:  # nobody else writes from here on
             if _Seen.of(path) != seen:
                 raise UsageError(f"{path}: was changed by another photoarc meanwhile; do it again")
             with _opened(path) as archive, closing(source_of(path)) as source:

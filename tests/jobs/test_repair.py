@@ -8,8 +8,12 @@ from typer.testing import CliRunner
 
 from photoarc import pack
 from photoarc.cli import app
+from photoarc.container.appending import ArchiveAppender
+from photoarc.container.ends import read_ends
+from photoarc.container.source import source_of
 from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import UsageError
+from photoarc.jobs.compact import compact
 from photoarc.jobs.repair import repair
 
 
@@ -102,6 +106,30 @@ def test_by_the_command(tmp_path):
     (tmp_path / "a.pha").write_bytes(spoilt(whole, (100_000, 300_000)))
     found = run("--force")
     assert (found.exit_code, "could not be mended: photoarc unpack" in found.output) == (1, True)
+
+
+def test_compact_gives_an_archive_recovery_data(whole, tmp_path):
+    def footer():
+        source = source_of(tmp_path / "a.pha")
+        try:
+            return read_ends(source).footer
+        finally:
+            source.close()
+
+    assert compact(tmp_path / "a.pha").after_bytes == len(whole)
+    done = compact(tmp_path / "a.pha", recovery_percent=5)
+    with_data = (tmp_path / "a.pha").read_bytes()
+    assert (done.before_bytes, done.after_bytes, footer().recovery_percent) == (len(whole), len(with_data), 5)
+    (tmp_path / "b.pha").write_bytes(spoilt(with_data, (10_000, 12_000)))
+    repair([tmp_path / "b.pha"], tmp_path / "out.pha")
+    assert (tmp_path / "out.pha").read_bytes() == with_data
+    with ArchiveAppender(tmp_path / "a.pha") as writer:
+        writer.remove(b"f0")
+    assert footer().recovery_percent == 5
+    compact(tmp_path / "a.pha")
+    assert footer().recovery_percent == 5
+    compact(tmp_path / "a.pha", recovery_percent=0)
+    assert footer().recovery_percent == 0
 
 
 @pytest.mark.parametrize("percent", [-1, 51, "5", float("nan")])
