@@ -32,10 +32,10 @@ from photoarc.errors import (
     LimitExceeded,
     NotAnArchive,
     PayloadCorrupt,
-    PayloadError,
     Truncated,
     UnknownMember,
     UsageError,
+    of_member,
 )
 from photoarc.member import Kind, Member
 from photoarc.names import display, safe_parts
@@ -242,12 +242,10 @@ class Archive:
             elif part:  # the record of a duplicate has an empty one
                 from photoarc.codecs import blocks
 
-                try:
+                with of_member(member.display_name):
                     for hole_bytes, data in blocks.decode_block(part, left):
                         left -= hole_bytes + len(data)
                         yield hole_bytes, bytes(data)
-                except PayloadError as error:
-                    raise error.kind(member.display_name, str(error)) from error
 
     def image(self, name: str | bytes | Member) -> Image:
         """A picture as PIL.Image.Image, loaded; raises MemberError, ModelError or UsageError.

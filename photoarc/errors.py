@@ -28,6 +28,8 @@ Exit codes of the command line: 0 all well, 1 some members failed, 2 nothing usa
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _FULL, _UNABLE = "free some space or choose another disk", "the file system there cannot do this; choose another disk"
 _BUSY, _GONE = "another program has it; close that first", "the disk or share is gone; connect it again"
@@ -186,6 +188,15 @@ class PayloadError(PhotoarcError):
     def __init__(self, message: str, kind: type[MemberError] = DecodeFailed) -> None:
         super().__init__(message)
         self.kind = kind
+
+
+@contextmanager
+def of_member(name: str) -> Iterator[None]:
+    """What a codec raises in this block becomes the MemberError that it names, of the member of this printable name."""
+    try:
+        yield
+    except PayloadError as error:
+        raise error.kind(name, str(error)) from error
 
 
 class TooFar(PayloadError):

@@ -14,7 +14,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from photoarc.errors import (
     PayloadError,
     TooFar,
     UnsupportedCodec,
+    of_member,
 )
 from photoarc.member import AS_JPEG, PhotoInfo
 from photoarc.options import BY_CHOICE, EFFORT, CodingOptions, Mode
@@ -220,17 +222,8 @@ def decode_payload(name: str, codec_id: int, payload: bytes, size_bytes: int, di
 
     Raises PayloadCorrupt, UnsupportedCodec, DecodeFailed (NotDecoded), SymbolMismatch.
     """
-    codec = _codec(name, codec_id)
-    try:
-        data = codec.decode(payload, size_bytes, as_format)
-    except PayloadError as error:
-        raise error.kind(name, str(error)) from error
-    except ModelError as error:
-        raise NotDecoded(name, str(error)) from error
-    except LimitExceeded as error:
-        raise DecodeFailed(name, str(error)) from error
-    except MemoryError as error:
-        raise NotDecoded(name, "not enough memory to decode it; try -j 1") from error
+    with _decoding(name):
+        data = _codec(name, codec_id).decode(payload, size_bytes, as_format)
     if not codecs.CODECS[codec_id].lossy and blake3(data).digest() != digest:
         raise PayloadCorrupt(name, "the decoded bytes differ from the packed file's BLAKE3 digest; the archive is damaged here")
     return data
@@ -244,18 +237,24 @@ def decode_image(name: str, codec_id: int, payload: bytes, size_bytes: int, dige
     from photoarc.pictures.pillow import of_photograph, open_picture
 
     _codec(name, codec_id)
-    try:
+    with _decoding(name):
         if codecs.CODECS[codec_id].lossy:
             return of_photograph(codecs.get_lossy(codec_id).decode_photo(payload))
         return open_picture(decode_payload(name, codec_id, payload, size_bytes, digest))
-    except PayloadError as error:
-        raise error.kind(name, str(error)) from error
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """What stops a codec becomes the MemberError of this member."""
+    try:
+        with of_member(name):
+            yield
     except ModelError as error:
         raise NotDecoded(name, str(error)) from error
     except LimitExceeded as error:
         raise DecodeFailed(name, str(error)) from error
     except MemoryError as error:
-        raise DecodeFailed(name, "not enough memory to open it") from error
+        raise NotDecoded(name, "not enough memory to decode it; try -j 1") from error
 
 
 def _codec(name: str, codec_id: int) -> codecs.Codec:

@@ -12,7 +12,7 @@ from photoarc.codecs import blocks
 from photoarc.container.chunks import Chunk, damage_of, read_payload
 from photoarc.container.pieces import Held, Hole, Joined, Piece
 from photoarc.container.source import Source
-from photoarc.errors import PayloadCorrupt, PayloadError
+from photoarc.errors import PayloadCorrupt, of_member
 from photoarc.member import Member
 
 
@@ -25,15 +25,12 @@ class _Reader:
 
     def stands_for(self, chunk: Chunk) -> int:
         """Bytes of the file that a block stands for, as its head says. Raises PayloadCorrupt."""
-        try:
-            with damage_of(self._member):
-                return blocks.stands_for(
-                    lambda at, count: self._source.read_at(chunk.payload_offset + at, count),
-                    chunk.header.payload_bytes,
-                    self._member.size_bytes,
-                )
-        except PayloadError as error:
-            raise error.kind(self._member.display_name, str(error)) from error
+        with of_member(self._member.display_name), damage_of(self._member):
+            return blocks.stands_for(
+                lambda at, count: self._source.read_at(chunk.payload_offset + at, count),
+                chunk.header.payload_bytes,
+                self._member.size_bytes,
+            )
 
     def decoded(self, chunk: Chunk, size_bytes: int) -> Piece:
         """Contents of a block. Raises MemberError."""
@@ -44,10 +41,8 @@ class _Reader:
     def _decode(self, chunk: Chunk, size_bytes: int) -> Piece:
         with damage_of(self._member):
             payload = read_payload(self._source, chunk)
-        try:
+        with of_member(self._member.display_name):
             pieces = [piece for hole, data in blocks.decode_block(payload, size_bytes) for piece in (Hole(hole), Held(data))]
-        except PayloadError as error:
-            raise error.kind(self._member.display_name, str(error)) from error
         found = Joined(pieces)
         if found.size_bytes != size_bytes:
             raise PayloadCorrupt(self._member.display_name, f"a block stands for {found.size_bytes} bytes, its head said {size_bytes}")

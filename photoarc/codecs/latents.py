@@ -7,23 +7,20 @@ position, channels ordered by energy; a plane lists only latents that passed the
 
 from __future__ import annotations
 
-from struct import Struct
-
 import numpy as np
 import numpy.typing as npt
 
 from photoarc.codecs.photo.bands import Mask
-from photoarc.codecs.photo.coder import Improve, Integers
+from photoarc.codecs.photo.coder import BandIntegers, Improve
 from photoarc.codecs.photo.payload import PhotoCodec
+from photoarc.container import lengths
 from photoarc.entropy import lzma2
-from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models import PhotoModel
 from photoarc.models.session import FloatArray
 
 PLANES = 3  # magnitude > 0, > 1, > 2; what is beyond follows in bytes
 GROUP = 8  # channels that share a byte of the first plane
 ESCAPE = 255
-_LENGTH = Struct("<I")
 
 
 class _Coder:
@@ -32,7 +29,7 @@ class _Coder:
     def __init__(self, model: PhotoModel) -> None:
         self._order = model.order
 
-    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, BandIntegers, FloatArray]:
         q = np.clip(np.rint(y[0]), -32767, 32767).astype(np.int16)
         q[:, ~coded] = 0
         values = _serial(q, self._order)
@@ -45,9 +42,9 @@ class _Coder:
         rest = magnitude - PLANES
         large = rest >= ESCAPE
         sections += [_lzma(np.where(large, ESCAPE, rest).astype(np.uint8)), rest[large].astype("<u2").tobytes()]
-        return b"".join(_LENGTH.pack(len(s)) + s for s in sections), (q,), self.dequantize((q,))
+        return lengths.join(sections), (q,), self.dequantize((q,))
 
-    def read_band(self, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, stream: bytes, level: float, coded: Mask) -> BandIntegers:
         h, w = coded.shape
         signs, *planes, rest_packed, large = _sections(stream)
         magnitude = np.zeros(len(self._order) * h * w, np.int32)
@@ -69,7 +66,7 @@ class _Coder:
         magnitude[nonzero[negative]] *= -1
         return (_unserial(magnitude, self._order, h, w),)
 
-    def dequantize(self, integers: Integers) -> FloatArray:
+    def dequantize(self, integers: BandIntegers) -> FloatArray:
         y_hat: FloatArray = integers[0].astype(np.float32)[None]
         return y_hat
 
@@ -95,15 +92,9 @@ def _lzma(data: npt.NDArray[np.uint8]) -> bytes:
 
 def _sections(stream: bytes) -> list[bytes]:
     """Signs, planes, rest, large values."""
-    sections, at = [], 0
-    while len(stream) - at >= _LENGTH.size:
-        (size,) = _LENGTH.unpack_from(stream, at)
-        sections.append(stream[at + _LENGTH.size : at + _LENGTH.size + size])
-        at += _LENGTH.size + size
-    if at != len(stream) or len(sections) != PLANES + 3:
-        raise PayloadError(
-            f"latents stream ends at {at} of {len(stream)} bytes with {len(sections)} of {PLANES + 3} sections", PayloadCorrupt
-        )
+    sections = [*lengths.split(stream)]
+    if len(sections) != PLANES + 3:
+        raise ValueError(f"{len(sections)} sections, expected {PLANES + 3}")
     return sections
 
 

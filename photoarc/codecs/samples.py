@@ -6,11 +6,11 @@ One file, or slabs: some rows each, a file behind its length (docs/format.md sec
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from struct import Struct
 from typing import Any
 
 import numpy as np
 
+from photoarc.container import lengths
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.pictures import jxl, libjxl
 from photoarc.pictures.libjxl import FAST, SLOW, USUAL, Samples
@@ -18,7 +18,6 @@ from photoarc.pictures.libjxl import FAST, SLOW, USUAL, Samples
 SLAB_PX = 1 << 22
 LEAST_PX = 64  # a side; below, JPEG XL's own head costs what it saves
 LEAST_SAVING = 0.02
-_LENGTH = Struct("<I")
 _EFFORTS = (FAST,) * 3 + (USUAL,) * 4 + (SLOW,) * 3  # libjxl's, by ours
 
 
@@ -57,24 +56,16 @@ def slab_rows(width_px: int) -> int:
 
 def encode_slabs(slabs: Iterable[Samples], effort: int) -> bytes:
     """Slabs (H, W, C), contiguous -> the end of a payload. Raises PayloadError."""
-    pieces = []
-    for slab in slabs:
-        coded = encode(slab, _EFFORTS[effort])
-        pieces += [_LENGTH.pack(len(coded)), coded]
-    return b"".join(pieces)
+    return lengths.join(encode(slab, _EFFORTS[effort]) for slab in slabs)
 
 
 def decode_slabs(payload: bytes, at: int, shape: tuple[int, int, int], sample_bytes: int, rows: int) -> Iterator[tuple[int, Samples]]:
-    """First row and samples of each slab from byte `at` of the payload on. Raises PayloadError, struct.error."""
+    """First row and samples of each slab from byte `at` of the payload on. Raises PayloadError, ValueError."""
     height, width, channels = shape
     top = 0
-    while at < len(payload):
-        (size,) = _LENGTH.unpack_from(payload, at)
-        at += _LENGTH.size + size
-        if at > len(payload):
-            raise PayloadError("the payload is cut off", PayloadCorrupt)
+    for coded in lengths.split(payload, at):
         count = min(rows, height - top)
-        yield top, decode(payload[at - size : at], (count, width, channels), sample_bytes)
+        yield top, decode(coded, (count, width, channels), sample_bytes)
         top += count
     if top != height:
         raise PayloadError(f"slabs of {top} rows, expected {height}", PayloadCorrupt)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 
+from photoarc.container import lengths
 from photoarc.container.records import MAX_PAYLOAD_BYTES, pack_member, parse_member
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, NotAnArchive, Truncated, UnsupportedVersion
 from photoarc.member import Member
@@ -40,7 +41,6 @@ _CHUNK_HEADER = Struct("<8s4sHHIIQ8sII")
 _PART = Struct("<II")
 _INDEX = Struct("<III")
 _GROUP = Struct("<III32s")
-_LENGTH = Struct("<I")
 _FOOTER = Struct("<8sHHII16sIQQQQ32s8sH10xI")
 _CRC = Struct("<I")
 
@@ -261,7 +261,7 @@ def inflate(data: bytes, size_bytes: int, *, section: str) -> bytes:
 
 def pack_group(group: GroupRecord) -> bytes:
     """44 bytes and the deflated list of records; section 4.7."""
-    records = b"".join(_LENGTH.pack(len(record)) + record for record in map(pack_member, group.members))
+    records = lengths.join(map(pack_member, group.members))
     return _GROUP.pack(len(group.members), len(records), group.size_bytes, group.digest) + deflate(records)
 
 
@@ -275,16 +275,11 @@ def parse_group(data: bytes) -> GroupRecord:
             f"a group declares {members_n} members, {inflated_bytes} bytes of records and {size_bytes} bytes of files; "
             f"the limits are {MAX_SHARD_MEMBERS}, {MAX_SHARD_BYTES} and {MAX_GROUP_BYTES}"
         )
-    records, at, members = inflate(data[_GROUP.size :], inflated_bytes, section="4.7"), 0, []
-    while at < len(records):
-        if len(records) - at < _LENGTH.size:
-            raise FormatError("a record of a group is cut", section="4.7")
-        (length,) = _LENGTH.unpack_from(records, at)
-        at += _LENGTH.size
-        if length > len(records) - at:
-            raise FormatError(f"a record of a group declares {length} bytes, {len(records) - at} are left", section="4.7")
-        members.append(parse_member(records[at : at + length]))
-        at += length
+    records = inflate(data[_GROUP.size :], inflated_bytes, section="4.7")
+    try:
+        members = [parse_member(record) for record in lengths.split(records)]
+    except ValueError as error:
+        raise FormatError(f"a record of a group is cut: {error}", section="4.7") from error
     sizes_bytes = sum(member.size_bytes for member in members if not member.duplicate)
     if len(members) != members_n or sizes_bytes != size_bytes or not all(member.grouped for member in members):
         raise FormatError(f"a group declares {members_n} members of {size_bytes} bytes, its records something else", section="4.7")

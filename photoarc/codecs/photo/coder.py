@@ -12,25 +12,25 @@ from photoarc.codecs.photo.bands import Mask
 from photoarc.models.photo_model import ARCHITECTURES, PhotoModel
 from photoarc.models.session import FloatArray
 
-Integers = tuple[npt.NDArray[Any], ...]
+BandIntegers = tuple[npt.NDArray[Any], ...]
 Improve = Callable[[FloatArray, FloatArray], FloatArray]  # latents and hyper-latents -> latents
 
 
 class BandCoder(Protocol):
     """Latents of one band <-> integers <-> bytes. Positions outside the mask `coded` (h, w) lie in padding and are free."""
 
-    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, BandIntegers, FloatArray]:
         """Scaled latents (1, M, h, w) -> stream, the integers in it, and y_hat as a decoder will have it.
 
         `improve` makes cheaper latents of them, for a coder whose model is a SearchModel.
         """
         ...
 
-    def read_band(self, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, stream: bytes, level: float, coded: Mask) -> BandIntegers:
         """Stream -> the same integers. Raises ValueError for a stream that does not fit."""
         ...
 
-    def dequantize(self, integers: Integers) -> FloatArray:
+    def dequantize(self, integers: BandIntegers) -> FloatArray:
         """Integers -> y_hat (1, M, h, w) in quantisation steps."""
         ...
 

@@ -13,9 +13,9 @@ from photoarc.codecs.photo.bands import Band, Mask, Pixels, cut, padded
 from photoarc.codecs.photo.coder import BandCoder, Improve
 from photoarc.codecs.photo.descent import Descent, Search, Window
 from photoarc.codecs.photo.forecast import WINDOW_PX, Forecast, forecast
-from photoarc.codecs.photo.header import LENGTH
 from photoarc.codecs.photo.layout import Layout, checksum
 from photoarc.codecs.photo.synthesis import last_rows
+from photoarc.container.lengths import LENGTH_BYTES
 from photoarc.errors import GivenUp, PayloadError, SymbolMismatch
 from photoarc.models.photo_model import PhotoModel
 from photoarc.models.session import FloatArray
@@ -78,7 +78,7 @@ class Encoder:
         if not all(np.array_equal(a, b) for a, b in zip(integers, read, strict=True)):
             raise PayloadError("the decoder does not read back the encoder's latents", SymbolMismatch)
         self.streams.append(stream)
-        self._size_bytes += LENGTH.size + len(stream)
+        self._size_bytes += LENGTH_BYTES + len(stream)
         rest_bytes = self._foreseen_bytes(bottom_px, self._size_bytes) - self._size_bytes
         self._ask(self._size_bytes + int(rest_bytes * self._least))
         self.checksum = checksum(integers, self.checksum)

@@ -18,7 +18,6 @@ VERSION = 1
 GREY, ALPHA = 1, 2
 _HEADER = Struct("<BBBBHHIIHHIIIII16s")
 HEADER_BYTES = _HEADER.size
-LENGTH = Struct("<I")  # in front of each stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from photoarc.codecs.photo.bands import Mask
-from photoarc.codecs.photo.coder import Improve, Integers
+from photoarc.codecs.photo.coder import BandIntegers, Improve
 from photoarc.entropy.ans import Decoder, Encoder, Runs
 from photoarc.models.hyperprior import Hyperprior
 from photoarc.models.session import FloatArray
@@ -21,7 +21,7 @@ class HyperpriorBands:
         self._model = model
         self._runs: list[Runs] = []
 
-    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, Integers, FloatArray]:
+    def encode_band(self, y: FloatArray, level: float, coded: Mask, improve: Improve) -> tuple[bytes, BandIntegers, FloatArray]:
         """Latents (1, M, h, w) -> (stream, integers, latents as a decoder has them); `improve` may move them first."""
         model = self._model
         z = model.hyper(y)
@@ -35,7 +35,7 @@ class HyperpriorBands:
         self._runs = encoder.runs
         return encoder.finish(), (z, symbols), y_hat
 
-    def read_band(self, stream: bytes, level: float, coded: Mask) -> Integers:
+    def read_band(self, stream: bytes, level: float, coded: Mask) -> BandIntegers:
         """Stream -> integers: hyper-latents and symbols of latents where `coded` (h, w)."""
         model, (h, w) = self._model, coded.shape
         decoder = Decoder(stream, self._runs)
@@ -52,7 +52,7 @@ class HyperpriorBands:
         decoder.finish()
         return z, symbols
 
-    def dequantize(self, integers: Integers) -> FloatArray:
+    def dequantize(self, integers: BandIntegers) -> FloatArray:
         """Integers -> latents (1, M, h, w)."""
         z, symbols = integers
         return self._model.dequantize(z, symbols)

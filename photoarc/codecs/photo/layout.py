@@ -9,7 +9,7 @@ import numpy as np
 
 from photoarc.codecs.photo import cells as activity
 from photoarc.codecs.photo.bands import Band, Mask, bands, padded
-from photoarc.codecs.photo.coder import Integers
+from photoarc.codecs.photo.coder import BandIntegers
 from photoarc.codecs.photo.header import Header
 from photoarc.entropy import lzma2
 from photoarc.models.photo_model import PhotoModel
@@ -49,7 +49,7 @@ class Layout:
         return (band.top + share * (band.bottom - band.top)) * self.model.stride_px / padded(self.header.height_px)
 
 
-def checksum(integers: Integers, start: int) -> int:
+def checksum(integers: BandIntegers, start: int) -> int:
     """CRC-32 over integers as i16, little-endian, in stream order; the first band goes on from Layout.first_checksum."""
     for a in integers:
         start = zlib.crc32(np.ascontiguousarray(a, dtype="<i2").data, start)

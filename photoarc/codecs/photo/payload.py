@@ -20,9 +20,10 @@ from photoarc.codecs.photo.bands import band_rows
 from photoarc.codecs.photo.coder import BandCoder, CoderOf
 from photoarc.codecs.photo.encoder import Encoder, Job, TooLarge, never
 from photoarc.codecs.photo.fidelity import Fidelity
-from photoarc.codecs.photo.header import HEADER_BYTES, LENGTH, Header, parse_header
+from photoarc.codecs.photo.header import HEADER_BYTES, Header, parse_header
 from photoarc.codecs.photo.layout import Layout, checksum
 from photoarc.codecs.photo.synthesis import synthesize
+from photoarc.container import lengths
 from photoarc.entropy import lzma2
 from photoarc.errors import ModelError, PayloadCorrupt, PayloadError, SymbolMismatch
 from photoarc.member import PhotoInfo
@@ -79,7 +80,7 @@ class PhotoCodec:
             fidelity.add(top, x)
         near(fidelity, quality)
         header = replace(header, checksum=encoder.checksum)
-        payload = b"".join([header.pack(), *aside, *(LENGTH.pack(len(stream)) + stream for stream in encoder.streams)])
+        payload = b"".join([header.pack(), *aside, lengths.join(encoder.streams)])
         info = PhotoInfo(header.width_px, header.height_px, fidelity.psnr_db, header.quality_c / 100, model.entry.id, photo.source_format)
         return payload, info
 
@@ -152,18 +153,16 @@ def _model(header: Header) -> PhotoModel:
 def _sections(payload: bytes, header: Header) -> tuple[list[bytes], list[bytes]]:
     """Metadata, writer, alpha, cells, then the streams (section 7.1); they must fill the payload exactly."""
     at = HEADER_BYTES
-    aside, streams = [], []
+    aside = []
     for size in (header.metadata_bytes, header.writer_bytes, header.alpha_bytes, header.cells_bytes):
         aside.append(payload[at : at + size])
         at += size
-    while at < len(payload) and len(payload) - at >= LENGTH.size:
-        (size,) = LENGTH.unpack_from(payload, at)
-        streams.append(payload[at + LENGTH.size : at + LENGTH.size + size])
-        at += LENGTH.size + size
-    if at != len(payload) or len(streams) != header.bands:
-        raise PayloadError(
-            f"photograph payload of {len(payload)} bytes ends at {at} with {len(streams)} of {header.bands} bands", PayloadCorrupt
-        )
+    try:
+        streams = [*lengths.split(payload, at)]
+    except ValueError as error:
+        raise PayloadError(f"the bands do not fill the photograph's payload: {error}", PayloadCorrupt) from error
+    if at > len(payload) or len(streams) != header.bands:
+        raise PayloadError(f"photograph payload of {len(payload)} bytes with {len(streams)} of {header.bands} bands", PayloadCorrupt)
     return aside, streams
 
 
