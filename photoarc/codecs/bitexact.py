@@ -12,13 +12,15 @@ takes goes with its pixels, what it can win with the bytes of its file: if those
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from photoarc import codecs
 from photoarc.codecs import costs, general, store
 from photoarc.errors import PayloadError
 from photoarc.options import TAKES_APART, THOROUGH
+from photoarc.pictures.jpeg import segments
 from photoarc.pictures.kinds import PictureKind, kind_of
 from photoarc.pictures.size import picture_size
 
@@ -26,21 +28,54 @@ _PATIENCE = 4  # times as much time for what can be won, from THOROUGH on
 _SMALL_BYTES = 8192  # up to here, LZMA of a picture may be smaller than what its own codec makes of it: profiles, tables
 
 
-@dataclass(frozen=True, slots=True)
+_NEVER = 10  # efforts end at 9
+_MUCH_BYTES = 512  # behind a picture; JPEG XL keeps less than that well enough
+
+
+def _always(data: bytes) -> bool:
+    return True
+
+
+def _much_follows(data: bytes) -> bool:
+    """Whether a JPEG has so much behind its picture that JPEG XL is not asked first."""
+    try:
+        return len(segments.split(data).tail) >= _MUCH_BYTES
+    except PayloadError:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Which kinds of files a codec takes, from which effort on; `general_too`: LZMA is asked about small ones as well."""
+    """Which kinds of files a codec takes, from which effort on.
+
+    `suits`: for which of these files, by their contents. `others_from`: the effort from which on the rows behind it are asked as well, and
+    the smallest payload is taken. `alone`: it is asked only if no row before it took the file. `general_too`: LZMA is asked about small
+    files as well.
+    """
 
     codec_id: int
     kinds: tuple[PictureKind, ...]
     from_effort: int = 0
+    suits: Callable[[bytes], bool] = _always
+    others_from: int = _NEVER
+    alone: bool = False
     general_too: bool = False
 
 
-# In the order in which they are asked; the first that does not refuse has the file. JPEG files have several and the smallest: `_jpeg`.
+def _for_jpeg(codec_id: int, *, from_effort: int = 0, others_from: int = THOROUGH, **how: Any) -> Row:
+    return Row(codec_id=codec_id, kinds=(PictureKind.JPEG,), from_effort=from_effort, others_from=others_from, general_too=True, **how)
+
+
+# In the order in which they are asked, each codec once; the first that does not refuse has the file, unless others are asked as well.
 PICTURE_CODECS = (
-    Row(codecs.PNG, (PictureKind.PNG,), TAKES_APART, general_too=True),
-    Row(codecs.RASTER, (PictureKind.TIFF, PictureKind.BMP, PictureKind.PNM)),
-    Row(codecs.TIFF, (PictureKind.TIFF,), TAKES_APART),
+    _for_jpeg(codecs.COMPOSITE, suits=_much_follows, others_from=_NEVER),  # it has asked the slower ones for each of its pictures
+    _for_jpeg(codecs.JPEGXL),
+    _for_jpeg(codecs.COMPOSITE, others_from=_NEVER, alone=True),
+    _for_jpeg(codecs.DCT, from_effort=TAKES_APART),
+    _for_jpeg(codecs.LEPTON, from_effort=THOROUGH),
+    Row(codec_id=codecs.PNG, kinds=(PictureKind.PNG,), from_effort=TAKES_APART, general_too=True),
+    Row(codec_id=codecs.RASTER, kinds=(PictureKind.TIFF, PictureKind.BMP, PictureKind.PNM)),
+    Row(codec_id=codecs.TIFF, kinds=(PictureKind.TIFF,), from_effort=TAKES_APART),
 )
 
 
@@ -53,19 +88,32 @@ def code(data: bytes, effort: int) -> tuple[int, bytes]:
         by_lzma = _general(data)
         if not costs.worth(dear.seconds, len(by_lzma[1]) * patience):
             return by_lzma
+    taken = list(_by_row(data, effort))
+    if not taken:
+        return _general(data)
+    _, found = min(taken, key=lambda one: len(one[1][1]))
+    return _or_general(found, data) if taken[0][0].general_too else found
+
+
+def _by_row(data: bytes, effort: int) -> Iterator[tuple[Row, tuple[int, bytes]]]:
+    """What the rows of PICTURE_CODECS make of the file."""
     kind = kind_of(data[:12])
-    if kind is PictureKind.JPEG:
-        found = min(_jpeg(data, effort), key=lambda coded: len(coded[1]), default=None)
-        if found is not None and len(found[1]) < len(data):
-            return _or_general(found, data)
+    asked: set[int] = set()
+    taken = False
     for row in PICTURE_CODECS:
-        if kind in row.kinds and effort >= row.from_effort:
-            try:
-                found = row.codec_id, codecs.get_exact(row.codec_id).encode(data, effort)
-            except PayloadError:
-                continue
-            return _or_general(found, data) if row.general_too else found
-    return _general(data)
+        asks = kind in row.kinds and effort >= row.from_effort and row.codec_id not in asked and not (row.alone and taken)
+        if not asks or not row.suits(data):
+            continue
+        asked.add(row.codec_id)
+        try:
+            payload = codecs.get_exact(row.codec_id).encode(data, effort)
+        except PayloadError:
+            continue
+        if len(payload) < len(data):
+            taken = True
+            yield row, (row.codec_id, payload)
+            if effort < row.others_from:
+                return
 
 
 def misses_lepton(effort: int) -> bool:
@@ -91,26 +139,3 @@ def _general(data: bytes) -> tuple[int, bytes]:
     except PayloadError:
         pass
     return codecs.STORE, store.encode(data)
-
-
-def _jpeg(data: bytes, effort: int) -> Iterator[tuple[int, bytes]]:
-    """What the codecs for JPEGs make of it: below THOROUGH the first that does not refuse, in the order of promise."""
-    from photoarc.codecs import composite  # slow to load
-
-    thorough = effort >= THOROUGH
-    for codec_id in sorted((codecs.JPEGXL, codecs.COMPOSITE), reverse=composite.much_follows(data)):
-        try:
-            payload = codecs.get_exact(codec_id).encode(data, effort)
-        except PayloadError:
-            continue
-        if len(payload) < len(data):
-            yield codec_id, payload
-            if codec_id == codecs.COMPOSITE or not thorough:  # a composite has asked the slower ones for each of its pictures
-                return
-            break
-    if effort >= TAKES_APART:  # JPEG XL has no room for its recipe of some progressive files
-        for codec_id in (codecs.DCT, codecs.LEPTON) if thorough else (codecs.DCT,):
-            try:
-                yield codec_id, codecs.get_exact(codec_id).encode(data, effort)
-            except PayloadError:
-                continue

@@ -22,7 +22,6 @@ from photoarc.pictures.jpeg import segments
 from photoarc.pictures.kinds import JPEG_START
 
 _VERSION = 1
-_MUCH_BYTES = 512  # behind the picture; JPEG XL keeps less than that well enough
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
 _METADATA, _TAIL, _FIRST_PICTURE, _MAX_PICTURES = 0, 1, 2, 16
 _ALLOWED = frozenset((STORE, LZMA, JPEGXL, LEPTON, DCT))
@@ -49,14 +48,6 @@ class _Stream:
     codec_id: int
     size_bytes: int
     packed: bytes
-
-
-def much_follows(data: bytes) -> bool:
-    """Whether this codec is to be tried before plain JPEG XL."""
-    try:
-        return len(segments.split(data).tail) >= _MUCH_BYTES
-    except PayloadError:
-        return False
 
 
 def encode(data: bytes, effort: int = EFFORT) -> bytes:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
+from photoarc.pictures.kinds import BMP_START
 
 _NO_PROFILE = (b"BGRs", b" niW")  # colour space tags of V4/V5 headers, as stored: sRGB, system default
 
@@ -31,7 +32,7 @@ class Bmp:
 def split(data: bytes) -> Bmp:
     """Read the header. Raises PayloadError with the reason if the file is broken or of a kind that is kept bit-exact."""
     header, bits, method = (int.from_bytes(data[at : at + n], "little") for at, n in ((14, 4), (28, 2), (30, 4)))
-    if len(data) < 54 or data[:2] != b"BM" or header not in (40, 108, 124):
+    if len(data) < 54 or data[:2] != BMP_START or header not in (40, 108, 124):
         raise PayloadError("BMP of an old or unknown kind")
     if bits != 24 or method != 0:
         raise PayloadError("graphics: palette" if bits <= 8 else "BMP that is not plain 24-bit")
@@ -60,7 +61,7 @@ def encode(pixels: NDArray[np.uint8], resolution: bytes) -> bytes:
     rows = np.zeros((height, _stride(width)), np.uint8)
     rows[:, : 3 * width].reshape(height, width, 3)[:] = pixels[::-1, :, ::-1]
     size = rows.size
-    head = b"BM" + (54 + size).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
+    head = BMP_START + (54 + size).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little") + (40).to_bytes(4, "little")
     head += width.to_bytes(4, "little") + height.to_bytes(4, "little") + bytes([1, 0, 24, 0]) + bytes(4) + size.to_bytes(4, "little")
     return b"".join((head, resolution, bytes(8), rows.data))
 

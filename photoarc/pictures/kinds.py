@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-JPEG_START, PNG_SIGNATURE, BMP_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM"
+JPEG_SOI, JPEG_START = b"\xff\xd8", b"\xff\xd8\xff"  # the first marker; with how each next one begins
+PNG_SIGNATURE, BMP_START, RIFF_START, WEBP_FORM = b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF", b"WEBP"
 TIFF_STARTS, PNM_STARTS = (b"II*\0", b"MM\0*"), (b"P5", b"P6")
 JXL_CODESTREAM, JXL_CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
 # Netpbm, "ppm" and "pgm": 5 or 6, width, height, the largest sample.
@@ -47,7 +48,7 @@ _WORTH_CODING = frozenset((PictureKind.JPEG, PictureKind.PNG, PictureKind.WEBP, 
 
 def kind_of(head: bytes) -> PictureKind | None:
     """Of the first 12 bytes of a file, or of all; None if they are those of no picture that is known."""
-    if riff_form(head) == b"WEBP":
+    if riff_form(head) == WEBP_FORM:
         return PictureKind.WEBP
     if brand := box_brand(head):
         return _BRANDS.get(brand)
@@ -61,7 +62,7 @@ def box_brand(head: bytes) -> bytes:
 
 def riff_form(head: bytes) -> bytes:
     """Form of a RIFF file (WebP, AVI, WAV), empty for any other."""
-    return head[8:12] if head[:4] == b"RIFF" else b""
+    return head[8:12] if head[:4] == RIFF_START else b""
 
 
 def starts_like_picture(head: bytes) -> bool:

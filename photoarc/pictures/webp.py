@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from photoarc.errors import PayloadError
+from photoarc.pictures.kinds import RIFF_START, WEBP_FORM, riff_form
 from photoarc.pictures.metadata import Item
 
 MAX_SIDE_PX = 16_383
@@ -34,7 +35,7 @@ class WebP:
 def split(data: bytes, *, lossy_too: bool = False) -> WebP:
     """Take a WebP file apart. Raises PayloadError with the reason if it is broken or of a kind that is kept bit-exact."""
     size = 8 + int.from_bytes(data[4:8], "little")
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+    if riff_form(data[:12]) != WEBP_FORM:
         raise PayloadError("broken WebP: no RIFF header")
     if size != len(data):
         raise PayloadError("truncated WebP" if size > len(data) else "data after the end of the picture")
@@ -58,7 +59,7 @@ def split(data: bytes, *, lossy_too: bool = False) -> WebP:
             raise PayloadError("WebP with unknown chunks")
         at += 8 + length + (length & 1)
     padding = b"\0" * (len(coded) & 1)
-    riff = b"RIFF" + (12 + len(coded) + len(padding)).to_bytes(4, "little") + b"WEBP" + coding + len(coded).to_bytes(4, "little")
+    riff = RIFF_START + (12 + len(coded) + len(padding)).to_bytes(4, "little") + WEBP_FORM + coding + len(coded).to_bytes(4, "little")
     width, height = _size_vp8(coded) if coding == b"VP8 " else _size_vp8l(coded)
     return WebP(width, height, tuple(metadata), riff + coded + padding, coding == b"VP8 ")
 
@@ -77,7 +78,7 @@ def join(picture: bytes, items: Sequence[Item], width_px: int, height_px: int, *
     after = [(item.key, item.body) for item in held if item.key != b"ICCP"]
     chunks = [(b"VP8X", head), *before, *coded, *after]
     body = b"".join(kind + len(body).to_bytes(4, "little") + body + bytes(len(body) & 1) for kind, body in chunks)
-    return b"RIFF" + (len(body) + 4).to_bytes(4, "little") + b"WEBP" + body
+    return RIFF_START + (len(body) + 4).to_bytes(4, "little") + WEBP_FORM + body
 
 
 def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:

@@ -23,6 +23,7 @@ from photoarc.pictures.jpeg import progressive as jpeg_progressive
 from photoarc.pictures.jpeg.huffman import HuffmanTable
 from photoarc.pictures.jpeg.progressive import ScanHeader
 from photoarc.pictures.jpeg.progressive_bits import Intervals, NonZeros
+from photoarc.pictures.kinds import JPEG_SOI
 
 MAX_COEFFICIENTS = 40_000_000  # a 4:2:0 photograph of 26 megapixels; coding it takes 8 bytes each
 _SOS, _EOI, _DHT, _DRI, _SOF2 = 0xDA, 0xD9, 0xC4, 0xDD, 0xC2
@@ -182,7 +183,7 @@ def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, bytes, int]]:
 
 def read(data: bytes) -> Scan:
     """Take a JPEG file apart. Raises PayloadError unless `write` gives the same bytes again."""
-    if data[:2] != b"\xff\xd8":
+    if data[:2] != JPEG_SOI:
         raise PayloadError("broken JPEG: no start marker")
     segments.check_claims(data)
     *before, (_, _, start) = _segments(data)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from photoarc.errors import PayloadError
+from photoarc.pictures.kinds import JPEG_SOI
 
 COM, APP0, APP1, APP2, APP11, APP13, APP14 = 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
 MAX_BODY_BYTES = 65533  # a segment's 16-bit length counts itself
@@ -139,7 +140,7 @@ def is_kept(segment: Segment, jpeg: Jpeg) -> bool:
 
 def split(data: bytes) -> Jpeg:
     """Take a JPEG file apart. Raises PayloadError with the reason if it is broken or of a kind that is kept bit-exact."""
-    if data[:2] != b"\xff\xd8":
+    if data[:2] != JPEG_SOI:
         raise PayloadError("broken JPEG: no start marker")
     spans = [(0, 2)]
     metadata: list[Segment] = []
@@ -204,7 +205,7 @@ def join(segments: Iterable[Segment], picture: bytes, density: bytes | None) -> 
     if picture[at : at + 2] == b"\xff\xe0":  # the JFIF segment of whoever wrote the picture
         at += 2 + int.from_bytes(picture[at + 2 : at + 4], "big")
     jfif = [] if density is None else [Segment(APP0, b"JFIF\0\1" + density + b"\0\0")]
-    head = bytearray(b"\xff\xd8")
+    head = bytearray(JPEG_SOI)
     for segment in (*jfif, *segments):
         if len(segment.body) > MAX_BODY_BYTES:
             raise PayloadError(f"metadata of {len(segment.body)} bytes does not fit into a JPEG segment")
