@@ -1,7 +1,7 @@
 """Multiply-accumulates a pixel, network by network, counted in the ONNX graphs of a model.
 
     python -m bench.cost models_onnx/photo-1
-    python -m bench.cost models_onnx/jpeg-1                 of a 4:2:0 JPEG: pixels are those of the picture
+    python -m bench.cost models_onnx/jpeg-2                 of a 4:2:0 JPEG: pixels are those of the picture
 
 Shapes come from ONNX's shape inference on a picture of --width x --height (margins, where a network computes them, are counted). One MAC is
 one multiplication and addition of a convolution or matrix product; biases, ReLU, shuffles and casts are not counted, as is usual.
@@ -20,7 +20,7 @@ BOTH = ("mean_", "scale_", "hyper_context_")  # the entropy networks run once in
 MARGIN_PX = 4  # on each side of what the analysis sees
 LATENT_PX, Z_PX = 16, 64
 BLOCK_PX = {"luma": 8, "cb": 16, "cr": 16}  # of the models of JPEG coefficients
-DC_MARGIN = 4  # rows and columns of linear inputs beyond the others
+BLOCK_MARGIN, LINEAR_MARGIN = 4, 2  # rows and columns that their inputs have beyond what is coded, and linear inputs of AC
 COARSER = 1 / 3  # all levels of DC but the finest, in runs on the finest: 1/4 + 1/16 + ...
 
 
@@ -42,8 +42,8 @@ def input_shape(network: str, name: str, dims: list[int], width_px: int, height_
     """Sizes of a network's input; `dims` has 0 where the graph leaves them open."""
     component, _, rest = network.partition("_")
     if component in BLOCK_PX:
-        side, margin = BLOCK_PX[component], DC_MARGIN * (name == "linear" and rest.startswith("dc"))
-        return dims if name == "shift" else [*dims[:2], height_px // side + margin, width_px // side + margin]
+        side, margin = BLOCK_PX[component], LINEAR_MARGIN if name == "linear" and not rest.startswith("dc") else BLOCK_MARGIN
+        return [1, dims[1], height_px // side + margin, width_px // side + margin]
     if name == "pixels":
         return [height_px + 2 * MARGIN_PX, width_px + 2 * MARGIN_PX, 3]
     if name in {"target", "counted", "means"}:

@@ -11,18 +11,17 @@ import lzma
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
-from reference_decoder import Stream, convolve
+from reference_byte_networks import Network
+from reference_decoder import Stream
 
 HEADER = struct.Struct("<BBH16s")
-PICTURE = struct.Struct("<BBIIIII")
+PICTURE = struct.Struct("<BHIIIII")
 # Tables K.3, K.5, K.4 and K.6 of ITU-T T.81 as DHT segments; the symbols of AC end in all pairs of 1..15 and 1..10 that are not before.
 HUFFMAN = (
     ("00", "00010501010101010100000000000000", "000102030405060708090a0b"),
@@ -54,53 +53,14 @@ class Component:
         """Quantised (64, rows, columns)."""
         return self.known[:, : self.rows, : self.columns] // self.steps[:, None, None]
 
-
-class Network:
-    """Section 10.3: the convolutions of one ONNX file as integers, in order: inp, depthwise, mid, out and, of some, linear."""
-
-    def __init__(self, path: Path) -> None:
-        graph = onnx.load(str(path)).graph
-        value = {t.name: numpy_helper.to_array(t).astype(np.float64) for t in graph.initializer}
-        maker = {n.output[0]: n for n in graph.node}
-        self.layers = []
-        for i, conv in enumerate(graph.node):
-            if conv.op_type != "Conv":
-                continue
-            groups = next((a.i for a in conv.attribute if a.name == "group"), 1)
-            if groups > 1 and len(self.layers) > 1:
-                continue  # the depthwise convolution again, for other blocks
-            made = maker[conv.input[1]]
-            if made.op_type == "Mul":
-                clip, floor = graph.node[i + 1 : i + 3]
-                assert [clip.op_type, floor.op_type] == ["Clip", "Floor"]
-                step, bounds = value[made.input[1]].ravel(), [np.floor(value[name]) for name in clip.input[1:]]
-                weight, bias = value[maker[made.input[0]].input[0]], value[conv.input[2]] / step
-            else:
-                weight, step, bounds = value[made.input[0]], np.ones(1), [0, 0]
-                bias = np.zeros(len(weight))
-            for numbers in (weight, bias, np.log2(step)):
-                assert np.array_equal(numbers, np.rint(numbers))
-            self.layers.append((weight.astype(int), bias.astype(int), -np.log2(step).astype(int), groups, *map(int, bounds)))
-
-    def __call__(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scale and shift (n, h, w) of every block, before anything is added to them or they are clipped."""
-        inp, depthwise, mid, out = self.layers[:4]
-        t = run(inp, features)
-        d = run(depthwise, t)
-        e = run(mid, np.concatenate([t, d]))
-        scale, shift = np.split(run(out, np.concatenate([d, e])), 2)
-        return scale, shift
-
-    def linear(self, known: np.ndarray) -> np.ndarray:
-        """Linear mean (n, h, w) of every block."""
-        weight, bias, _, groups, _, _ = self.layers[4]
-        return convolve(known, weight, bias, groups)
-
-
-def run(layer: tuple, a: np.ndarray) -> np.ndarray:
-    """One integer layer."""
-    weight, bias, shift, groups, low, high = layer
-    return np.clip(convolve(a, weight, bias, groups) >> shift[:, None, None], low, high)
+    def tiles(self) -> list[tuple[int, int, int, int]]:
+        """Section 10.5: first row, end of rows, first column, end of columns of each."""
+        sides = []
+        for n in (self.rows, self.columns):
+            count = -(-n // 32)
+            side = 2 * -(-n // (2 * count))
+            sides.append([(k * side, min((k + 1) * side, n)) for k in range(count)])
+        return [(*down, *across) for down in sides[0] for across in sides[1]]
 
 
 class Model:
@@ -134,7 +94,7 @@ class Model:
     ) -> tuple[np.ndarray, ...]:
         """Section 10.4: number of the table (from 0), offset and sign of the symbol; `linear` in 1/256."""
         steps = component.steps[which, None, None]
-        row = np.clip((scale + 328 - self.scale_quantiser[steps]) >> 4, 0, len(self.spread) - 1)
+        row = np.clip((scale + 114 - self.scale_quantiser[steps]) >> 2, 0, len(self.spread) - 1)
         mean = self.spread[row, np.clip(shift, -31, 31) + 31]
         if linear is not None:
             mean = mean + linear // (8 * steps)
@@ -153,8 +113,21 @@ def at(t: np.ndarray, dy: int, dx: int) -> np.ndarray:
 class Walk:
     """Sections 10.5 to 10.7: everything of one component after the other."""
 
-    def __init__(self, model: Model, stream: Stream, tops: Iterator[int]) -> None:
-        self.model, self.stream, self.tops = model, stream, tops
+    def __init__(self, model: Model, stream: Stream, plain: bytes) -> None:
+        self.model, self.stream, self.plain = model, stream, plain
+
+    def tops(self, count: int) -> np.ndarray:
+        """The next ones of what is plain."""
+        found, self.plain = np.frombuffer(self.plain[: 2 * count], "<i2"), self.plain[2 * count :]
+        return found.astype(np.int64)
+
+    def active(self, count: int) -> list[int]:
+        """The same of active groups."""
+        size = (count + 1) // 2
+        halves = [half for pair in self.plain[:size] for half in (pair & 15, pair >> 4)]
+        assert not any(halves[count:])
+        self.plain = self.plain[size:]
+        return halves[:count]
 
     def group(self, located: Sequence[np.ndarray]) -> np.ndarray:
         """Coefficients of a group (N,), from table, offset and sign of each."""
@@ -171,7 +144,7 @@ class Walk:
         while component.rows > 2 * step or component.columns > 2 * step:
             step *= 2
         rows, columns = -(-component.rows // step), -(-component.columns // step)
-        coarse = np.array([next(self.tops) for _ in range(rows * columns)], np.int64).reshape(rows, columns) * component.steps[0]
+        coarse = self.tops(rows * columns).reshape(rows, columns) * component.steps[0]
         while step > 1:
             step //= 2
             rows, columns = -(-component.rows // step), -(-component.columns // step)
@@ -214,26 +187,34 @@ class Walk:
         slopes = np.stack([right - left, down - up, left + right - 2 * dc, up + down - 2 * dc, cross])
         moves, bends = model.log(np.stack([left, right, up, down]) - dc), model.log(slopes[:4])
         near = np.concatenate([moves, np.abs(moves), bends, np.abs(bends), *energies])
+        tiles = component.tiles()
+        active = self.active(len(tiles))
+        assert max(active) < len(starts)
         for group, (start, end) in enumerate(pairwise(starts)):
-            steps = component.steps[start:end]
+            steps, coded = component.steps[start:end], [tile for tile, groups in zip(tiles, active, strict=True) if groups > group]
+            if not coded:
+                break
             for black, fields in enumerate((WHITE, BLACK)):
-                lower = model.log(known[1:start])
-                features = [near, lower, np.abs(lower), model.log_steps(component, slice(start, end), dc.shape)]
-                for plane in [*([beside.known] if beside else []), *([known] if black else [])]:
-                    logs = model.log(plane[start:end])
-                    features += [logs, np.abs(logs)]
+                features = [near, pairs(model.log(known[1 : end if black else start]))]
+                features += [pairs(model.log(beside.known[start:end]))] if beside else []
+                features += [model.log_steps(component, slice(start, end), dc.shape)]
                 network = model.network(f"{name}_{group}_{black}")
                 scale, shift = network(np.concatenate(features))
                 linear = None
                 if start < 21:
                     linear = network.linear(np.concatenate([slopes, known[1 : end if black else start]]).clip(-2047, 2047))
                 located = model.locate(scale, shift, component, slice(start, end), linear)
-                places = [np.s_[:, i : component.rows : 2, j : component.columns : 2] for i, j in fields]
+                places = [np.s_[:, top + i : bottom : 2, left + j : right : 2] for i, j in fields for top, bottom, left, right in coded]
                 values = self.group([np.concatenate([part[place].ravel() for place in places]) for part in located])
                 for place in places:
                     here = known[start:end][place]
                     here[...] = values[: here.size].reshape(here.shape) * steps[:, None, None]
                     values = values[here.size :]
+
+
+def pairs(logs: np.ndarray) -> np.ndarray:
+    """The first, its magnitude, the second, its magnitude, and so on."""
+    return np.stack([logs, np.abs(logs)], 1).reshape(-1, *logs.shape[1:])
 
 
 def luma_energies(model: Model, luma: Component, chroma: Component) -> np.ndarray:
@@ -311,16 +292,16 @@ def unpack_rest(packed: bytes, size: int) -> tuple[bytes, list[bytes]]:
 
 def decode(payload: bytes, model: Model) -> list[tuple[list[np.ndarray], int, int]]:
     """Of the picture, then of each thumbnail: coefficients of each component, the checksum over them, and the stored checksum."""
-    assert HEADER.unpack_from(payload)[0] == 1
+    assert HEADER.unpack_from(payload)[0] == 2
     return decode_picture(payload[HEADER.size :], model)
 
 
 def decode_picture(coded: bytes, model: Model) -> list[tuple[list[np.ndarray], int, int]]:
     """One picture and the thumbnails in its head."""
-    _, tops_bytes, head_bytes, rest_bytes, packed_bytes, stream_bytes, stored = PICTURE.unpack_from(coded)
-    ends = np.cumsum([PICTURE.size, packed_bytes, tops_bytes, stream_bytes])
+    _, plain_bytes, head_bytes, rest_bytes, packed_bytes, stream_bytes, stored = PICTURE.unpack_from(coded)
+    ends = np.cumsum([PICTURE.size, packed_bytes, plain_bytes, stream_bytes])
     assert ends[-1] == len(coded)
-    packed, tops_data, stream_data = (coded[start:end] for start, end in pairwise(ends))
+    packed, plain, stream_data = (coded[start:end] for start, end in pairwise(ends))
     rest, thumbnails = unpack_rest(packed, rest_bytes)
     found = components(rest[:head_bytes])
     end = 1 + stream_data[0]
@@ -328,14 +309,14 @@ def decode_picture(coded: bytes, model: Model) -> list[tuple[list[np.ndarray], i
         shifts = np.frombuffer(zlib.decompress(stream_data[1:end], -15), np.int8).reshape(-1, 64)
         for component, row in zip(found, shifts, strict=True):
             component.shifts[:] = row
-    stream, tops = Stream(stream_data[end:]), iter(struct.unpack(f"<{tops_bytes // 2}h", tops_data))
-    walk = Walk(model, stream, tops)
+    stream = Stream(stream_data[end:])
+    walk = Walk(model, stream, plain)
     for number, (component, name) in enumerate(zip(found, ("luma", "cb", "cr"), strict=False)):
         energy = [luma_energies(model, found[0], component)] if number else []
         beside = found[1] if number == 2 else None
         walk.dc(name, component, [*energy, *(surroundings(model, beside) if beside else [])])
         walk.ac(name, CHROMA if number else LUMA, component, energy, beside)
-    assert not list(tops)
+    assert not walk.plain
     assert not stream.escapes
     assert not stream.ans.words
     assert stream.ans.state == 0

@@ -11,21 +11,21 @@ A place of h x w is that of 2x2 blocks; (h + 4) x (w + 4) is what its filters se
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import onnx
 import torch
 from byte_layers import ACCUMULATED, HALO, ByteStep, integers
-from byte_walk import channels
 from coefficients import UNIT, Jpeg
-from export_coefficients import LINEAR_STEP
 from graphs import IR_VERSION, OPSET, Graph
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from photoarc.models.coefficients import BOARD, CHROMA_STARTS, LINEAR_MAX, LUMA_STARTS, PHASES
+from photoarc.models.coefficient_dc import LINEAR_MAX
+from photoarc.models.coefficient_groups import BOARD, CHROMA_STARTS, LUMA_STARTS, PHASES
 
+LINEAR_STEP = 1 / 256
 ZERO = 128  # the byte that is 0 of signed activations
 NEAR = 16  # channels that all groups of luma see of DC
 Places = Sequence[tuple[int, int]]
@@ -122,17 +122,37 @@ def graph(name: str, step: ByteStep, places: Places, *, dc: bool, order: Sequenc
     return g.outputs(found, "exact integers: scales and shifts, linear means")
 
 
-def graphs(jpeg: Jpeg) -> dict[str, onnx.ModelProto]:
-    """All steps of all components, by file stem."""
-    found = {}
+def channels(start: int, end: int, near: int, *, black: bool, beside: bool) -> list[int]:
+    """For each channel that a group's network sees in photoarc, in order: its number in training (Component.forward).
+
+    Logarithm and magnitude of a coefficient stand side by side, so that what each network sees begins with what the one before it saw.
+    """
+    n, known = end - start, start - 1
+    lower = near + 2 * known
+    after = lower + n + 1
+    pairs = lambda first, count: [first + half * count + k for k in range(count) for half in (0, 1)]
+    own = pairs(after + 2 * n * beside, n) if black else []
+    return [*range(near), *pairs(near, known), *own, *(pairs(after, n) if beside else []), *range(lower, after)]
+
+
+def steps_of(jpeg: Jpeg) -> Iterator[tuple[str, ByteStep, list[int]]]:
+    """All steps of all components: file stem, step, and the order of its channels in photoarc."""
     for name, component in jpeg.named_children():
         for level, nets in enumerate(component.dc):
-            for phase, (step, place) in enumerate(zip(nets, PHASES, strict=True)):
-                stem = f"{name}_dc_{level}_{phase}"
-                found[stem] = graph(stem, step, (place,), dc=True)
+            for phase, step in enumerate(nets):
+                yield f"{name}_dc_{level}_{phase}", step, list(range(step.inp.in_channels))
         starts, near = (LUMA_STARTS, NEAR) if name == "luma" else (CHROMA_STARTS, NEAR + len(LUMA_STARTS) - 1)
         for group, (span, nets) in enumerate(zip(itertools.pairwise(starts), component.steps, strict=True)):
-            for black, (step, places) in enumerate(zip(nets, BOARD, strict=True)):
-                stem, order = f"{name}_{group}_{black}", channels(*span, near, black=bool(black), beside=name == "cr")
-                found[stem] = graph(stem, step, places, dc=False, order=order)
-    return found
+            for black, step in enumerate(nets):
+                yield f"{name}_{group}_{black}", step, channels(*span, near, black=bool(black), beside=name == "cr")
+
+
+def places_of(stem: str) -> Places:
+    """Where a step codes."""
+    last = int(stem[-1])
+    return (PHASES[last],) if "_dc_" in stem else BOARD[last]
+
+
+def graphs(jpeg: Jpeg) -> dict[str, onnx.ModelProto]:
+    """All steps of all components, by file stem."""
+    return {stem: graph(stem, step, places_of(stem), dc="_dc_" in stem, order=order) for stem, step, order in steps_of(jpeg)}

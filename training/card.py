@@ -1,7 +1,7 @@
 """A model's card: what it is, what it learned from, how good it is and what it costs; only from files, nothing typed in.
 
     python training/card.py models_onnx/photo-1 --evaluation out/evaluation       writes models_onnx/photo-1/CARD.md
-    python training/card.py models_onnx/jpeg-1 --evaluation bench/results/0.1.0/jpegs-transcoders.md
+    python training/card.py models_onnx/jpeg-2 --evaluation bench/results/0.1.0/jpegs-transcoders.md
 
 export.py writes the card without figures; this adds those of evaluate.py, and refuses those of another model of the same name. Models of
 JPEG coefficients have theirs from the table of bench.transcoders.

@@ -22,7 +22,9 @@ import torch.nn.functional as F
 from integer import Peaks
 from torch import Tensor, nn
 
-from photoarc.models.coefficients import BOARD, CHROMA_STARTS, LINEAR_BEFORE, LUMA_STARTS, NEIGHBOURS, PHASES
+from photoarc.models.coefficient_dc import NEIGHBOURS
+from photoarc.models.coefficient_groups import BOARD, CHROMA_STARTS, LUMA_STARTS, PHASES
+from photoarc.models.coefficient_plane import LINEAR_BEFORE
 
 UNIT = 1 / 16  # of companded values, which are integers at run time
 LOG2_LOW, LOG2_HIGH = -5.0, 8.0  # of scales, in quantisation steps

@@ -6,33 +6,33 @@ write. The file comes back byte for byte. Others are refused; the caller then ta
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import pairwise
 from struct import Struct
 
 import numpy as np
-import numpy.typing as npt
 
 from photoarc import models, progress
 from photoarc.codecs import jpeg_rest, scale_shifts
-from photoarc.entropy.ans import Decoder, Encoder
+from photoarc.codecs.scale_shifts import Coded
+from photoarc.entropy.ans import Decoder, Encoder, Runs, Spans
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.models import manifest
-from photoarc.models.coefficient_groups import Grid, Group, Integers, Values, Where, shape
-from photoarc.models.coefficients import COEFFICIENTS, QUANTISER_MAX, Coefficients
+from photoarc.models.coefficient_groups import COEFFICIENTS, FIELDS, QUANTISER_MAX, Bytes, Grid, Group, Values
+from photoarc.models.coefficient_tables import OFFSET_MAX
+from photoarc.models.coefficients import Coefficients
 from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import scans, segments
 from photoarc.pictures.jpeg.scans import Layout
 
-_VERSION = 1
+_VERSION = 2
 _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-256
-_PICTURE = Struct("<BBIIIII")  # padding, bytes of tops; of head, of head and tail, of both packed, of shifts and stream; CRC-32
+_PICTURE = Struct("<BHIIIII")  # padding; bytes of what is plain, of head, of head and tail, of both packed, of shifts and stream; CRC-32
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
 _ONE_IN = 16
-_NOTHING: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
 
 def encode(data: bytes, effort: int = EFFORT) -> bytes:
@@ -89,26 +89,26 @@ def _encode(data: bytes, model: Coefficients, *, thumbnail: bool = False) -> byt
     grids = _grids(scans.layout(scan.head))
     if max(max(-int(plane.min()), int(plane.max())) for plane in scan.coefficients) > _VALUE_MAX:
         raise PayloadError("JPEG with coefficients beyond 8 bits")
-    writer = _Writer(scan.coefficients)
-    model.walk(grids, writer)
-    stream, tops = writer.finish(model)
+    writer = _Writer(grids)
+    model.walk(grids, writer, scan.coefficients)
+    stream, plain = writer.finish(model)
     rest = scan.head + scan.tail
     with progress.part(1, 1):
         packed = jpeg_rest.pack(rest, None if thumbnail else lambda picture: _encode(picture, model, thumbnail=True))
         if _unpacked(packed, len(rest), model, thumbnail=thumbnail) != rest:
             raise PayloadError("the rest of this JPEG does not come back")
     sizes = len(scan.head), len(rest), len(packed), len(stream)
-    return b"".join([_PICTURE.pack(scan.padding, len(tops), *sizes, _checksum(scan.coefficients)), packed, tops, stream])
+    return b"".join([_PICTURE.pack(scan.padding, len(plain), *sizes, _checksum(scan.coefficients)), packed, plain, stream])
 
 
 def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bool = False) -> bytes:
     if len(coded) < _PICTURE.size:
         raise PayloadError("the payload is too short", PayloadCorrupt)
-    padding, tops_bytes, head_bytes, rest_bytes, packed_bytes, stream_bytes, checksum = _PICTURE.unpack_from(coded)
-    ends = np.cumsum([_PICTURE.size, packed_bytes, tops_bytes, stream_bytes]).tolist()
+    padding, plain_bytes, head_bytes, rest_bytes, packed_bytes, stream_bytes, checksum = _PICTURE.unpack_from(coded)
+    ends = np.cumsum([_PICTURE.size, packed_bytes, plain_bytes, stream_bytes]).tolist()
     if ends[-1] != len(coded) or head_bytes > rest_bytes or rest_bytes > size_bytes:
         raise PayloadError("the lengths in the payload do not agree", PayloadCorrupt)
-    packed, tops, stream = (coded[start:end] for start, end in pairwise(ends))
+    packed, plain, stream = (coded[start:end] for start, end in pairwise(ends))
     with progress.part(0, 0):
         rest = _unpacked(packed, rest_bytes, model, thumbnail=thumbnail)
     head, tail = rest[:head_bytes], rest[head_bytes:]
@@ -118,7 +118,7 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
         raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
     try:
         grids = _grids(layout)
-        reader = _Reader(stream, tops, grids, model)
+        reader = _Reader(stream, plain, grids, model)
         planes = model.walk(grids, reader)
         reader.finish()
     except ValueError as error:
@@ -156,94 +156,148 @@ def _checksum(planes: Sequence[Values]) -> int:
 
 
 class _Told:
-    """Tells how many coefficients of all are done."""
+    """Tells how much is done: of each plane DC has its share of 64 coefficients, AC the others, by what is coded."""
 
-    def __init__(self, sizes: Iterable[int]) -> None:
-        self._left = self._all = sum(sizes)
+    def __init__(self, grids: Sequence[Grid]) -> None:
+        self._sizes = [grid.rows * grid.columns for grid in grids]
+        self._done, self._all = 0.0, COEFFICIENTS * sum(self._sizes)
+        self._plane, self._left = 0, 0.0  # what one coefficient of AC in all blocks of a tile's field stands for
 
-    def done(self, coefficients: int) -> None:
-        self._left -= coefficients
-        progress.tell(1 - self._left / self._all)
+    def dc(self, values: Values) -> None:
+        self._tell(values.size)
+
+    def active(self, active: Bytes, starts: Sequence[int]) -> None:
+        coded = sum(starts[groups] - 1 for groups in active.tolist())
+        of_plane = (COEFFICIENTS - 1) * self._sizes[self._plane]
+        self._plane += 1
+        self._left = of_plane / (len(FIELDS) * coded) if coded else 0
+        self._tell(0 if coded else of_plane)
+
+    def group(self, group: Group) -> None:
+        if group.first:
+            fields, tiles, coefficients, _, _ = group.index.shape
+            self._tell(self._left * fields * tiles * coefficients)
+        else:
+            self._tell(group.index.size)
+
+    def _tell(self, coefficients: float) -> None:
+        self._done += coefficients
+        progress.tell(min(round(self._done / self._all, 6), 1))
 
 
 class _Writer:
-    """Exchange that knows all coefficients; ANS wants them in reverse, so that they are kept until the end."""
+    """Exchange that gets all coefficients; ANS wants them in reverse, so that they are kept until the end."""
 
-    def __init__(self, planes: Sequence[Values]) -> None:
-        self._planes = planes
-        self._tops: list[bytes] = []
-        self._groups: list[tuple[Group, Values]] = []
-        self._told = _Told(plane.size for plane in planes)
+    def __init__(self, grids: Sequence[Grid]) -> None:
+        self._planes = len(grids)
+        self._plain: list[bytes] = []
+        self._groups: list[Coded] = []
+        self._told = _Told(grids)
 
-    def top(self, plane: int, where: Where) -> Values:
-        values = self._planes[plane][where]
-        self._tops.append(values.astype("<i2").tobytes())
-        self._told.done(values.size)
-        return values
+    def top(self, shape: tuple[int, ...], known: Values | None) -> Values:
+        assert known is not None
+        self._plain.append(known.astype("<i2").tobytes())
+        self._told.dc(known)
+        return known
 
-    def group(self, group: Group) -> Integers:
-        values = group.gather(self._planes)
-        symbols = group.symbols(values)
-        if not np.array_equal(group.values(symbols), values):
+    def active(self, tiles: int, starts: Sequence[int], known: Bytes | None) -> Bytes:
+        assert known is not None
+        self._plain.append(_pairs(known))
+        self._told.active(known, starts)
+        return known
+
+    def group(self, group: Group, known: Values | None) -> Values:
+        assert known is not None
+        symbols = group.symbols(known)
+        self._groups.append(Coded(group.plane, group.first, group.index, symbols))
+        if not np.array_equal(group.values(symbols), known):
             raise PayloadError("the networks do not restore this JPEG")
-        self._groups.append((replace(group, offset=_NOTHING, mirrored=_NOTHING.astype(np.bool_)), symbols.astype(np.int16)))
-        self._told.done(symbols.size)
-        return values
+        self._told.group(group)
+        return known
 
     def finish(self, model: Coefficients) -> tuple[bytes, bytes]:
-        """Shifts and stream, tops."""
-        shifts = scale_shifts.choose(self._groups, len(self._planes), model)
-        encoder = Encoder()
-        for group, symbols in reversed(self._groups):
-            encoder.push(symbols.astype(np.int32), scale_shifts.apply(group, shifts, model), model.tables)
-            encoder.runs.clear()  # eight bytes a symbol: sorted again when they are read back
+        """Shifts and stream; what is plain: tops and active groups."""
+        shifts = scale_shifts.choose(self._groups, self._planes, model)
+        encoder, coded = Encoder(), []
+        while self._groups:
+            group = self._groups.pop()
+            runs = Runs(scale_shifts.apply(group, shifts, model).ravel(), model.tables)
+            coded.append((runs.spans, group.symbols.ravel()[runs.places]))
+            encoder.push_sorted(*coded[-1])
         packed, stream = scale_shifts.pack(shifts), encoder.finish()
-        self._read_back(stream, scale_shifts.unpack(packed, len(self._planes)), model)
-        return bytes([len(packed)]) + packed + stream, b"".join(self._tops)
+        _read_back(stream, coded[::-1])
+        return bytes([len(packed)]) + packed + stream, b"".join(self._plain)
 
-    def _read_back(self, stream: bytes, shifts: scale_shifts.Shifts, model: Coefficients) -> None:
-        """Raises PayloadError unless the tables that coded the symbols give them again."""
-        decoder = Decoder(stream)
-        for group, symbols in self._groups:
-            if not np.array_equal(decoder.pop(scale_shifts.apply(group, shifts, model), model.tables), symbols):
-                raise PayloadError("the stream of this JPEG does not come back")
-        decoder.finish()
+
+def _read_back(stream: bytes, coded: Sequence[tuple[Spans, Values]]) -> None:
+    """Raises PayloadError unless the tables that coded the symbols give them again."""
+    decoder = Decoder(stream)
+    for spans, symbols in coded:
+        if not np.array_equal(decoder.pop_sorted(spans), symbols):
+            raise PayloadError("the stream of this JPEG does not come back")
+    decoder.finish()
 
 
 class _Reader:
     """Exchange that reads what _Writer wrote. Raises ValueError where it cannot be that."""
 
-    def __init__(self, stream: bytes, tops: bytes, grids: Sequence[Grid], model: Coefficients) -> None:
+    def __init__(self, stream: bytes, plain: bytes, grids: Sequence[Grid], model: Coefficients) -> None:
         end = 1 + stream[0] if stream else 1
         self._shifts = scale_shifts.unpack(stream[1:end], len(grids))
-        self._told = _Told(COEFFICIENTS * grid.rows * grid.columns for grid in grids)
-        self._decoder, self._tops, self._model = Decoder(stream[end:]), memoryview(tops), model
+        self._told = _Told(grids)
+        self._decoder, self._plain, self._model = Decoder(stream[end:]), memoryview(plain), model
 
-    def top(self, plane: int, where: Where) -> Values:
-        _, rows, columns = shape(where)
-        size = 2 * rows * columns
-        if len(self._tops) < size:
-            raise ValueError("the coarsest DC is not all there")
-        values = np.frombuffer(self._tops[:size], "<i2").astype(np.int16).reshape(1, rows, columns)
-        self._tops = self._tops[size:]
+    def top(self, shape: tuple[int, ...], known: Values | None) -> Values:
+        values = np.frombuffer(self._next(2 * math.prod(shape)), "<i2").astype(np.int16).reshape(shape)
         _check(values)
-        self._told.done(values.size)
+        self._told.dc(values)
         return values
 
-    def group(self, group: Group) -> Integers:
-        symbols = self._decoder.pop(scale_shifts.apply(group, self._shifts, self._model), self._model.tables)
-        values = group.values(symbols)
+    def active(self, tiles: int, starts: Sequence[int], known: Bytes | None) -> Bytes:
+        active = _apart(self._next((tiles + 1) // 2), tiles)
+        if active.max() >= len(starts):
+            raise ValueError("there are more active groups than groups")
+        self._told.active(active, starts)
+        return active
+
+    def group(self, group: Group, known: Values | None) -> Values:
+        index = scale_shifts.apply(group, self._shifts, self._model)
+        symbols = self._decoder.pop(index.ravel(), self._model.tables)
+        if max(-int(symbols.min()), int(symbols.max())) > _VALUE_MAX + OFFSET_MAX:
+            raise ValueError("coefficients beyond 8 bits")
+        values = group.values(symbols.astype(np.int16).reshape(index.shape))
         _check(values)
-        self._told.done(values.size)
+        self._told.group(group)
         return values
 
     def finish(self) -> None:
         self._decoder.finish()
-        if len(self._tops):
-            raise ValueError("there is more of the coarsest DC than there should be")
+        if len(self._plain):
+            raise ValueError("there is more outside the stream than there should be")
+
+    def _next(self, size_bytes: int) -> memoryview:
+        if len(self._plain) < size_bytes:
+            raise ValueError("the coarsest DC and the active groups are not all there")
+        found, self._plain = self._plain[:size_bytes], self._plain[size_bytes:]
+        return found
 
 
-def _check(values: Values | Integers) -> None:
+def _pairs(active: Bytes) -> bytes:
+    """Four bits each, the first in the lower ones."""
+    even = np.append(active, np.zeros(len(active) % 2, np.uint8))
+    return (even[::2] | even[1::2] << 4).astype(np.uint8).tobytes()
+
+
+def _apart(pairs: memoryview, count: int) -> Bytes:
+    """Inverse of _pairs. Raises ValueError where the last four bits of nothing are not 0."""
+    both = np.frombuffer(pairs, np.uint8)
+    active = np.stack([both & 15, both >> 4], 1).ravel()
+    if active[count:].any():
+        raise ValueError("there are active groups of no tile")
+    return active[:count]
+
+
+def _check(values: Values) -> None:
     """Raises ValueError for coefficients that no writer takes: sums of larger ones would not be exact."""
-    if values.size and max(-int(values.min()), int(values.max())) > _VALUE_MAX:
+    if max(-int(values.min()), int(values.max())) > _VALUE_MAX:
         raise ValueError("coefficients beyond 8 bits")

@@ -7,48 +7,67 @@ or shrunk by their camera differ from what the networks have seen by a factor a 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from photoarc.entropy.stack import PRECISION
-from photoarc.models.coefficient_groups import Group, Values, shape
-from photoarc.models.coefficients import COEFFICIENTS, Coefficients
+from photoarc.models.coefficient_groups import COEFFICIENTS, Group, Index, Values
+from photoarc.models.coefficient_tables import CoefficientTables
 
 SHIFT_MAX = 8
 _LEAST_GAIN_BITS = 16  # of a coefficient, for a shift of its own
 _FINE, _BINS_AN_OCTAVE, _SEEN_MAX = 16, 4, 1023  # symbols from _FINE on are counted in bins
 _ESCAPE_BITS = 16
 _WINDOW_BITS = -15
+_TILES = 16  # of a group, whose symbols are asked
 
 Shifts = npt.NDArray[np.int8]  # (planes, 64)
 
 
-def choose(groups: Sequence[tuple[Group, Values]], planes: int, model: Coefficients) -> Shifts:
-    """Of each coefficient of each plane the shift that makes its symbols cheapest, if all that pays."""
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Symbols of coefficients `first`, `first` + 1, ... and their tables, as a Group has them."""
+
+    plane: int
+    first: int
+    index: Index
+    symbols: Values
+
+
+def choose(groups: Sequence[Coded], planes: int, model: CoefficientTables) -> Shifts:
+    """Of each coefficient of each plane the shift that makes its symbols cheapest, if all that pays; of many tiles some are asked."""
     costs, bins = _costs(model), _bins()
-    seen = np.zeros((planes, COEFFICIENTS, costs.shape[1]), np.float32)
-    for group, symbols in groups:
-        cells = (group.index.astype(np.int32) - 1) * (bins.max() + 1) + bins[np.clip(symbols, -_SEEN_MAX, _SEEN_MAX) + _SEEN_MAX]
-        for k, part in _by_coefficient(group):
-            seen[group.plane, k] += np.bincount(cells[part], minlength=costs.shape[1])
-    total = seen @ costs.T
+    total = np.zeros((planes, COEFFICIENTS, len(costs)))
+    for group in groups:
+        every = -(-group.index.shape[1] // _TILES)
+        index = group.index[:, ::every].astype(np.int32)
+        found = bins.take(np.clip(group.symbols[:, ::every], -_SEEN_MAX, _SEEN_MAX) + _SEEN_MAX)
+        for k in range(index.shape[2]):
+            there = index[:, :, k].ravel()
+            first = max(int(there.min()), 1)
+            cells = (there - first) * (bins[-1] + 1) + found[:, :, k].ravel()
+            counts = np.bincount(cells if first == there.min() else cells[there > 0]).astype(np.float32)
+            start = (first - 1) * (bins[-1] + 1)
+            total[group.plane, group.first + k] += every * (costs[:, start : start + len(counts)] @ counts)
     gain = total[..., SHIFT_MAX] - total.min(2)
     shifts: Shifts = np.where(gain > _LEAST_GAIN_BITS, total.argmin(2) - SHIFT_MAX, 0).astype(np.int8)
     pays = gain[shifts != 0].sum() > 8 * len(pack(shifts))
     return shifts if pays else np.zeros_like(shifts)
 
 
-def apply(group: Group, shifts: Shifts, model: Coefficients) -> npt.NDArray[np.uint16]:
+def apply(group: Group | Coded, shifts: Shifts, model: CoefficientTables) -> Index:
     """Tables of a group with the scales of each coefficient shifted."""
-    if not shifts[group.plane].any():
+    own = shifts[group.plane, group.first : group.first + group.index.shape[2]].tolist()
+    if not any(own):
         return group.index
     index = group.index.copy()
-    for k, part in _by_coefficient(group):
-        if shift := int(shifts[group.plane, k]):
-            index[part] = model.shifted(index[part], shift)
+    for k, shift in enumerate(own):
+        if shift:
+            index[:, :, k] = model.shifted(index[:, :, k], shift)
     return index
 
 
@@ -78,16 +97,6 @@ def unpack(packed: bytes, planes: int) -> Shifts:
     return shifts
 
 
-def _by_coefficient(group: Group) -> Iterator[tuple[int, slice]]:
-    """Each coefficient of a group, and where it stands in it, place by place."""
-    at = 0
-    for where in group.places:
-        _, rows, columns = shape(where)
-        for k in range(where[0].start, where[0].stop):
-            yield k, slice(at, at + rows * columns)
-            at += rows * columns
-
-
 @cache
 def _bins() -> npt.NDArray[np.int32]:
     """Bin of each symbol -_SEEN_MAX .. _SEEN_MAX."""
@@ -99,7 +108,7 @@ def _bins() -> npt.NDArray[np.int32]:
 
 
 @cache
-def _costs(model: Coefficients) -> npt.NDArray[np.float32]:
+def _costs(model: CoefficientTables) -> npt.NDArray[np.float32]:
     """(shifts, tables x bins) bits of a symbol, means over each bin."""
     bins = _bins()
     counts = np.bincount(bins)

@@ -18,6 +18,7 @@ from photoarc.entropy.stack import Symbols, stack
 from photoarc.entropy.tables import Table
 
 Index = npt.NDArray[np.unsignedinteger]
+Spans = list[tuple[Table, int, int]]  # the table of each run, and where it begins and ends
 
 
 class Runs:
@@ -28,10 +29,8 @@ class Runs:
         counts = np.bincount(index, minlength=len(tables) + 1)
         self.places = np.argsort(index, kind="stable")[counts[0] :]
         present = np.flatnonzero(counts[1:])
-        lengths = counts[1 + present]
-        ends = np.cumsum(lengths).tolist()
-        self.spans = [(tables[n], a, b) for n, a, b in zip(present.tolist(), [0, *ends], ends, strict=False)]
-        self.reach: Symbols = np.repeat(np.array([table.reach for table, _, _ in self.spans], np.int32), lengths)  # of each symbol's table
+        ends = np.cumsum(counts[1 + present]).tolist()
+        self.spans: Spans = [(tables[n], a, b) for n, a, b in zip(present.tolist(), [0, *ends], ends, strict=False)]
 
     def are_of(self, index: Index, tables: Sequence[Table]) -> bool:
         """Whether they were made for the same group."""
@@ -50,12 +49,17 @@ class Encoder:
         """Encode one group (n,) in front of everything pushed so far."""
         runs = Runs(index, tables)
         self.runs.append(runs)
-        coded = symbols[runs.places]
-        beyond = np.abs(coded) > runs.reach
-        self._escapes.append(coded[beyond])
-        shifted = np.where(beyond, 2 * runs.reach + 1, coded + runs.reach)
-        for table, start, end in reversed(runs.spans):
-            self._stack.encode_reverse(shifted[start:end], table.model)
+        self.push_sorted(runs.spans, symbols[runs.places])
+
+    def push_sorted(self, spans: Spans, symbols: npt.NDArray[np.signedinteger]) -> None:
+        """The same of symbols in the stream's order."""
+        reach = _reach(spans)
+        coded = symbols + reach
+        beyond = np.flatnonzero(np.abs(symbols) > reach)
+        self._escapes.append(symbols[beyond].astype(np.int32))
+        coded[beyond] = 2 * reach[beyond] + 1
+        for table, start, end in reversed(spans):
+            self._stack.encode_reverse(coded[start:end], table.model)
 
     def finish(self) -> bytes:
         """Stream: u32 words, u32 escapes, the words u32, the escapes i16; all little-endian."""
@@ -88,20 +92,31 @@ class Decoder:
     def pop(self, index: Index, tables: Sequence[Table]) -> Symbols:
         """Decode one group: symbols (n,), zero where the index is 0."""
         runs = next((known for known in self._known if known.are_of(index, tables)), None) or Runs(index, tables)
-        coded: Symbols = np.empty(len(runs.places), np.int32)
-        for table, start, end in runs.spans:
+        symbols: Symbols = np.zeros(len(index), np.int32)
+        symbols[runs.places] = self.pop_sorted(runs.spans)
+        return symbols
+
+    def pop_sorted(self, spans: Spans) -> Symbols:
+        """The same in the stream's order."""
+        coded: Symbols = np.empty(spans[-1][2] if spans else 0, np.int32)
+        for table, start, end in spans:
             coded[start:end] = self._stack.decode(table.model, end - start)
-        coded -= runs.reach
-        escaped = np.flatnonzero(coded > runs.reach)
+        reach = _reach(spans)
+        coded -= reach
+        escaped = np.flatnonzero(coded > reach)
         if self._next + len(escaped) > len(self._escapes):
             raise ValueError(f"ANS stream escapes more than its {len(self._escapes)} listed values")
         coded[escaped] = self._escapes[self._next : self._next + len(escaped)]
         self._next += len(escaped)
-        symbols: Symbols = np.zeros(len(index), np.int32)
-        symbols[runs.places] = coded
-        return symbols
+        return coded
 
     def finish(self) -> None:
         """Everything must have been read: raises ValueError otherwise."""
         if not self._stack.is_empty() or self._next != len(self._escapes):
             raise ValueError("ANS stream goes on after the last symbol")
+
+
+def _reach(spans: Spans) -> Symbols:
+    """That of each symbol's table."""
+    reaches = np.array([table.reach for table, _, _ in spans], np.int32)
+    return np.repeat(reaches, np.array([end - start for _, start, end in spans], np.intp))

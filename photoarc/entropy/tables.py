@@ -21,7 +21,7 @@ class Table:
 
     frequencies: npt.NDArray[np.uint32]
 
-    @property
+    @cached_property
     def reach(self) -> int:
         """Largest magnitude that needs no escape."""
         return len(self.frequencies) // 2 - 1

@@ -9,9 +9,17 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+COEFFICIENTS = 64
+LUMA_STARTS = (1, 3, 6, 10, 15, 21, 28, 36, 49, 64)  # of the groups of AC coefficients in zigzag order: diagonals 1 .. 7, 8 to 9, 10 to 14
+CHROMA_STARTS = (1, 3, 6, 15, 36, 64)
+BOARD = (((0, 0), (1, 1)), ((0, 1), (1, 0)))  # white and black fields
+FIELDS = (*BOARD[0], *BOARD[1])
+PHASES = ((1, 1), (0, 1), (1, 0))  # of a level of DC: the place in each 2x2 that is coded; (0, 0) is the level above
+QUANTISER_MAX = 255
+
 Values = npt.NDArray[np.int16]
-Integers = npt.NDArray[np.int32]
-Where = tuple[slice, slice, slice]  # in a plane's coefficients
+Bytes = npt.NDArray[np.uint8]
+Index = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,45 +33,39 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Coefficients that are coded together, `places` in their plane.
+    """Coefficients `first`, `first` + 1, ... that are coded together, all arrays (fields, tiles, coefficients, rows, columns).
 
-    For all of them, one place after the other, each (coefficient, row, column): number of the table from 1, offset, and whether the
-    table is mirrored.
+    Of each: number of the table from 1, or 0 for those that are no blocks of the component; what its symbol is counted from; the
+    symbol's sign.
     """
 
     plane: int
-    places: tuple[Where, ...]
-    index: npt.NDArray[np.uint16]
-    offset: Integers
-    mirrored: npt.NDArray[np.bool_]
+    first: int
+    index: Index
+    offset: Values
+    sign: npt.NDArray[np.int8]
 
-    def gather(self, planes: Sequence[Values]) -> Integers:
-        """Its coefficients in known planes, in its order."""
-        return np.concatenate([planes[self.plane][where].ravel() for where in self.places]).astype(np.int32)
-
-    def symbols(self, values: Integers) -> Integers:
+    def symbols(self, values: Values) -> Values:
         """What is coded for its coefficients."""
         symbols = values - self.offset
-        np.negative(symbols, out=symbols, where=self.mirrored)
+        symbols *= self.sign
         return symbols
 
-    def values(self, symbols: Integers) -> Integers:
-        """Coefficients of symbols, in its order."""
-        values = np.where(self.mirrored, -symbols, symbols)
+    def values(self, symbols: Values) -> Values:
+        """Inverse of symbols; both within +-20000 or so."""
+        values = symbols * self.sign
         values += self.offset
         return values
 
 
-def shape(where: Where) -> tuple[int, ...]:
-    """Coefficients, rows and columns of a place."""
-    return tuple(len(range(cut.start, cut.stop, cut.step or 1)) for cut in where)
-
-
 class Exchange(Protocol):
-    """What an encoder or a decoder does with each group on the way."""
+    """What an encoder or a decoder does on the way. `known` is what an encoder codes, of the shape that is asked for; None for decoders."""
 
-    def top(self, plane: int, where: Where) -> Values:
-        """The coarsest level of DC."""
+    def top(self, shape: tuple[int, ...], known: Values | None) -> Values:
+        """The coarsest level of DC, (rows, columns)."""
 
-    def group(self, group: Group) -> Integers:
-        """Its coefficients, in its order."""
+    def active(self, tiles: int, starts: Sequence[int], known: Bytes | None) -> Bytes:
+        """Of each tile of a plane: how many groups of AC, which begin at `starts`, have something or come before one that has."""
+
+    def group(self, group: Group, known: Values | None) -> Values:
+        """Coefficients of a group, of its shape."""

@@ -13,7 +13,7 @@ from photoarc.options import Tuning
 
 # The model that codes new photographs, by what counts. Decoders load whichever a payload names.
 CODED_WITH = {Tuning.PSNR: 1, Tuning.SSIM: 2}
-JPEG_CODED_WITH = 3  # the one that codes new JPEG files byte for byte
+JPEG_CODED_WITH = 4  # the one that codes new JPEG files byte for byte
 _PACKAGE = Path(__file__).resolve().parent.parent
 FOLDERS = (_PACKAGE / "models_onnx", _PACKAGE.parent / "models_onnx")  # an installed wheel, a source checkout
 

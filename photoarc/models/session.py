@@ -23,7 +23,7 @@ def _share_arena() -> None:
 
 
 class Network:
-    """An ONNX graph with one output. `arena`: its memory is kept, which is for networks that only ever see small pieces.
+    """An ONNX graph. `arena`: its memory is kept, which is for networks that only ever see small pieces.
 
     Raises ModelCorrupt if the graph does not load.
     """
@@ -47,9 +47,13 @@ class Network:
             raise ModelCorrupt(model_id, f"{path} does not load: {str(error)[:200]}; install photoarc again") from error
 
     def __call__(self, **inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Run the network; raises PayloadError if ONNX Runtime cannot (out of memory, say)."""
+        """Its first output; raises PayloadError if ONNX Runtime cannot run it (out of memory, say)."""
+        return self.outputs(**inputs)[0]
+
+    def outputs(self, **inputs: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """All outputs; raises PayloadError as above."""
         try:
-            result: npt.NDArray[Any] = self._session.run(None, inputs)[0]
+            results: list[npt.NDArray[Any]] = self._session.run(None, inputs)
         except Exception as error:  # ONNX Runtime has its own classes, outside any documented tree
             raise PayloadError(f"network {self._name} failed: {str(error)[:200]}") from error
-        return result
+        return results

@@ -19,7 +19,8 @@ from photoarc.codecs import composite, dct, jpeg_rest, jpegxl
 from photoarc.errors import ModelError, PayloadCorrupt, PayloadError
 from photoarc.jobs import overview as inspection
 from photoarc.jobs.pack import pack
-from photoarc.models import coefficients
+from photoarc.models import coefficient_dc, coefficients, manifest
+from photoarc.models.coefficient_tiles import TILE
 from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.pictures.jpeg import scans
 from photoarc.progress import heard_by
@@ -58,8 +59,8 @@ def test_the_file_comes_back(size, sampling):
 @pytest.mark.parametrize("make", [grey, lambda w, h: pictures.jpeg(pictures.photo(w, h))], ids=["grey", "colour"])
 def test_odd_sizes_come_back(size, make):
     data = make(*size)
-    payload = dct._encode(data, dct.models.load_coefficients(3))  # encode() would say that it saves too little
-    assert dct._decode(payload, len(data), dct.models.load_coefficients(3)) == data
+    payload = dct._encode(data, dct.models.load_coefficients(manifest.JPEG_CODED_WITH))  # encode() would say that it saves too little
+    assert dct._decode(payload, len(data), dct.models.load_coefficients(manifest.JPEG_CODED_WITH)) == data
 
 
 @pytest.mark.parametrize(
@@ -79,26 +80,26 @@ def test_odd_sizes_come_back(size, make):
     ids=["grey", "best", "worst", "optimised", "restarts", "tail", "progressive", "progressive with restarts", "flat", "noise"],
 )
 def test_all_kinds_come_back(data):
-    payload = dct._encode(data, dct.models.load_coefficients(3))
-    assert dct._decode(payload, len(data), dct.models.load_coefficients(3)) == data
+    payload = dct._encode(data, dct.models.load_coefficients(manifest.JPEG_CODED_WITH))
+    assert dct._decode(payload, len(data), dct.models.load_coefficients(manifest.JPEG_CODED_WITH)) == data
 
 
 def test_pictures_larger_than_a_tile_come_back():
-    data = pictures.jpeg(pictures.photo(8 * (coefficients._TILE + 5), 8 * (2 * coefficients._TILE + 3)), quality=50, subsampling=0)
+    data = pictures.jpeg(pictures.photo(8 * (TILE + 5), 8 * (2 * TILE + 3)), quality=50, subsampling=0)
     assert dct.decode(dct.encode(data), len(data)) == data
 
 
-def test_tiles_do_not_change_a_table(monkeypatch):
+def test_how_many_places_of_dc_a_network_sees_changes_no_table(monkeypatch):
     data = pictures.jpeg(pictures.photo(400, 300))
     whole = dct.encode(data)
-    monkeypatch.setattr(coefficients, "_TILE", 6)
+    monkeypatch.setattr(coefficient_dc, "_SIDE", 6)
     assert dct.encode(data) == whole
 
 
 def test_progressive_is_as_small_as_sequential():
     """The same coefficients: what is left is in the head, with tables for each scan."""
     scan, plain = scans.read(PROGRESSIVE), scans.read(pictures.jpeg(pictures.photo(200, 150)))
-    model = dct.models.load_coefficients(3)
+    model = dct.models.load_coefficients(manifest.JPEG_CODED_WITH)
     packed = [len(jpeg_rest.pack(s.head + s.tail, None)) for s in (scan, plain)]
     sizes = [len(dct._encode(data, model)) for data in (PROGRESSIVE, pictures.jpeg(pictures.photo(200, 150)))]
     assert abs((sizes[0] - packed[0]) - (sizes[1] - packed[1])) < 20
@@ -143,7 +144,7 @@ def test_every_truncation_is_an_error():
 def test_another_model_of_the_same_number_is_an_error():
     payload = bytearray(dct.encode(PHOTO))
     payload[5] ^= 1
-    with pytest.raises(PayloadError, match="another model 3"):
+    with pytest.raises(PayloadError, match="another model 4"):
         dct.decode(bytes(payload), len(PHOTO))
 
 
@@ -288,14 +289,14 @@ def test_networks_walk_once_for_most_files_and_twice_for_the_first(walks, monkey
 
 
 def test_a_stream_that_gives_other_symbols_is_refused_without_a_second_walk(walks, monkeypatch):
-    push = dct.Encoder.push
+    push = dct.Encoder.push_sorted
 
-    def wrong(self, symbols, index, tables):
+    def wrong(self, spans, symbols):
         changed = symbols.copy()
-        changed[-1] ^= 1
-        push(self, changed, index, tables)
+        changed[-1:] ^= 1
+        push(self, spans, changed)
 
-    monkeypatch.setattr(dct.Encoder, "push", wrong)
+    monkeypatch.setattr(dct.Encoder, "push_sorted", wrong)
     with pytest.raises(PayloadError, match="does not come back"):
         dct.encode(PHOTO)
     assert len(walks) == 1

@@ -7,9 +7,10 @@ from PIL import Image
 
 from photoarc import models
 from photoarc.codecs import dct, scale_shifts
-from photoarc.models.coefficient_groups import Group
+from photoarc.codecs.scale_shifts import Coded
+from photoarc.models import manifest
 
-MODEL = models.load_coefficients(3)
+MODEL = models.load_coefficients(manifest.JPEG_CODED_WITH)
 
 
 def enlarged(times):
@@ -17,11 +18,12 @@ def enlarged(times):
     return pictures.jpeg(np.asarray(pixels), quality=95)
 
 
-def group(row, n=4000):
-    """Coefficients 3 and 4 of luma, all by the tables of one row."""
-    index = np.full(2 * n, 9 * row + 1, np.uint16)
-    nothing = np.empty(0, np.int32)
-    return Group(0, ((slice(3, 5), slice(0, n), slice(0, 1)),), index, nothing, nothing.astype(bool))
+def group(row, *symbols):
+    """Coefficients 3 and 4 of luma, all by the tables of one row, in two tiles of one field; the last place is none of the plane."""
+    both = np.stack([(*some, 0) for some in symbols]).astype(np.int16).reshape(2, 2, -1, 1).swapaxes(0, 1)[None]
+    index = np.full(both.shape, 9 * row + 1, np.uint16)
+    index[:, 1, :, -1] = 0
+    return Coded(0, 3, index, both)
 
 
 def symbols_of(row, n, rng):
@@ -34,27 +36,36 @@ def symbols_of(row, n, rng):
 @pytest.mark.parametrize("shift", [-5, -1, 0, 2, 7])
 def test_the_shift_of_wrong_scales_is_found(shift):
     rng = np.random.default_rng(1)
-    symbols = np.concatenate([symbols_of(24 + shift, 4000, rng), symbols_of(24, 4000, rng)])
-    shifts = scale_shifts.choose([(group(24), symbols)], 3, MODEL)
+    coded = group(24, symbols_of(24 + shift, 3999, rng), symbols_of(24, 3999, rng))
+    shifts = scale_shifts.choose([coded], 3, MODEL)
     assert shifts[0, 3] == shift
     assert shifts[0, 4] == 0
     assert not shifts[1:].any()
-    index = scale_shifts.apply(group(24), shifts, MODEL)
-    assert set(index[:4000]) == {9 * (24 + shift) + 1}
-    assert set(index[4000:]) == {9 * 24 + 1}
+    index = scale_shifts.apply(coded, shifts, MODEL)
+    assert set(index[:, :, 0].flat) == {9 * (24 + shift) + 1, 0}
+    assert set(index[:, :, 1].flat) == {9 * 24 + 1, 0}
+    assert np.array_equal(index == 0, coded.index == 0)
 
 
 def test_a_few_symbols_are_not_worth_a_shift():
-    symbols = np.concatenate([symbols_of(26, 3, np.random.default_rng(1)), np.zeros(3, np.int16)])
-    assert not scale_shifts.choose([(group(24, 3), symbols)], 1, MODEL).any()
+    coded = group(24, symbols_of(26, 3, np.random.default_rng(1)), np.zeros(3))
+    assert not scale_shifts.choose([coded], 1, MODEL).any()
 
 
 def test_tables_end_somewhere():
     rows = len(MODEL.tables) // 9
     shifts = np.zeros((1, 64), np.int8)
     shifts[0, 3:5] = -8, 8
-    assert set(scale_shifts.apply(group(2, 5), shifts, MODEL)[:5]) == {1}
-    assert set(scale_shifts.apply(group(rows - 3, 5), shifts, MODEL)[5:]) == {9 * (rows - 1) + 1}
+    assert set(scale_shifts.apply(group(2, *np.zeros((2, 5))), shifts, MODEL)[:, 0, 0].flat) == {1}
+    assert set(scale_shifts.apply(group(rows - 3, *np.zeros((2, 5))), shifts, MODEL)[:, 0, 1].flat) == {9 * (rows - 1) + 1}
+
+
+def test_of_many_tiles_some_are_asked():
+    rng, row, tiles = np.random.default_rng(1), 24, 40
+    symbols = np.stack([symbols_of(row + 2, 400, rng) for _ in range(tiles)]).reshape(1, tiles, 1, 400, 1)
+    symbols[:, 1::3] = 0  # those that are not
+    coded = Coded(0, 7, np.full(symbols.shape, 9 * row + 1, np.uint16), symbols)
+    assert scale_shifts.choose([coded], 1, MODEL)[0, 7] == 2
 
 
 def test_packed_and_back():

@@ -11,13 +11,14 @@ import numpy as np
 import onnx
 import pictures
 import pytest
+import reference_byte_networks
 import reference_coefficients as reference
 from PIL import Image
 
 from photoarc import models
 from photoarc.codecs import dct, jpeg_rest
 from photoarc.entropy import lzma2
-from photoarc.models import coefficients, manifest
+from photoarc.models import manifest
 from photoarc.models.runtime import onnxruntime
 from photoarc.pictures.jpeg import scans
 
@@ -36,6 +37,14 @@ def jpeg(width, height, sampling=None, quality=80, noise=2.0, **options):
     out = io.BytesIO()
     (picture if sampling is not None else picture.convert("L")).save(out, "JPEG", quality=quality, **options)
     return out.getvalue()
+
+
+def half_empty():
+    """Noise on the left, grey on the right, a ramp between them."""
+    pixels = pictures.photo(8 * 100, 8 * 20, 3, 9.0)
+    pixels[:, 8 * 33 :] = 128
+    pixels[:, 8 * 34 : 8 * 66] += np.arange(8 * 32, dtype=np.uint8)[None, :, None] // 4
+    return pictures.jpeg(pixels, quality=90)
 
 
 @pytest.fixture(autouse=True)
@@ -120,13 +129,18 @@ def test_coefficients_that_no_picture_has(sampling, seed, monkeypatch):
     assert equal(decoded, wild)
 
 
-@pytest.mark.parametrize("sampling", [None, S422])
-def test_tiles_change_nothing(sampling, monkeypatch):
-    data = jpeg(120, 88, sampling)
-    whole = dct.transcode(data)
-    monkeypatch.setattr(coefficients, "_TILE", 4)
-    assert dct.transcode(data) == whole
-    assert dct.decode(whole, len(data)) == data
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(jpeg(8 * 35, 8 * 37, S444), id="several tiles"),
+        pytest.param(jpeg(8 * 66, 8 * 33, S420, 40), id="odd ones, 4:2:0"),
+        pytest.param(half_empty(), id="tiles with few groups, none, all"),
+    ],
+)
+def test_tiles(data):
+    ((planes, found, stored),) = reference.decode(dct.encode(data), PLAIN)
+    assert found == stored
+    assert equal(planes, scans.read(data).coefficients)
 
 
 def test_command(tmp_path):
@@ -141,21 +155,19 @@ def test_command(tmp_path):
 def inputs(name, rng):
     """Those that make the sums of the first layer and of the linear means as large as they can be, and random ones."""
     network, found = PLAIN.network(name), {}
-    top = len(PLAIN.log_limits)
-    n = len(network.layers[3][0]) // 2
     rows, columns = 12, 14
-    found["features"] = (at_their_largest(network.layers[0][0], rows, columns, rng) * top).astype(np.int8)
-    found["shift"] = -rng.choice(PLAIN.scale_quantiser, (1, n, 1, 1)).astype(np.float32)
-    if len(network.layers) > 4:
-        margin = 4 if "dc" in name else 0
-        found["linear"] = (at_their_largest(network.layers[4][0], rows + margin, columns + margin, rng) * 2047).astype(np.int16)
+    largest = np.clip(128 * at_their_largest(network.layers[0][0], rows + 4, columns + 4, rng), -128, 127)
+    found["features"] = (largest.astype(int) + 128).astype(np.uint8)
+    if network.linear_weight is not None:
+        margin = 4 if "dc" in name else 2
+        found["linear"] = (at_their_largest(network.linear_weight, rows + margin, columns + margin, rng) * 2047).astype(np.int16)
     return found
 
 
 def at_their_largest(weight, rows, columns, rng):
-    """(1, C, rows, columns) of -1 .. 1: in half of the places the signs of the weights of some output, else random."""
+    """(2, C, rows, columns) of -1 .. 1: in half of the places the signs of the weights of some output, else random."""
     out, channels, k = weight.shape[:3]
-    found = rng.uniform(-1, 1, (1, channels, rows + k, columns + k))
+    found = rng.uniform(-1, 1, (2, channels, rows + k, columns + k))
     for y in range(0, rows, k):
         for x in range(0, columns, k):
             if (kind := rng.integers(4)) < 2:
@@ -165,63 +177,61 @@ def at_their_largest(weight, rows, columns, rng):
     return found[:, :, :rows, :columns]
 
 
+def bytes_of(network, features):
+    """In int64, at all blocks that have two others on every side."""
+    inp, depthwise, mid, out = network.layers
+    t = reference_byte_networks.run(inp, features.astype(np.int64) - 128)
+    d = reference_byte_networks.run(depthwise, t)
+    e = reference_byte_networks.run(mid, np.concatenate([t, d]))
+    return 128 + reference_byte_networks.run(out, np.concatenate([d, e]))[:, 2:-2, 2:-2]
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_are_int64_in_every_element(name):
     network, rng = PLAIN.network(name), np.random.default_rng(NETWORKS.index(name))
     given = inputs(name, rng)
-    scale, shift = network(given["features"][0].astype(np.int64))
-    row = np.clip((scale + given["shift"][0].astype(np.int64) + 328) >> 4, 0, len(PLAIN.spread) - 1)
-    wanted = [row, shift.clip(-31, 31)]
+    wanted = [[bytes_of(network, features) for features in given["features"]]]
     if "linear" in given:
-        linear = network.linear(given["linear"][0].astype(np.int64))
-        wanted.append(linear[:, 2:-2, 2:-2] if "dc" in name else linear)
+        margin = 2 if "dc" in name else 1
+        wanted.append([network.linear(linear.astype(np.int64))[:, margin:-margin, margin:-margin] for linear in given["linear"]])
     places = [reference.PHASES[int(name[-1])]] if "dc" in name else (reference.WHITE, reference.BLACK)[int(name[-1])]
-    wanted = np.stack([np.concatenate(wanted)[:, i::2, j::2] for i, j in places])
+    wanted = [np.concatenate([np.stack(tiles)[:, :, i::2, j::2] for i, j in places]) for tiles in wanted]
     for level in LEVELS:
         for threads in (1, 2):
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads, options.graph_optimization_level = threads, level
             session = onnxruntime.InferenceSession(str(FOLDER / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
-            assert np.array_equal(session.run(None, given)[0], wanted)
+            found = session.run(None, given)
+            assert len(found) == len(wanted)
+            assert all(map(np.array_equal, found, wanted))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_sums_stay_exact_in_float32(name):
-    """The bound of docs/format.md section 10.3, with the largest inputs there can be."""
-    inp, depthwise, mid, out, *linear = PLAIN.network(name).layers
-    highs = [max(abs(low), abs(high)) for *_, low, high in (inp, depthwise, mid, out)]
-    features, channels = np.full(inp[0].shape[1], len(PLAIN.log_limits)), len(inp[0])
-    assert len(PLAIN.log_limits) <= 127
-    assert max(PLAIN.log_quantiser) <= 127
-    t, d, e = (np.full(channels, high) for high in highs[:3])
-    for layer, largest in ((inp, features), (depthwise, t[:1]), (mid, np.append(t, d)), (out, np.append(d, e))):
-        weight, bias, shift = layer[:3]
-        assert np.abs(weight).max() <= 127
+    """The bounds of docs/format-jpeg.md section 10.3: bytes of 0..255 and the biases that the files have."""
+    network = PLAIN.network(name)
+    for number, (weight, bias, shift, *_) in enumerate(network.layers):
+        signed = (weight.shape[1], weight.shape[1], weight.shape[1] // 2, 0)[number]
+        stored = bias - 128 * weight[:, :signed].sum((1, 2, 3))
+        assert np.abs(weight).max() <= 64
         assert shift.min() >= 0
-        assert shift.max() <= 16
-        assert ((np.abs(weight).sum((2, 3)) * largest).sum(1) + np.abs(bias)).max() < 1 << 24
-    assert highs[3] + max(PLAIN.scale_quantiser) + 328 < 1 << 24
-    for weight, bias, *_ in linear:
-        assert np.abs(weight).max() <= 32767
-        assert not bias.any()
-        assert np.abs(weight).sum((1, 2, 3)).max() * 2047 < 1 << 24
-        assert "dc" not in name or not weight.sum()
+        assert shift.max() <= 20
+        assert (255 * np.abs(weight).sum((1, 2, 3)) + np.abs(stored)).max() < 1 << 24
+    if network.linear_weight is not None:
+        assert np.abs(network.linear_weight).max() <= 32767
+        assert np.abs(network.linear_weight).sum((1, 2, 3)).max() * 2047 < 1 << 24
+        assert "dc" not in name or not network.linear_weight.sum()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_same_depthwise_weights_for_all_fields(name):
+def test_the_same_weights_for_all_fields(name):
     graph = onnx.load(str(FOLDER / f"{name}.onnx")).graph
     value = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer}
-    made = {n.output[0]: n for n in graph.node}
-    convolutions = [n for n in graph.node if n.op_type == "Conv" and any(a.name == "group" and a.i > 1 for a in n.attribute)]
-    assert len(convolutions) == (1 if "dc" in name else 2)
-    multiplied = [made[n.input[1]] for n in convolutions]
-    for numbers in (
-        [value[n.input[2]] for n in convolutions],
-        [value[m.input[1]] for m in multiplied],
-        [value[made[m.input[0]].input[0]] for m in multiplied],
-    ):
-        assert all(np.array_equal(numbers[0], other) for other in numbers)
+    found = [n for n in graph.node if n.op_type == "QLinearConv" and any(a.name == "group" and a.i > 1 for a in n.attribute)]
+    assert len(found) == (1 if "dc" in name else 2)
+    assert all(np.array_equal(value[a], value[b]) for n in found for a, b in zip(n.input[1:], found[0].input[1:], strict=True))
+    linear = [n for n in graph.node if n.op_type == "Conv"]
+    assert len({n.input[1] for n in linear}) <= 1
 
 
 def test_tables():
@@ -232,3 +242,6 @@ def test_tables():
     assert PLAIN.log_limits.max() <= 4095
     assert PLAIN.spread.shape[1] == 63
     assert len(PLAIN.log_quantiser) == len(PLAIN.scale_quantiser) == 256
+    assert len(PLAIN.log_limits) <= 127
+    assert max(PLAIN.log_quantiser) <= 127
+    assert np.abs(PLAIN.spread).max() <= 32000

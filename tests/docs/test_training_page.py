@@ -22,4 +22,4 @@ def test_it_names_the_next_free_id_and_those_that_are_taken() -> None:
     assert dict(re.findall(r"(\d+)(?: is)? `([\w-]+)`", free[2])) == {
         str(number): entry.name for number, entry in manifest.entries().items()
     }
-    assert set(re.findall(r"--id (\d+) --name (?:photo-3|jpeg-2)", text)) == {free[1]}
+    assert set(re.findall(r"--id (\d+) --name (?:photo-3|jpeg-3)", text)) == {free[1]}

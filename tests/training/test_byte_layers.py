@@ -15,18 +15,18 @@ pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("fcntl")
 
+import byte_check
 import byte_graphs
 import byte_layers
 import coefficients
-import export_bytes
 import jpegs
 import keep_coefficients
 import measure_coefficients
 import torch
-from byte_layers import HALO, SIGNED, UNSIGNED, ByteStep
+from byte_layers import HALO, ByteStep
 from coefficients import UNIT, Jpeg
 
-from photoarc.models.coefficients import BOARD, PHASES
+from photoarc.models.coefficient_groups import BOARD, PHASES
 
 STEPS = {"luma, linear": (50, 15, 5, 96, 3), "luma": (159, 0, 15, 96, 3), "chroma": (63, 5, 9, 64, 3), "dc": (27, 1, 1, 48, 5)}
 
@@ -44,31 +44,6 @@ def step_of(kind):
         if step.lin is not None:
             step.lin.weight.copy_(0.1 * torch.randn_like(step.lin.weight))
     return step
-
-
-def layer(x, conv, bounds, out_unit=UNIT, stride=1):
-    """A layer in int64: x (B, C, h, w) whole units."""
-    weight, bias, k = (t.detach().numpy().astype(np.int64) for t in byte_layers.integers(conv, out_unit))
-    assert np.abs(weight).max() <= 64
-    side = weight.shape[-1]
-    windows = np.lib.stride_tricks.sliding_window_view(x, (side, side), (2, 3))[:, :, ::stride, ::stride]
-    sums = np.einsum("bchwij,cij->bchw", windows, weight[:, 0]) if conv.groups > 1 else np.einsum("bchwij,ocij->bohw", windows, weight)
-    sums += bias[:, None, None]
-    assert np.abs(sums).max() < 1 << 24
-    k = k[:, None, None]
-    floor, half = sums >> k, np.where(k > 0, 1 << np.maximum(k - 1, 0), 1 << 40)
-    rest = sums - (floor << k)
-    return np.clip(floor + ((rest > half) | ((rest == half) & (floor % 2 == 1))), *bounds)
-
-
-@torch.no_grad()
-def reference(step, x, places):
-    """Bytes about 0, in int64."""
-    t = layer(x, step.inp, SIGNED)
-    d = np.concatenate([layer(t[:, :, i:, j:], step.dw, UNSIGNED, stride=2) for i, j in places])
-    t = np.concatenate([t[:, :, HALO + i : -HALO : 2, HALO + j : -HALO : 2] for i, j in places])
-    e = layer(np.concatenate([t, d], 1), step.mid, UNSIGNED)
-    return layer(np.concatenate([d, e], 1), step.out, SIGNED, step.out_units())
 
 
 def session(model):
@@ -100,18 +75,15 @@ def test_graphs_and_training_are_exact_integers(kind):
             linear = np.sign(x[:, :1, : 12 + margin, : 12 + margin]).repeat(STEPS[kind][1], 1) * 2047
             fed["linear"] = linear.astype(np.int16)
         out = net.run(None, fed)
-        wanted = reference(step, x, places)
+        wanted = byte_check.found_bytes(step, x, places)
         assert np.array_equal(out[0].astype(int) - byte_graphs.ZERO, wanted)
         seen |= set(np.unique(wanted))
         if step.lin is not None:
-            weight = byte_graphs.linear_weight(step.lin, kind, dc=kind == "dc").astype(np.int64)
-            windows = np.lib.stride_tricks.sliding_window_view(linear, weight.shape[2:], (2, 3))
-            sums = np.einsum("bchwij,ocij->bohw", windows, weight)
-            assert np.array_equal(out[1], np.concatenate([sums[:, :, i::2, j::2] for i, j in places]))
-            assert kind != "dc" or not weight.sum()
+            assert np.array_equal(out[1], byte_check.found_means(step, kind, linear, places, dc=kind == "dc"))
+            assert kind != "dc" or not byte_graphs.linear_weight(step.lin, kind, dc=True).sum()
         inside = torch.from_numpy(x).float()
         inside[:, :, :HALO] = inside[:, :, -HALO:] = inside[:, :, :, :HALO] = inside[:, :, :, -HALO:] = 0
-        wanted = reference(step, inside.numpy().astype(np.int64), places)
+        wanted = byte_check.found_bytes(step, inside.numpy().astype(np.int64), places)
         with torch.no_grad():
             scale, shift = step(inside[:, :, HALO:-HALO, HALO:-HALO] * UNIT, places)
         scale, shift = (np.concatenate(np.split(t.numpy(), len(places), 2)) for t in (scale, shift))
@@ -190,21 +162,24 @@ def test_training_goes_on_where_it_was_and_lands_apart(keeping, capsys, monkeypa
     assert float(row[5]) > 0
 
 
-def test_export_counts_tables_and_refuses_other_graphs(keeping, monkeypatch, capsys):
-    keeping("--steps", 1)
-    folder, out = keeping.out.parent / "photos", keeping.out.parent / "jpeg-9"
-    about = (f"{keeping.out}.weights", "--photos", folder, "--tile", 256, "--pictures", 1, "--out", out)
-    run(monkeypatch, export_bytes, *about)
-    with np.load(out / "tables.npz") as tables:
-        assert len(tables["lengths"]) == 53 * 9
-        assert tables["frequencies"].dtype == np.uint32
-    assert len(list(out.glob("*.onnx"))) == 56
-    assert "in 57 files" in capsys.readouterr().out
+@pytest.mark.parametrize("output", [0, 1])
+def test_a_graph_that_finds_something_else_is_refused(output):
+    torch.manual_seed(0)
+    jpeg = byte_layers.byte_jpeg()
+    sessions = {name: session(graph) for name, graph in byte_graphs.graphs(jpeg).items()}
+    asked = []
 
-    def moved(conv, unit):
-        weight, bias, k = byte_layers.integers(conv, unit)
-        return weight, bias + 3 * torch.exp2(k), k
+    def right(name, fed):
+        asked.append(name)
+        return sessions[name].run(None, fed)
 
-    monkeypatch.setattr(byte_graphs, "integers", moved)
-    with pytest.raises(SystemExit, match="other scales than training"):
-        run(monkeypatch, export_bytes, *about)
+    def wrong(name, fed):
+        found = right(name, fed)
+        if name == "luma_2_1":
+            found[output][-1, -1, -1, -1] += 1
+        return found
+
+    byte_check.compare(jpeg, right)
+    assert set(asked) == set(sessions)
+    with pytest.raises(SystemExit, match=r"luma_2_1: its graph finds others"):
+        byte_check.compare(jpeg, wrong)
