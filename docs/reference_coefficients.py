@@ -72,6 +72,7 @@ class Model:
         with np.load(folder / "tables.npz", allow_pickle=False) as t:
             self.tables = np.split(t["frequencies"], np.cumsum(t["lengths"])[:-1])
             self.log_limits, self.spread = (t[name].astype(np.int64) for name in ("log_limits", "spread"))
+            self.table_of = t["table_of"]
             self.log_quantiser, self.scale_quantiser = (t[name].astype(np.int64) for name in ("log_quantiser", "scale_quantiser"))
 
     def network(self, name: str) -> Network:
@@ -101,7 +102,7 @@ class Model:
         offset = np.clip((mean + 16) >> 5, -2047, 2047)
         fraction = (np.clip(mean - 32 * offset, -16, 16) + 1) >> 1
         row = np.clip(row + component.shifts[which, None, None], 0, len(self.spread) - 1)
-        return row * 9 + np.abs(fraction), offset, np.where(fraction < 0, -1, 1)
+        return self.table_of[row * 9 + np.abs(fraction)], offset, np.where(fraction < 0, -1, 1)
 
 
 def at(t: np.ndarray, dy: int, dx: int) -> np.ndarray:

@@ -18,6 +18,7 @@ import export
 import jpegs
 import numpy as np
 import onnxruntime
+import table_merging
 import torch
 from byte_graphs import graphs
 from byte_layers import byte_jpeg
@@ -69,8 +70,8 @@ class Counting:
         return known
 
 
-def probabilities(counts: np.ndarray) -> np.ndarray:
-    """PMFs (tables, 2 * REACH_MAX + 1): what was counted, and a logistic distribution with a wide shoulder worth PRIOR symbols."""
+def masses(counts: np.ndarray) -> np.ndarray:
+    """(scales x fractions, 2 * REACH_MAX + 1): what was counted, and a logistic distribution with a wide shoulder worth PRIOR symbols."""
     row, fraction = np.divmod(np.arange(len(counts)), FRACTIONS)
     scale, mean = np.exp2(row / 4 - 5)[:, None], (fraction / 16)[:, None]
     edges = np.arange(-REACH_MAX, REACH_MAX + 2) - 0.5 - mean
@@ -78,13 +79,14 @@ def probabilities(counts: np.ndarray) -> np.ndarray:
     model = 0.9 * mass(scale) + 0.09 * mass(2 * scale) + 0.01 * mass(6 * scale + 0.1)
     both = counts.astype(float)
     both[::FRACTIONS] += counts[::FRACTIONS, ::-1]  # means on whole steps: symmetrical
-    return (both + PRIOR * model / model.sum(1, keepdims=True)) / (both.sum(1, keepdims=True) + PRIOR)
+    return both + PRIOR * model / model.sum(1, keepdims=True)
 
 
-def tables_of(pmfs: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays of tables.npz for the coder."""
-    rows = [frequencies(p) for p in pmfs]
-    return {"lengths": np.array([len(f) for f in rows], np.uint32), "frequencies": np.concatenate(rows)}
+def tables_of(known: np.ndarray, table_of: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays of tables.npz for the coder: `table_of` each scale and fraction of masses."""
+    joined = np.stack([known[table_of == number].sum(0) for number in range(table_of.max() + 1)])
+    rows = [frequencies(p) for p in joined / joined.sum(1, keepdims=True)]
+    return {"lengths": np.array([len(f) for f in rows], np.uint32), "frequencies": np.concatenate(rows), "table_of": table_of}
 
 
 def write(folder: Path, found: dict[str, ModelProto], arrays: dict[str, np.ndarray]) -> None:
@@ -106,7 +108,7 @@ def count(found: dict[str, ModelProto], a: argparse.Namespace) -> np.ndarray:
     photos, rng, counting = tiles(a.photos, a.tile, "cpu"), np.random.default_rng(1), Counting()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write(folder, found, log_tables() | tables_of(probabilities(counting.counts)))
+        write(folder, found, log_tables() | tables_of(masses(counting.counts), np.arange(SCALES * FRACTIONS, dtype=np.uint16)))
         entry = next(iter(manifest.entries().values()))
         model = Coefficients(replace(entry, id=a.id, name=a.name, files=export.digests(folder), folder=folder))
         for k in range(a.pictures):
@@ -137,10 +139,10 @@ def main() -> None:
     sessions = {name: session(graph) for name, graph in found.items()}
     byte_check.compare(jpeg, lambda name, fed: sessions[name].run(None, fed))
     counts = count(found, a)
-    pmfs = probabilities(counts)
-    mean_bits = -(counts * np.log2(np.maximum(pmfs, 1e-30))).sum() / counts.sum()
-    print(f"{counts.sum():,} symbols, {mean_bits:.4f} bits each by their own tables")
-    write(a.models / a.name, found, log_tables() | tables_of(pmfs))
+    known = masses(counts)
+    table_of = table_merging.merge(known, FRACTIONS)
+    print(f"{counts.sum():,} symbols, {table_of.max() + 1} tables")
+    write(a.models / a.name, found, log_tables() | tables_of(known, table_of))
     export.register(a, others, "coefficients", 1)
 
 

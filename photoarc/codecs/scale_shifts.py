@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from photoarc.entropy.stack import PRECISION
 from photoarc.models.coefficient_groups import COEFFICIENTS, Group, Index, Values
-from photoarc.models.coefficient_tables import CoefficientTables
+from photoarc.models.coefficient_tables import FRACTIONS, CoefficientTables
 
 SHIFT_MAX = 8
 _LEAST_GAIN_BITS = 16  # of a coefficient, for a shift of its own
@@ -61,14 +61,8 @@ def choose(groups: Sequence[Coded], planes: int, model: CoefficientTables) -> Sh
 
 def apply(group: Group | Coded, shifts: Shifts, model: CoefficientTables) -> Index:
     """Tables of a group with the scales of each coefficient shifted."""
-    own = shifts[group.plane, group.first : group.first + group.index.shape[2]].tolist()
-    if not any(own):
-        return group.index
-    index = group.index.copy()
-    for k, shift in enumerate(own):
-        if shift:
-            index[:, :, k] = model.shifted(index[:, :, k], shift)
-    return index
+    own = shifts[group.plane, group.first : group.first + group.index.shape[2]]
+    return model.tables_of(group.index, own.tolist())
 
 
 def pack(shifts: Shifts) -> bytes:
@@ -119,6 +113,6 @@ def _costs(model: CoefficientTables) -> npt.NDArray[np.float32]:
         reach = min(table.reach, _SEEN_MAX)
         all_bits[_SEEN_MAX - reach : _SEEN_MAX + reach + 1] = bits[table.reach - reach : table.reach + reach + 1]
         row[:] = np.bincount(bins, all_bits) / counts
-    index = np.arange(1, len(model.tables) + 1)
-    shifted = [own[model.shifted(index, shift) - 1] for shift in range(-SHIFT_MAX, SHIFT_MAX + 1)]
+    places = np.arange(1, FRACTIONS * model.scales + 1, dtype=np.uint16)[:, None, None]
+    shifted = [own[model.tables_of(places, [shift]).ravel() - 1] for shift in range(-SHIFT_MAX, SHIFT_MAX + 1)]
     return np.stack(shifted).reshape(len(shifted), -1).astype(np.float32)

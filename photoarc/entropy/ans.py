@@ -58,8 +58,9 @@ class Encoder:
         beyond = np.flatnonzero(np.abs(symbols) > reach)
         self._escapes.append(symbols[beyond].astype(np.int32))
         coded[beyond] = 2 * reach[beyond] + 1
+        encode = self._stack.encode_reverse
         for table, start, end in reversed(spans):
-            self._stack.encode_reverse(coded[start:end], table.model)
+            encode(coded[start:end], table.model)
 
     def finish(self) -> bytes:
         """Stream: u32 words, u32 escapes, the words u32, the escapes i16; all little-endian."""
@@ -98,9 +99,10 @@ class Decoder:
 
     def pop_sorted(self, spans: Spans) -> Symbols:
         """The same in the stream's order."""
-        coded: Symbols = np.empty(spans[-1][2] if spans else 0, np.int32)
-        for table, start, end in spans:
-            coded[start:end] = self._stack.decode(table.model, end - start)
+        if not spans:
+            return np.empty(0, np.int32)
+        decode = self._stack.decode
+        coded: Symbols = np.concatenate([decode(table.model, end - start) for table, start, end in spans])
         reach = _reach(spans)
         coded -= reach
         escaped = np.flatnonzero(coded > reach)

@@ -76,13 +76,21 @@ class Levels:
 
     def _run(self, name: str, full: Integers, side: Sequence[Bytes]) -> tuple[Bytes, npt.NDArray[np.float32]]:
         """Bytes (2, rows / 2, columns / 2) and linear means (1, ...) of a phase of a level, piece by piece."""
-        logarithm, (rows, columns) = self._tables.logarithm, full.shape
-        at = moved(full)
-        around = logarithm(np.stack([at(y, x) - full for y, x in NEIGHBOURS]))
+        (rows, columns), count = full.shape, len(NEIGHBOURS)
+        wide = padded(full)
+        around = np.empty((count + 1, rows, columns), np.int32)
+        for difference, (y, x) in zip(around, NEIGHBOURS, strict=False):
+            np.subtract(wide[HALO + y : HALO + y + rows, HALO + x : HALO + x + columns], full, out=difference)
+        around[count] = full
+        logs = self._tables.logarithm(around)
         steps = self._tables.log_steps(self._grid.quantiser, slice(0, 1))[:, None, None]
-        seen = [around, size_of(around), np.broadcast_to(steps, (2, rows, columns)), logarithm(full)[None], *side]
-        features = np.pad(np.concatenate(seen), ((0, 0), (HALO, HALO), (HALO, HALO)), constant_values=ZERO)
-        linear = np.pad(np.clip(full, -LINEAR_MAX, LINEAR_MAX).astype(np.int16), HALO, mode="edge")[None]
+        features = np.full((2 * count + 3 + sum(map(len, side)), rows + 2 * HALO, columns + 2 * HALO), ZERO, np.uint8)
+        inside = features[:, HALO:-HALO, HALO:-HALO]
+        inside[:count], inside[count : 2 * count] = logs[:count], size_of(logs[:count])
+        inside[2 * count : 2 * count + 2], inside[2 * count + 2] = steps, logs[count]
+        if side:
+            np.concatenate(side, out=inside[2 * count + 3 :])
+        linear = np.minimum(np.maximum(wide, -LINEAR_MAX), LINEAR_MAX).astype(np.int16)[None]
         out, means = np.empty((2, rows // 2, columns // 2), np.uint8), np.empty((1, rows // 2, columns // 2), np.float32)
         for top in range(0, rows, _SIDE):
             for left in range(0, columns, _SIDE):
@@ -93,15 +101,23 @@ class Levels:
         return out, means
 
 
+def padded(t: Integers) -> Integers:
+    """With HALO more rows and columns on every side, edges repeated."""
+    rows, columns = (np.arange(-HALO, n + HALO).clip(0, n - 1) for n in t.shape)
+    wide: Integers = t[rows].take(columns, 1)
+    return wide
+
+
 def moved(t: Integers) -> Callable[[int, int], Integers]:
     """T at (y + dy, x + dx), edges repeated."""
-    wide, (rows, columns) = np.pad(t, HALO, mode="edge"), t.shape
+    wide, (rows, columns) = padded(t), t.shape
     return lambda dy, dx: wide[HALO + dy : HALO + dy + rows, HALO + dx : HALO + dx + columns]
 
 
 def _estimates(coarse: Integers) -> Parts:
     """The four places of every 2x2: what is known, and means of what is known."""
-    right, down, diagonal = (moved(coarse)(y, x) for y, x in ((0, 1), (1, 0), (1, 1)))
+    at = moved(coarse)
+    right, down, diagonal = at(0, 1), at(1, 0), at(1, 1)
     return {
         (0, 0): coarse,
         (0, 1): (coarse + right + 1) >> 1,

@@ -35,15 +35,15 @@ class Grid:
 class Group:
     """Coefficients `first`, `first` + 1, ... that are coded together, all arrays (fields, tiles, coefficients, rows, columns).
 
-    Of each: number of the table from 1, or 0 for those that are no blocks of the component; what its symbol is counted from; the
-    symbol's sign.
+    Of each: the index that tells its table (CoefficientTables.tables_of), or 0 for those that are no blocks of the component; what its
+    symbol is counted from; the symbol's sign.
     """
 
     plane: int
     first: int
     index: Index
     offset: Values
-    sign: npt.NDArray[np.int8]
+    sign: Values
 
     def symbols(self, values: Values) -> Values:
         """What is coded for its coefficients."""

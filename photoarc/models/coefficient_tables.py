@@ -5,6 +5,7 @@ Bytes stand for signed numbers, 0 is ZERO. Everything is exact integers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,15 @@ class CoefficientTables:
                 self._log_quantiser = arrays["log_quantiser"].astype(np.int32)
                 self._scale_quantiser = arrays["scale_quantiser"].astype(np.int16)
                 spread = arrays["spread"].astype(np.int32)
+                self._table_of = arrays["table_of"].astype(np.int32)
             except (KeyError, ValueError) as error:
                 raise ModelCorrupt(entry.id, f"tables.npz: {error}") from error
         self.scales = len(spread)
         lengths = len(self._log_quantiser), len(self._scale_quantiser)
-        if len(self.tables) != FRACTIONS * self.scales or spread.shape[1:] != (SHIFTS,) or lengths != (QUANTISER_MAX + 1,) * 2:
-            raise ModelCorrupt(entry.id, f"tables.npz: {len(self.tables)} tables, shifts {spread.shape}, steps {lengths}")
+        if len(self._table_of) != FRACTIONS * self.scales or spread.shape[1:] != (SHIFTS,) or lengths != (QUANTISER_MAX + 1,) * 2:
+            raise ModelCorrupt(entry.id, f"tables.npz: {len(self._table_of)} places, shifts {spread.shape}, steps {lengths}")
+        if not np.array_equal(np.unique(self._table_of), np.arange(len(self.tables))):
+            raise ModelCorrupt(entry.id, f"tables.npz: {len(self.tables)} tables, not all of them used")
         if max(-int(spread.min()), int(spread.max())) > _SPREAD_MAX:
             raise ModelCorrupt(entry.id, "tables.npz: shifts beyond 16 bits")
         self._spread = spread.ravel().astype(np.int16)
@@ -69,8 +73,10 @@ class CoefficientTables:
 
     def locate(
         self, out: Bytes, quantiser: npt.NDArray[np.uint16], means: npt.NDArray[Any] | None = None, estimate: Integers | int = 0
-    ) -> tuple[Index, Values, npt.NDArray[np.int8]]:
-        """Bytes of a network (..., 2 n, rows, columns) for steps (n,) -> index of the table, offset, sign, each (..., n, rows, columns).
+    ) -> tuple[Index, Values, Values]:
+        """Bytes of a network (..., 2 n, rows, columns) for steps (n,) -> index, offset, sign, each (..., n, rows, columns).
+
+        The index is FRACTIONS times the scale and the fraction, and 1; `tables_of` tells its table.
 
         `means`: linear means in 1/256, of the same shape; `estimate` of the mean is dequantised.
         """
@@ -92,13 +98,19 @@ class CoefficientTables:
         row *= FRACTIONS
         row += np.abs(fraction)
         row += 1
-        return row.astype(np.uint16), offset.astype(np.int16, copy=False), np.where(fraction < 0, np.int8(-1), np.int8(1))
+        fraction >>= 15
+        fraction |= 1  # the sign
+        return row.astype(np.uint16), offset.astype(np.int16, copy=False), fraction
 
-    def shifted(self, index: npt.NDArray[Any], shift: int) -> Index:
-        """Tables whose scale is `shift` rows larger, as far as there are any; 0 stays."""
-        number = np.arange(len(self.tables))
-        row = np.clip(number // FRACTIONS + shift, 0, self.scales - 1)
-        return np.append(0, row * FRACTIONS + number % FRACTIONS + 1).astype(np.uint16).take(index)
+    def tables_of(self, index: Index, shifts: Sequence[int]) -> Index:
+        """Numbers from 1 of the tables of indices (..., n, rows, columns) whose scales are `shifts` (n,) rows larger; 0 stays."""
+        place = np.arange(len(self._table_of))
+        rows = place // FRACTIONS + np.array(shifts)[:, None]
+        table = self._table_of[np.clip(rows, 0, self.scales - 1) * FRACTIONS + place % FRACTIONS]
+        numbers = np.concatenate([np.zeros((len(shifts), 1)), table + 1], 1).astype(np.uint16)
+        first = numbers.shape[1] * np.arange(len(shifts), dtype=np.int32)[:, None, None]
+        found: Index = numbers.ravel().take(index + first)
+        return found
 
 
 def size_of(logs: Bytes) -> Bytes:

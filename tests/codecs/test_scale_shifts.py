@@ -10,6 +10,7 @@ from photoarc.codecs import dct, scale_shifts
 from photoarc.codecs.scale_shifts import Coded
 from photoarc.models import manifest
 
+ROW = 14  # of a scale whose neighbours have other tables
 MODEL = models.load_coefficients(manifest.JPEG_CODED_WITH)
 
 
@@ -26,9 +27,14 @@ def group(row, *symbols):
     return Coded(0, 3, index, both)
 
 
+def table_of(row):
+    """Number of the table of a scale, from 1."""
+    return MODEL.tables_of(np.full((1, 1, 1), 9 * row + 1, np.uint16), [0]).item()
+
+
 def symbols_of(row, n, rng):
     """Drawn with the very probabilities of a table."""
-    table = MODEL.tables[9 * row]
+    table = MODEL.tables[table_of(row) - 1]
     p = table.frequencies[:-1] / table.frequencies[:-1].sum()
     return rng.choice(np.arange(-table.reach, table.reach + 1), n, p=p).astype(np.int16)
 
@@ -36,35 +42,35 @@ def symbols_of(row, n, rng):
 @pytest.mark.parametrize("shift", [-5, -1, 0, 2, 7])
 def test_the_shift_of_wrong_scales_is_found(shift):
     rng = np.random.default_rng(1)
-    coded = group(24, symbols_of(24 + shift, 3999, rng), symbols_of(24, 3999, rng))
+    coded = group(ROW, symbols_of(ROW + shift, 3999, rng), symbols_of(ROW, 3999, rng))
     shifts = scale_shifts.choose([coded], 3, MODEL)
     assert shifts[0, 3] == shift
     assert shifts[0, 4] == 0
     assert not shifts[1:].any()
     index = scale_shifts.apply(coded, shifts, MODEL)
-    assert set(index[:, :, 0].flat) == {9 * (24 + shift) + 1, 0}
-    assert set(index[:, :, 1].flat) == {9 * 24 + 1, 0}
+    assert set(index[:, :, 0].flat) == {table_of(ROW + shift), 0}
+    assert set(index[:, :, 1].flat) == {table_of(ROW), 0}
     assert np.array_equal(index == 0, coded.index == 0)
 
 
 def test_a_few_symbols_are_not_worth_a_shift():
-    coded = group(24, symbols_of(26, 3, np.random.default_rng(1)), np.zeros(3))
+    coded = group(ROW, symbols_of(ROW + 2, 3, np.random.default_rng(1)), np.zeros(3))
     assert not scale_shifts.choose([coded], 1, MODEL).any()
 
 
 def test_tables_end_somewhere():
-    rows = len(MODEL.tables) // 9
+    rows = MODEL.scales
     shifts = np.zeros((1, 64), np.int8)
     shifts[0, 3:5] = -8, 8
-    assert set(scale_shifts.apply(group(2, *np.zeros((2, 5))), shifts, MODEL)[:, 0, 0].flat) == {1}
-    assert set(scale_shifts.apply(group(rows - 3, *np.zeros((2, 5))), shifts, MODEL)[:, 0, 1].flat) == {9 * (rows - 1) + 1}
+    assert set(scale_shifts.apply(group(2, *np.zeros((2, 5))), shifts, MODEL)[:, 0, 0].flat) == {table_of(0)}
+    assert set(scale_shifts.apply(group(rows - 3, *np.zeros((2, 5))), shifts, MODEL)[:, 0, 1].flat) == {table_of(rows - 1)}
 
 
 def test_of_many_tiles_some_are_asked():
-    rng, row, tiles = np.random.default_rng(1), 24, 40
-    symbols = np.stack([symbols_of(row + 2, 400, rng) for _ in range(tiles)]).reshape(1, tiles, 1, 400, 1)
+    rng, tiles = np.random.default_rng(1), 40
+    symbols = np.stack([symbols_of(ROW + 2, 400, rng) for _ in range(tiles)]).reshape(1, tiles, 1, 400, 1)
     symbols[:, 1::3] = 0  # those that are not
-    coded = Coded(0, 7, np.full(symbols.shape, 9 * row + 1, np.uint16), symbols)
+    coded = Coded(0, 7, np.full(symbols.shape, 9 * ROW + 1, np.uint16), symbols)
     assert scale_shifts.choose([coded], 1, MODEL)[0, 7] == 2
 
 

@@ -236,7 +236,8 @@ def test_the_same_weights_for_all_fields(name):
 
 def test_tables():
     model = models.load_coefficients(manifest.JPEG_CODED_WITH)
-    assert len(model.tables) == len(PLAIN.tables) == 9 * len(PLAIN.spread)
+    assert len(model.tables) == len(PLAIN.tables) == max(PLAIN.table_of) + 1
+    assert len(PLAIN.table_of) == 9 * len(PLAIN.spread)
     assert np.all(np.diff(PLAIN.log_limits) >= 0)
     assert PLAIN.log_limits.min() > 0
     assert PLAIN.log_limits.max() <= 4095

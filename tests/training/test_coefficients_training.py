@@ -28,6 +28,7 @@ import export
 import export_coefficients
 import jpegs
 import keep_coefficients
+import table_merging
 import torch
 import train_coefficients
 
@@ -84,11 +85,25 @@ def test_tables_add_up_and_follow_what_was_counted():
     counts = np.zeros((export_coefficients.SCALES * export_coefficients.FRACTIONS, 2 * export_coefficients.REACH_MAX + 1), np.int64)
     middle = export_coefficients.REACH_MAX
     counts[20 * 9, middle + 1] = 10**7  # scale 1, mean 0: counted on one side, believed on both
-    pmfs = export_coefficients.probabilities(counts)
-    assert np.allclose(pmfs.sum(1), 1)
+    masses = export_coefficients.masses(counts)
+    pmfs = masses / masses.sum(1, keepdims=True)
     assert pmfs[20 * 9, middle + 1] == pytest.approx(0.5, abs=0.01)
     assert pmfs[20 * 9, middle - 1] == pytest.approx(0.5, abs=0.01)
     assert pmfs[20 * 9 + 8, middle] == pytest.approx(pmfs[20 * 9 + 8, middle + 1])  # a mean half way between two
+    one = np.zeros(len(masses), np.uint16)
+    found = export_coefficients.tables_of(masses, one)
+    assert found["lengths"].tolist() == [len(found["frequencies"])]
+    assert found["frequencies"].sum() == 1 << 24
+
+
+def test_tables_that_are_the_same_become_one():
+    rng = np.random.default_rng(0)
+    one, other = rng.random((2, 50)) ** 8
+    masses = 1e5 * np.stack([one, one, other, one, other, other])  # two scales, three fractions
+    noisy = rng.poisson(masses).astype(float)
+    assert table_merging.merge(noisy, 3).tolist() == [0, 0, 1, 0, 1, 1]
+    assert table_merging.merge(noisy, 6).tolist() == [0, 0, 1, 2, 3, 3]  # neighbours only
+    assert table_merging.merge(noisy, 3, 1).tolist() == [0] * 6
 
 
 class Adding:
