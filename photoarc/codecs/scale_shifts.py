@@ -20,7 +20,7 @@ from photoarc.models.coefficient_tables import FRACTIONS, CoefficientTables
 
 SHIFT_MAX = 8
 _LEAST_GAIN_BITS = 16  # of a coefficient, for a shift of its own
-_FINE, _BINS_AN_OCTAVE, _SEEN_MAX = 16, 4, 1023  # symbols from _FINE on are counted in bins
+_FINE, _BINS_AN_OCTAVE, _SEEN_MAX = 8, 2, 1023  # symbols from _FINE on are counted in bins
 _ESCAPE_BITS = 16
 _WINDOW_BITS = -15
 _TILES = 16  # of a group, whose symbols are asked
@@ -59,7 +59,7 @@ def choose(groups: Sequence[Coded], planes: int, model: CoefficientTables) -> Sh
     return shifts if pays else np.zeros_like(shifts)
 
 
-def apply(group: Group | Coded, shifts: Shifts, model: CoefficientTables) -> Index:
+def apply(group: Group | Coded, shifts: Shifts, model: CoefficientTables) -> npt.NDArray[np.unsignedinteger]:
     """Tables of a group with the scales of each coefficient shifted."""
     own = shifts[group.plane, group.first : group.first + group.index.shape[2]]
     return model.tables_of(group.index, own.tolist())

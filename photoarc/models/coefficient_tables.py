@@ -102,14 +102,15 @@ class CoefficientTables:
         fraction |= 1  # the sign
         return row.astype(np.uint16), offset.astype(np.int16, copy=False), fraction
 
-    def tables_of(self, index: Index, shifts: Sequence[int]) -> Index:
+    def tables_of(self, index: Index, shifts: Sequence[int]) -> npt.NDArray[np.unsignedinteger]:
         """Numbers from 1 of the tables of indices (..., n, rows, columns) whose scales are `shifts` (n,) rows larger; 0 stays."""
         place = np.arange(len(self._table_of))
         rows = place // FRACTIONS + np.array(shifts)[:, None]
         table = self._table_of[np.clip(rows, 0, self.scales - 1) * FRACTIONS + place % FRACTIONS]
-        numbers = np.concatenate([np.zeros((len(shifts), 1)), table + 1], 1).astype(np.uint16)
+        kind = np.uint8 if len(self.tables) < 256 else np.uint16  # bytes are sorted in half the time
+        numbers = np.concatenate([np.zeros((len(shifts), 1)), table + 1], 1).astype(kind)
         first = numbers.shape[1] * np.arange(len(shifts), dtype=np.int32)[:, None, None]
-        found: Index = numbers.ravel().take(index + first)
+        found: npt.NDArray[np.unsignedinteger] = numbers.ravel().take(index + first)
         return found
 
 
