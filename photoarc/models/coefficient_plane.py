@@ -1,7 +1,7 @@
 """AC of one component (docs/format-jpeg.md sections 10.7, 10.8), group by group, each first on white and then on black fields.
 
 What networks see of a tile lies in one array, (tiles, channels, high + 4, wide + 4) bytes, in the order in which it becomes known, so that
-each network gets the beginning of it, without a copy:
+each network gets the beginning of it:
 
     DC's surroundings, energies, (log, size) of coefficient 1, of coefficient 2, ... | (log, size) of Cb's coefficients, if any | steps
 
@@ -23,6 +23,7 @@ from photoarc.models.coefficient_tables import ZERO, CoefficientTables, Integers
 from photoarc.models.coefficient_tiles import Numbers, Tiles
 
 LINEAR_BEFORE = 21  # groups that start before this coefficient have a linear mean
+_BATCH = 4  # tiles that a network sees at once: 6 % quicker than one by one, 8 are no better
 _SLOPES = 5  # channels of linear means before those of coefficients
 
 
@@ -182,10 +183,17 @@ class Plane:
         fields = self._tiles.high // 2, self._tiles.wide // 2
         out = np.empty((2, len(tiles), 2 * n, *fields), np.uint8)
         means = None if linear is None else np.empty((2, len(tiles), n, *fields), np.float32)
-        for k, tile in enumerate(tiles.tolist()):
-            inputs: dict[str, npt.NDArray[Any]] = {"features": self._seen[tile : tile + 1, :channels]}
-            if means is None:
-                (out[:, k],) = self._networks(name, **inputs)
-            else:
-                out[:, k], means[:, k] = self._networks(name, **inputs, linear=self._linear[tile : tile + 1, :linear])
+        for first in range(0, len(tiles), _BATCH):
+            some = tiles[first : first + _BATCH]
+            inputs: dict[str, npt.NDArray[Any]] = {"features": self._of(self._seen, some, channels)}
+            if linear is not None:
+                inputs["linear"] = self._of(self._linear, some, linear)
+            for target, found in zip((out, means), self._networks(name, **inputs), strict=False):
+                if target is not None:
+                    target[:, first : first + len(some)] = found.reshape(2, len(some), *found.shape[1:])
         return out, means
+
+    @staticmethod
+    def _of(all_tiles: npt.NDArray[Any], some: Numbers, channels: int) -> npt.NDArray[Any]:
+        """The first channels of some tiles; of a single one without a copy."""
+        return all_tiles[some[0] : some[0] + 1, :channels] if len(some) == 1 else all_tiles[some, :channels]
