@@ -50,6 +50,8 @@ class CoefficientTables:
         if max(-int(spread.min()), int(spread.max())) > _SPREAD_MAX:
             raise ModelCorrupt(entry.id, "tables.npz: shifts beyond 16 bits")
         self._spread = spread.ravel().astype(np.int16)
+        kind = np.uint8 if len(self.tables) < 256 else np.uint16  # bytes are sorted in half the time
+        self._numbers: npt.NDArray[np.unsignedinteger] = np.append(0, self._table_of + 1).astype(kind)
 
     def logarithm(self, dequantised: npt.NDArray[Any]) -> Bytes:
         """Signed logarithms of integers."""
@@ -104,13 +106,15 @@ class CoefficientTables:
 
     def tables_of(self, index: Index, shifts: Sequence[int]) -> npt.NDArray[np.unsignedinteger]:
         """Numbers from 1 of the tables of indices (..., n, rows, columns) whose scales are `shifts` (n,) rows larger; 0 stays."""
-        place = np.arange(len(self._table_of))
-        rows = place // FRACTIONS + np.array(shifts)[:, None]
-        table = self._table_of[np.clip(rows, 0, self.scales - 1) * FRACTIONS + place % FRACTIONS]
-        kind = np.uint8 if len(self.tables) < 256 else np.uint16  # bytes are sorted in half the time
-        numbers = np.concatenate([np.zeros((len(shifts), 1)), table + 1], 1).astype(kind)
+        found: npt.NDArray[np.unsignedinteger]
+        if not any(shifts):
+            found = self._numbers.take(index)
+            return found
+        row, fraction = np.divmod(np.arange(len(self._table_of)), FRACTIONS)
+        place = np.clip(row + np.array(shifts)[:, None], 0, self.scales - 1) * FRACTIONS + fraction + 1
+        numbers = np.concatenate([np.zeros((len(shifts), 1), self._numbers.dtype), self._numbers[place]], 1)
         first = numbers.shape[1] * np.arange(len(shifts), dtype=np.int32)[:, None, None]
-        found: npt.NDArray[np.unsignedinteger] = numbers.ravel().take(index + first)
+        found = numbers.ravel().take(index + first)
         return found
 
 
