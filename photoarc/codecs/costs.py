@@ -54,7 +54,7 @@ _SEARCH_SMALL, _SEARCH = _Rate(360, 155, 6, 0.4, 2.9), _Rate(950, 8, 6, 0.4, 2.9
 _SEARCH_FACTOR = {7: 1.0, 8: 2.75, 9: 7.5}  # seconds (photoarc.pipeline)
 _NETWORKS_KEEP = 400 * MIB  # a process held 424 after a photograph, and 537 at the peak of the next
 _JPEGXL = _Rate(60, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 81 145 316 571 1080 2182
-_SLOW_JPEG = _Rate(150, 22, 2, 0.6, 0.8)  # JPEG XL, then dct (efforts 7 to 9), 1, 4, 12 MP: 164 226 385, 171 235 405
+_SLOW_JPEG = _Rate(150, 22, 2, 0.4, 0.2)  # JPEG XL, then dct (efforts 7 to 9), 1, 4, 12 MP: 164 226 385, 171 235 405
 _RETRACED = _Rate(150, 75, 2, 0.2, 1.9)  # PNG, 1, 4, 12 MP: 217 413 1035, 225 449 1044
 _RETRACED_SLOWLY = _Rate(150, 75, 2, 0.2, 5.2)
 _STRIPS = _Rate(80, 48, 2, 0.2, 1.9)  # TIFF by LZW, Deflate, 1, 4 MP: 97 233, 132 294
@@ -74,7 +74,7 @@ _UNPACK = {
     codecs.JPEGXL: _Rate(45, 5, 2, 0.1, 0.02),
     codecs.COMPOSITE: _Rate(45, 5, 3, 0.1, 0.02),
     codecs.LEPTON: _Rate(80, 5, 3, 0.1, 0.05),
-    codecs.DCT: _Rate(130, 15, 2, 0.6, 0.3),
+    codecs.DCT: _Rate(130, 15, 2, 0.3, 0.12),  # 1, 4, 12, 24 MP: 97 141 249 379, 147 190 312 495
     codecs.PNG: _Rate(50, 65, 2, 0.1, 0.5),
     codecs.TIFF: _Rate(50, 14, 2, 0.1, 0.65),
     codecs.RASTER: _Rate(70, 4, 2, 0.1, 0.2),
