@@ -35,10 +35,10 @@ class Plane:
         self._tiles = Tiles(grid.rows, grid.columns)
         fields = len(FIELDS), self._tiles.count, COEFFICIENTS, self._tiles.high // 2, self._tiles.wide // 2
         self._values: Values = np.zeros(fields, np.int16) if known is None else self._tiles.fields(known)
-        self._even = np.ones((1, grid.rows + grid.rows % 2, grid.columns + grid.columns % 2), np.uint8)
         self._dc: Integers = np.empty((0, 0), np.int32)
-        self._near = 0  # channels before those of coefficients
+        self._near = self._drawn = 0  # channels before those of coefficients, and before those that no tile has
         self._seen: Bytes = np.empty(0, np.uint8)
+        self._inside: Bytes = np.empty(0, np.uint8)  # 1 in the plane and the row and column that make it even
         self._linear: Values = np.empty(0, np.int16)
 
     def walk(
@@ -117,7 +117,7 @@ class Plane:
         self._linear = np.zeros((self._tiles.count, _SLOPES + last - 1, self._tiles.high + 2, self._tiles.wide + 2), np.int16)
         self._all(self._linear)[:, :, :_SLOPES] = self._tiles.around(slopes, 1, 0)
         self._inside = np.empty((self._tiles.count, 1, *margins), np.uint8)
-        self._all(self._inside)[...] = self._tiles.around(self._even, HALO, 0)
+        self._all(self._inside)[...] = self._tiles.around(np.ones((1, *self._dc.shape), np.uint8), HALO, 0)
 
     def _all(self, of_tiles: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Windows (tiles, ...) as (down, across, ...)."""
