@@ -259,48 +259,95 @@ def _refine_ac(
 ) -> _Found:
     """The same, and correct those coefficients of the band that are not zero yet."""
     known = np.flatnonzero(band)
+    zeros = np.flatnonzero(band == 0).astype(np.int32)
     counts = np.bincount(known // width, minlength=len(band) // width + 1)
-    before = (np.cumsum(counts) - counts).data  # by block: number of known coefficients before it
-    known_at = np.append(known, 1 << 62).data
-    table, window_of, places, at = entries.tolist(), words.data, array("q"), array("q")
-    put, note = places.append, at.append
-    # From known coefficient `turns` on, correction bits are as far from their coefficient's number as `shifts` says.
-    turns, shifts = array("q"), array("q")
-    place = number = 0
-    for start, end in zip(starts, ends, strict=True):
-        position, block_end = start, place + width
-        while place < end:
-            entry = table[window_of[position >> 3] >> (16 - (position & 7)) & 0xFFFF]
-            says, code_at, was = entry >> 5 & 63, position, number
-            position += entry & 31
-            if says <= _ZEROS:
-                place += says if says < _ZEROS else 15
-                while known_at[number] <= place:
-                    number += 1
-                    place += 1
-                if place >= block_end:
-                    raise PayloadError("broken JPEG: run beyond its block")
-                if says < _ZEROS:
-                    put(place)
-                    note(code_at)
-                place += 1
-                if place == block_end:
-                    block_end += width
-            elif says == _NO_CODE:
-                raise PayloadError("broken JPEG: no such Huffman code")
-            else:
-                place = block_end + width * (_more(window_of, code_at + (entry >> 11), says - _ENDS) - 1)
-                if place > end:
-                    raise PayloadError("broken JPEG: end of bands beyond the scan")
-                block_end = place + width
-                number = before[place // width]
-            if number != was:
-                turns.append(was)
-                shifts.append(position - was)
-                position += number - was
-    turned = np.array([*turns, len(known)], np.int64)
-    bits_at = np.arange(len(known)) + np.repeat(np.array(shifts, np.int64), turned[1:] - turned[:-1])
+    before = np.cumsum(counts) - counts  # by block: number of known coefficients before it
+    entry = _entries_by_bit(words, entries)
+    found, closed = _walk_refinement(entry, words.data, starts, ends, zeros.data, before.data, width)
+    at, blocks = np.array(found, np.int64), np.array(closed, np.int64)
+    entry = entry.take(at)
+    says = entry >> 5 & 63
+    # Number among the zeros of the one that a symbol ends with; behind an end of bands they go on with the block's first.
+    closes = says >= _ENDS
+    steps = np.where(closes, 0, np.where(says == _ZEROS, 15, says) + 1).astype(np.int64)
+    total = np.cumsum(steps)
+    rank = blocks * width - before.take(blocks)
+    rank_after = total + np.repeat(
+        np.append(0, rank - total[closes]), np.diff(np.flatnonzero(closes), prepend=0, append=len(at))
+    )
+    known_after = np.empty(len(at), np.int64)
+    known_after[closes] = before.take(blocks)
+    valued = ~closes
+    place = zeros.take(rank_after[valued] - 1)
+    known_after[valued] = place - rank_after[valued] + 1
+    _check_runs(place, valued, blocks, width)
+    # Correction bits come behind the symbol that passes their coefficients.
+    counts = np.diff(known_after, prepend=0)
+    bits_at = np.repeat(at + (entry & 31) - (known_after - counts), counts) + np.arange(len(known))
     bits = (words.take(bits_at >> 3, mode="clip") >> (31 - (bits_at & 7)) & 1).astype(np.int16) << low
     values = band[known]
     band[known] = values + np.where(values < 0, -bits, bits)
-    return np.array(places, np.int64), np.array(at, np.int64)
+    new = says[valued] < _ZEROS
+    return place[new].astype(np.int64), at[valued][new]
+
+
+def _entries_by_bit(words: NDArray[np.uint32], entries: NDArray[np.int64]) -> NDArray[np.uint16]:
+    """The symbol that begins at each bit."""
+    out = np.empty((len(words), 8), np.uint16)
+    narrow = entries.astype(np.uint16)
+    for bit in range(8):
+        out[:, bit] = narrow.take(words >> np.uint32(16 - bit) & np.uint32(0xFFFF))
+    return out.ravel()
+
+
+def _walk_refinement(
+    entry: NDArray[np.uint16],
+    window_of: memoryview,
+    starts: list[int],
+    ends: list[int],
+    zero_at: memoryview,
+    before: memoryview,
+    width: int,
+) -> tuple[list[int], list[int]]:
+    """Bits at which symbols begin, and the blocks that ends of bands lead to. One symbol after the other: all else is left for later."""
+    says = entry >> 5 & 63
+    skip_at, bits_at = np.where(says == _ZEROS, 15, says).astype(np.uint8).tobytes(), (entry & 31).astype(np.uint8).tobytes()
+    symbol_at = entry.data
+    found: list[int] = []
+    closed: list[int] = []
+    note = found.append
+    place, known, rank = -1, 0, 0  # the last place that is done, how many known coefficients and how many zeros are
+    for start, end in zip(starts, ends, strict=True):
+        position, last = start, end - 1
+        while place < last:
+            skip = skip_at[position]
+            note(position)
+            if skip < _ZEROS:
+                rank += skip
+                place = zero_at[rank]
+                position += bits_at[position] - known
+                known = place - rank
+                position += known
+                rank += 1
+            elif skip == _NO_CODE:
+                raise PayloadError("broken JPEG: no such Huffman code")
+            else:
+                block = (place + 1) // width + _more(window_of, position + (symbol_at[position] >> 11), skip - _ENDS)
+                place = block * width - 1
+                if place > last:
+                    raise PayloadError("broken JPEG: end of bands beyond the scan")
+                closed.append(block)
+                position += bits_at[position] + before[block] - known
+                known = before[block]
+                rank = place + 1 - known
+        if place > last:
+            raise PayloadError("broken JPEG: run beyond its block")
+    return found, closed
+
+
+def _check_runs(place: NDArray[np.int32], valued: NDArray[np.bool_], blocks: NDArray[np.int64], width: int) -> None:
+    """Raises PayloadError if a run goes beyond the block that it begins in."""
+    begun = np.empty(len(valued), np.int64)
+    begun[valued], begun[~valued] = place + 1, blocks * width
+    if (np.append(0, begun[:-1])[valued] // width != place // width).any():
+        raise PayloadError("broken JPEG: run beyond its block")
