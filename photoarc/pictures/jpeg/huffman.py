@@ -53,12 +53,14 @@ class Machine:
     """What lanes look up.
 
     `entries`: by table and 16-bit window: bits of the symbol (5), advance of k (8), bits of its code (5), of its value (4), run (4).
-    `table_at`: by state, where its table begins in `entries`. `follower`: by state plus advance, the next state.
+    `table_at`: by state, where its table begins in `entries`. `follower`: by state plus advance, the next state. `band`: 0, or the
+    number of coefficients of a block in a progressive scan of AC.
     """
 
     entries: NDArray[np.int32]
     table_at: NDArray[np.int64]
     follower: NDArray[np.int64]
+    band: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +133,29 @@ def machine(dc: Sequence[HuffmanTable], ac: Sequence[HuffmanTable]) -> Machine:
     return Machine(np.concatenate([_entries(*kind) for kind in kinds], dtype=np.int32), table_at.ravel(), follower.ravel())
 
 
+def dc_machine(dc: Sequence[HuffmanTable]) -> Machine:
+    """The same for a scan of DC alone: a block ends with its first symbol."""
+    kinds = sorted(set(dc), key=repr)
+    table_at = np.repeat([kinds.index(table) << 16 for table in dc], _STATES_PER_BLOCK)
+    first = np.arange(len(dc)) * _STATES_PER_BLOCK + 1
+    follower = np.repeat(np.roll(first, -1), _STATES_PER_BLOCK)
+    follower[first] = first  # lanes that are done stand still
+    return Machine(np.concatenate([_entries(table, ac=False) for table in kinds], dtype=np.int32), table_at, follower)
+
+
+def band_machine(ac: HuffmanTable, band: int) -> Machine:
+    """The same for so many AC of one component, with ends of bands that stand for many blocks (T.81 G.1.2.2)."""
+    entries = _entries(ac, ac=True)
+    entries += (entries >> 22) * (entries >> 5 & 255 == _END_OF_BLOCK)  # a run of ends has as many bits behind its code
+    after = np.arange(_STATES_PER_BLOCK)
+    return Machine(entries.astype(np.int32), 0 * after, np.where(after > band, 1, after), band)
+
+
 def decode(machine: Machine, intervals: Sequence[bytes], blocks_each: int) -> Iterator[Found]:
     """Non-zero coefficients in file order, some at a time: their block's number in the scan, zigzag index, value.
 
     An interval is `blocks_each` blocks; what it holds beyond is left out, and what it lacks is not made up. The index is above
-    63 where a run goes beyond its block.
+    63, or the band's last, where a run goes beyond its block. In a progressive scan it counts from the band's first.
     """
     data = b"".join([*intervals, bytes(2 * _SLACK_BYTES)])
     sizes = np.array([len(interval) for interval in intervals], np.int64)
@@ -157,7 +177,7 @@ def decode(machine: Machine, intervals: Sequence[bytes], blocks_each: int) -> It
             span = slice(at - low, at - low + _SLICE_LANES)
             inside = opens[part][span]
             opened = interval_of[part][span][inside]
-            block, found = _coefficients(machine, batch, span, inside, opened, block, blocks_each)
+            block, found = (_bands if machine.band else _coefficients)(machine, batch, span, inside, opened, block, blocks_each)
             yield found
 
 
@@ -169,8 +189,14 @@ def words(data: bytes) -> NDArray[np.uint32]:
 def signed(words: NDArray[np.uint32], position: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
     """Numbers of `size` bits at these bits; a first bit of 0 says negative (T.81 F.2.2.1)."""
     mask = (1 << size) - 1
-    value = words.take(position >> 3, mode="clip") >> (32 - size - (position & 7)) & mask
+    value = _bits(words, position, size)
     value -= mask * (2 * value <= mask)
+    return value
+
+
+def _bits(words: NDArray[np.uint32], position: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of `size` bits, up to 25, at these bits."""
+    value: NDArray[np.int64] = words.take(position >> 3, mode="clip") >> (32 - size - (position & 7)) & (1 << size) - 1
     return value
 
 
@@ -274,15 +300,43 @@ def _clear_slack(batch: _Batch, lanes: NDArray[np.int64]) -> None:
     batch.marks[batch.limits[lanes][:, None] + np.arange(_SLACK_BITS)] = 0
 
 
+def _symbols(machine: Machine, batch: _Batch, span: slice) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Of some lanes: where symbols begin, in which state, and what they say."""
+    low, high = int(batch.starts[span][0]), int(batch.limits[span][-1])
+    position = np.flatnonzero(batch.marks[low:high] != 0) + low
+    state = batch.marks[position].astype(np.int64)
+    return position, state, _entry(machine, batch, position, state)
+
+
+def _bands(
+    machine: Machine, batch: _Batch, span: slice, inside: NDArray[np.bool_], opened: NDArray[np.int64], block: int, blocks_each: int
+) -> tuple[int, Found]:
+    """What `_coefficients` finds, of a progressive scan of AC; the block is the one that is open."""
+    position, state, narrow = _symbols(machine, batch, span)
+    entry = narrow.astype(np.int64)
+    k, advance, size, run = state - 1, entry >> 5 & 255, entry >> 18 & 15, entry >> 22
+    closed = (k + advance >= machine.band).astype(np.int64)
+    ends = np.flatnonzero(advance == _END_OF_BLOCK)
+    closed[ends] = (1 << run[ends]) + _bits(batch.words, position[ends] + (entry[ends] >> 13 & 31), run[ends])
+    number = np.cumsum(closed)
+    cuts = np.searchsorted(position, batch.starts[span][inside])
+    counts = np.diff(np.concatenate([[0], cuts, [len(position)]]))
+    base = np.concatenate([[block], opened * blocks_each - np.concatenate([[0], number])[cuts]])
+    limits = np.concatenate([[-(-block // blocks_each) * blocks_each], (opened + 1) * blocks_each])
+    number += np.repeat(base, counts)
+    block = min(int(number[-1]), int(limits[-1])) if len(number) else block
+    number -= closed
+    valued = np.flatnonzero((size != 0) & (number < np.repeat(limits, counts)))
+    value = signed(batch.words, position[valued] + (entry[valued] >> 13 & 31), size[valued])
+    return block, (number[valued], k[valued] + run[valued], value)
+
+
 def _coefficients(
     machine: Machine, batch: _Batch, span: slice, inside: NDArray[np.bool_], opened: NDArray[np.int64], block: int, blocks_each: int
 ) -> tuple[int, Found]:
     """Non-zero coefficients of some lanes, and the block that follows; `inside`: lanes that open the intervals `opened`."""
     starts = batch.starts[span]
-    low, high = int(starts[0]), int(batch.limits[span][-1])
-    position = np.flatnonzero(batch.marks[low:high] != 0) + low
-    state = batch.marks[position].astype(np.int64)
-    entry = _entry(machine, batch, position, state)
+    position, state, entry = _symbols(machine, batch, span)
     k = (state & 255) - 1
     number = np.cumsum(k == 0)
     # Each interval counts its own blocks, and has no more than its own.

@@ -11,7 +11,6 @@ Nothing here says that the data are sound: whoever decodes encodes again and com
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -94,68 +93,30 @@ def in_scan_order(scan: ScanHeader, values: NDArray[np.int16], n: int) -> NDArra
 
 def decode(scan: ScanHeader, intervals: Sequence[bytes], blocks: Sequence[NDArray[np.int16]]) -> None:
     """Add a scan to the coefficients: (rows, columns, 64) per component of the frame."""
+    if not scan.high:
+        (_decode_ac if scan.first else _decode_dc)(scan, intervals, blocks)
+        return
     data = b"".join([*intervals, bytes(_SLACK_BYTES)])
     sizes = np.array([len(interval) for interval in intervals], np.int64)
     starts = (8 * (np.cumsum(sizes) - sizes)).tolist()
     try:
-        if scan.first:
-            _decode_ac(scan, data, starts, blocks[scan.components[0]])
-        elif scan.high:
-            _refine_dc(scan, data, starts, blocks)
-        else:
-            _decode_dc(scan, data, starts, blocks)
+        (_refine_ac if scan.first else _refine_dc)(scan, data, starts, blocks)
     except IndexError as error:
         raise PayloadError("broken JPEG: a scan ends too early") from error
 
 
-def _entries(table: HuffmanTable, kind: str) -> NDArray[np.int64]:
-    """(65536,) by 16-bit window: bits of code and what belongs to it (5) | what it says (6) << 5 | bits of the code << 11."""
-    lengths = huffman.code_lengths(table)
-    symbols = np.frombuffer(table.symbols, np.uint8).astype(np.int64)
-    size, run = symbols & 15, symbols >> 4
-    if kind == "dc":
-        says = np.where(run, _NO_CODE, 0)
-    else:
-        says = np.where(size, run, np.where(run == 15, _ZEROS, _ENDS + run))
-        if kind == "refine":
-            says[size > 1] = _NO_CODE
-    bits = lengths + np.where(says >= _ENDS, run, size)
-    out = np.full(1 << 16, 1 | _NO_CODE << 5)
-    filled = np.repeat(np.where(says == _NO_CODE, 1, bits) | says << 5 | lengths << 11, 1 << (16 - lengths))
-    out[: len(filled)] = filled
-    return out
-
-
-def _windows(words: NDArray[np.uint32], position: NDArray[np.int64]) -> NDArray[np.int64]:
-    return words.take(position >> 3, mode="clip") >> (16 - (position & 7)) & 0xFFFF
-
-
-def _decode_dc(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequence[NDArray[np.int16]]) -> None:
-    words, found = huffman.words(data), array("q")
-    window_of, note = words.data, found.append
-    arrays = [_entries(table, "dc") for table in scan.dc]
-    lists = [entries.tolist() for entries in arrays]
+def _decode_dc(scan: ScanHeader, intervals: Sequence[bytes], blocks: Sequence[NDArray[np.int16]]) -> None:
     counts = [h * v for h, v in scan.sampling]
-    pattern = [entries for entries, count in zip(lists, counts, strict=True) for _ in range(count)]
-    left = scan.mcus
-    for start in starts:
-        position = start
-        for _ in range(min(scan.interval, left)):
-            for entries in pattern:
-                note(position)
-                position += entries[window_of[position >> 3] >> (16 - (position & 7)) & 0xFFFF] & 31
-        left -= scan.interval
-    at = np.array(found, np.int64).reshape(scan.mcus, scan.mcu_blocks)
-    done = 0
+    machine = huffman.dc_machine([table for table, count in zip(scan.dc, counts, strict=True) for _ in range(count)])
+    differences = np.zeros(scan.mcus * scan.mcu_blocks, np.int64)
+    for number, _, value in huffman.decode(machine, intervals, scan.interval * scan.mcu_blocks):
+        inside = slice(np.searchsorted(number, len(differences)))  # the last interval may be shorter, and has padding
+        differences[number[inside]] = value[inside]
+    by_mcu, done = differences.reshape(scan.mcus, scan.mcu_blocks), 0
     for n, (component, count) in enumerate(zip(scan.components, counts, strict=True)):
-        places = at[:, done : done + count].ravel()
+        part = by_mcu[:, done : done + count].ravel()
         done += count
-        entry = arrays[n].take(_windows(words, places))
-        if (entry >> 5 & 63).any():
-            raise PayloadError("broken JPEG: no such Huffman code")
-        bits = entry >> 11
-        differences = huffman.signed(words, places + bits, (entry & 31) - bits)
-        values = sequential_bits.undo_prediction(differences, scan.interval * count).astype(np.int64)
+        values = sequential_bits.undo_prediction(part, scan.interval * count).astype(np.int64)
         _put(scan, n, _narrow(values << scan.low), blocks[component])
 
 
@@ -187,59 +148,35 @@ def _narrow(values: NDArray[np.int64]) -> NDArray[np.int16]:
     return out
 
 
-def _decode_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: NDArray[np.int16]) -> None:
+def _window(scan: ScanHeader) -> tuple[slice, slice, slice]:
+    """The blocks of an AC scan, and its band."""
+    return slice(scan.mcu_rows), slice(scan.mcu_columns), slice(scan.first, scan.last + 1)
+
+
+def _decode_ac(scan: ScanHeader, intervals: Sequence[bytes], blocks: Sequence[NDArray[np.int16]]) -> None:
     """AC of one component; a place is its number among all coefficients of the band, block after block."""
-    window = (slice(scan.mcu_rows), slice(scan.mcu_columns), slice(scan.first, scan.last + 1))
-    width, words = scan.last + 1 - scan.first, huffman.words(data)
-    entries = _entries(scan.ac[0], "refine" if scan.high else "ac")
-    ends = [min(n * scan.interval, scan.mcus) * width for n in range(1, len(starts) + 1)]
-    if scan.high:
-        band = blocks[window].ravel()
-        places, at = _refine_ac(words, entries, starts, ends, band, width, scan.low)
-    else:
-        band = np.zeros(scan.mcus * width, np.int16)
-        places, at = _first_ac(words, entries, starts, ends, width)
-    entry = entries.take(_windows(words, at))
-    bits = entry >> 11
-    band[places] = _narrow(huffman.signed(words, at + bits, (entry & 31) - bits) << scan.low)
-    blocks[window] = band.reshape(scan.mcu_rows, scan.mcu_columns, width)
+    width = scan.last + 1 - scan.first
+    band = np.zeros((scan.mcus, width), np.int16)
+    for number, index, value in huffman.decode(huffman.band_machine(scan.ac[0], width), intervals, scan.interval):
+        inside = slice(np.searchsorted(number, scan.mcus))  # see _decode_dc
+        if index[inside].max(initial=0) >= width:
+            raise PayloadError("broken JPEG: run beyond its block")
+        band[number[inside], index[inside]] = _narrow(value[inside] << scan.low)
+    blocks[scan.components[0]][_window(scan)] = band.reshape(scan.mcu_rows, scan.mcu_columns, width)
 
 
-_Found = tuple[NDArray[np.int64], NDArray[np.int64]]
-
-
-def _first_ac(words: NDArray[np.uint32], entries: NDArray[np.int64], starts: list[int], ends: list[int], width: int) -> _Found:
-    """Places of new coefficients, and at which bits their codes are."""
-    table, window_of, places, at = entries.tolist(), words.data, array("q"), array("q")
-    put, note = places.append, at.append
-    place = 0
-    for start, end in zip(starts, ends, strict=True):
-        position, block_end = start, place + width
-        while place < end:
-            entry = table[window_of[position >> 3] >> (16 - (position & 7)) & 0xFFFF]
-            says = entry >> 5 & 63
-            if says < _ZEROS:
-                place += says
-                if place >= block_end:
-                    raise PayloadError("broken JPEG: run beyond its block")
-                put(place)
-                note(position)
-                place += 1
-                if place == block_end:
-                    block_end += width
-            elif says == _ZEROS:
-                place += 16
-                if place >= block_end:
-                    raise PayloadError("broken JPEG: run beyond its block")
-            elif says == _NO_CODE:
-                raise PayloadError("broken JPEG: no such Huffman code")
-            else:
-                place = block_end + width * (_more(window_of, position + (entry >> 11), says - _ENDS) - 1)
-                block_end = place + width
-            position += entry & 31
-        if place > end:
-            raise PayloadError("broken JPEG: end of bands beyond the scan")
-    return np.array(places, np.int64), np.array(at, np.int64)
+def _entries(table: HuffmanTable) -> NDArray[np.int64]:
+    """(65536,) by 16-bit window: bits of code and what belongs to it (5) | what it says (6) << 5 | bits of the code << 11."""
+    lengths = huffman.code_lengths(table)
+    symbols = np.frombuffer(table.symbols, np.uint8).astype(np.int64)
+    size, run = symbols & 15, symbols >> 4
+    says = np.where(size, run, np.where(run == 15, _ZEROS, _ENDS + run))
+    says[size > 1] = _NO_CODE
+    bits = lengths + np.where(says >= _ENDS, run, size)
+    out = np.full(1 << 16, 1 | _NO_CODE << 5)
+    filled = np.repeat(np.where(says == _NO_CODE, 1, bits) | says << 5 | lengths << 11, 1 << (16 - lengths))
+    out[: len(filled)] = filled
+    return out
 
 
 def _more(window_of: memoryview, position: int, bits: int) -> int:
@@ -248,47 +185,41 @@ def _more(window_of: memoryview, position: int, bits: int) -> int:
     return low + (1 << bits)
 
 
-def _refine_ac(
-    words: NDArray[np.uint32],
-    entries: NDArray[np.int64],
-    starts: list[int],
-    ends: list[int],
-    band: NDArray[np.int16],
-    width: int,
-    low: int,
-) -> _Found:
-    """The same, and correct those coefficients of the band that are not zero yet."""
-    known = np.flatnonzero(band)
-    zeros = np.flatnonzero(band == 0).astype(np.int32)
-    counts = np.bincount(known // width, minlength=len(band) // width + 1)
-    before = np.cumsum(counts) - counts  # by block: number of known coefficients before it
-    entry = _entries_by_bit(words, entries)
-    found, closed = _walk_refinement(entry, words.data, starts, ends, zeros.data, before.data, width)
-    at, blocks = np.array(found, np.int64), np.array(closed, np.int64)
-    entry = entry.take(at)
+def _refine_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequence[NDArray[np.int16]]) -> None:
+    """New coefficients of one component, and a bit more of those in the band that are not zero yet. Places as in _decode_ac."""
+    part, width, words = blocks[scan.components[0]][_window(scan)], scan.last + 1 - scan.first, huffman.words(data)
+    band = part.ravel()
+    is_known = band != 0
+    known, zeros = np.flatnonzero(is_known), np.flatnonzero(~is_known).astype(np.int32)
+    counts = is_known.reshape(scan.mcus, width).sum(axis=1, dtype=np.int64)
+    before = np.append(0, np.cumsum(counts))  # by block: number of known coefficients before it
+    by_bit = _entries_by_bit(words, _entries(scan.ac[0]))
+    ends = [min(n * scan.interval, scan.mcus) * width for n in range(1, len(starts) + 1)]
+    found, closed = _walk_refinement(by_bit, words.data, starts, ends, zeros.data, before.data, width)
+    at, closed_by = np.array(found, np.int64), np.array(closed, np.int64)
+    entry = by_bit.take(at)
     says = entry >> 5 & 63
-    # Number among the zeros of the one that a symbol ends with; behind an end of bands they go on with the block's first.
-    closes = says >= _ENDS
-    steps = np.where(closes, 0, np.where(says == _ZEROS, 15, says) + 1).astype(np.int64)
-    total = np.cumsum(steps)
-    rank = blocks * width - before.take(blocks)
-    rank_after = total + np.repeat(
-        np.append(0, rank - total[closes]), np.diff(np.flatnonzero(closes), prepend=0, append=len(at))
-    )
+    # What each symbol ends with, as its number among the zeros; behind an end of bands they go on with its block's first.
+    ends_band = says >= _ENDS
+    valued = ~ends_band
+    steps = np.where(ends_band, 0, np.where(says == _ZEROS, 15, says) + 1).astype(np.int64)
+    rank = np.cumsum(steps)
+    jumps = closed_by * width - before.take(closed_by) - rank[ends_band]
+    rank += np.repeat(np.append(0, jumps), np.diff(np.flatnonzero(ends_band), prepend=0, append=len(at)))
+    place = zeros.take(rank[valued] - 1).astype(np.int64)
+    _check_runs(place, valued, closed_by, width)
     known_after = np.empty(len(at), np.int64)
-    known_after[closes] = before.take(blocks)
-    valued = ~closes
-    place = zeros.take(rank_after[valued] - 1)
-    known_after[valued] = place - rank_after[valued] + 1
-    _check_runs(place, valued, blocks, width)
+    known_after[ends_band], known_after[valued] = before.take(closed_by), place - rank[valued] + 1
     # Correction bits come behind the symbol that passes their coefficients.
     counts = np.diff(known_after, prepend=0)
     bits_at = np.repeat(at + (entry & 31) - (known_after - counts), counts) + np.arange(len(known))
-    bits = (words.take(bits_at >> 3, mode="clip") >> (31 - (bits_at & 7)) & 1).astype(np.int16) << low
+    bits = (words.take(bits_at >> 3, mode="clip") >> (31 - (bits_at & 7)) & 1).astype(np.int16) << scan.low
     values = band[known]
     band[known] = values + np.where(values < 0, -bits, bits)
     new = says[valued] < _ZEROS
-    return place[new].astype(np.int64), at[valued][new]
+    signs = huffman.signed(words, at[valued][new] + (entry[valued][new] >> 11), np.ones(int(new.sum()), np.int64))
+    band[place[new]] = _narrow(signs << scan.low)
+    part[:] = band.reshape(part.shape)
 
 
 def _entries_by_bit(words: NDArray[np.uint32], entries: NDArray[np.int64]) -> NDArray[np.uint16]:
@@ -345,7 +276,7 @@ def _walk_refinement(
     return found, closed
 
 
-def _check_runs(place: NDArray[np.int32], valued: NDArray[np.bool_], blocks: NDArray[np.int64], width: int) -> None:
+def _check_runs(place: NDArray[np.int64], valued: NDArray[np.bool_], blocks: NDArray[np.int64], width: int) -> None:
     """Raises PayloadError if a run goes beyond the block that it begins in."""
     begun = np.empty(len(valued), np.int64)
     begun[valued], begun[~valued] = place + 1, blocks * width
