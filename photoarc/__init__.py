@@ -5,7 +5,8 @@
             if member.kind is photoarc.Kind.FILE:
                 data = archive.read(member)
 
-`pack`, `unpack`, `test`, `verify` are the commands of these names. They start worker processes (`workers=0`: none, and no limits).
+`pack`, `add`, `compact`, `unpack`, `test`, `verify` are the commands of these names, `remove` and `move` are `rm` and `mv`. They start
+worker processes (`workers=0`: none, and no limits).
 Importing is cheap: the reader is loaded on first use, and a codec when a member needs it.
 """
 
@@ -49,7 +50,10 @@ from photoarc.errors import (
 if TYPE_CHECKING:
     from photoarc.archive import Archive
     from photoarc.container.source import Place
+    from photoarc.jobs.add import AddSummary
+    from photoarc.jobs.compact import CompactSummary
     from photoarc.jobs.overview import CodecTotal
+    from photoarc.jobs.rearrange import MoveSummary, RemoveSummary
     from photoarc.jobs.tally import PackSummary, Photographs
     from photoarc.jobs.test import CheckSummary
     from photoarc.jobs.unpack import UnpackSummary
@@ -62,18 +66,22 @@ __version__ = "0.1.0"
 
 # Names that are looked up when somebody asks for them, and their modules.
 _LATER = {
+    "AddSummary": "photoarc.jobs.add",
     "Archive": "photoarc.archive",
     "CheckSummary": "photoarc.jobs.test",
     "CodecTotal": "photoarc.jobs.overview",
+    "CompactSummary": "photoarc.jobs.compact",
     "Existing": "photoarc.options",
     "Failure": "photoarc.progress",
     "Kind": "photoarc.member",
     "Member": "photoarc.member",
     "Mode": "photoarc.options",
+    "MoveSummary": "photoarc.jobs.rearrange",
     "PackSummary": "photoarc.jobs.tally",
     "PhotoInfo": "photoarc.member",
     "Photographs": "photoarc.jobs.tally",
     "Progress": "photoarc.progress",
+    "RemoveSummary": "photoarc.jobs.rearrange",
     "SourceFormat": "photoarc.member",
     "Tuning": "photoarc.options",
     "UnpackSummary": "photoarc.jobs.unpack",
@@ -81,10 +89,12 @@ _LATER = {
 }
 
 __all__ = [
+    "AddSummary",
     "Archive",
     "CannotWrite",
     "CheckSummary",
     "CodecTotal",
+    "CompactSummary",
     "DecodeFailed",
     "Existing",
     "Failure",
@@ -98,6 +108,7 @@ __all__ = [
     "ModelCorrupt",
     "ModelError",
     "ModelMissing",
+    "MoveSummary",
     "NoRoom",
     "NotAnArchive",
     "NotDecoded",
@@ -107,6 +118,7 @@ __all__ = [
     "PhotoarcError",
     "Photographs",
     "Progress",
+    "RemoveSummary",
     "SourceFormat",
     "SpecialFile",
     "SymbolMismatch",
@@ -121,8 +133,12 @@ __all__ = [
     "UsageError",
     "VerifySummary",
     "__version__",
+    "add",
+    "compact",
+    "move",
     "open",
     "pack",
+    "remove",
     "test",
     "unpack",
     "verify",
@@ -182,6 +198,65 @@ def pack(
         coding, workers=workers, excludes=excludes, force=force, memory_bytes=memory_bytes, recovery_percent=recovery_percent
     )
     return packing.pack(_paths(sources), os.fspath(archive), options, progress or silent, reuse=_paths(reuse))
+
+
+def add(
+    archive: _Path,
+    sources: _Path | Sequence[_Path],
+    *,
+    mode: "Mode | Literal['fast', 'lzma', 'lossless'] | None" = None,
+    quality: float | None = None,
+    tuning: "Tuning | Literal['ssim', 'psnr'] | None" = None,
+    effort: int | None = None,
+    min_gain_percent: float | None = None,
+    recode: bool | None = None,
+    strip_gps: bool | None = None,
+    excludes: Sequence[str] = (),
+    replace: bool = False,
+    workers: int | None = None,
+    memory_bytes: int | None = None,
+    progress: _Listener = None,
+) -> "AddSummary":
+    """Adds files and folders to an archive, in place; what is there already and is the same is left.
+
+    What differs is among the failures, or replaced with `replace`, which is what `photoarc update` does. Files are coded as the archive was
+    coded last, but for what is asked for here. Raises UsageError (sources, a damaged archive, another writer, options), FormatError,
+    ModelError, PhotoarcError (no workers); KeyboardInterrupt, when what was done by then is in the archive.
+    """
+    from photoarc.jobs import add as adding
+    from photoarc.options import PackOptions
+    from photoarc.progress import silent
+
+    wishes = {"tuning": tuning, "quality": quality, "effort": effort, "min_gain_percent": min_gain_percent}
+    coding = adding.coding_like(archive, mode, **wishes, recode=recode, strip_gps=strip_gps)
+    options = PackOptions(coding, workers=workers, excludes=excludes, memory_bytes=memory_bytes)
+    done = adding.add(_paths(sources), archive, options, progress or silent, replace=replace)
+    if done.interrupted:
+        raise KeyboardInterrupt
+    return done
+
+
+def remove(archive: _Path, globs: Sequence[str], *, ignore_case: bool = False) -> "RemoveSummary":
+    """Takes members out of an archive, with what is below them; `compact` makes it smaller. Raises UsageError, FormatError."""
+    from photoarc.jobs import rearrange
+    from photoarc.options import several
+
+    return rearrange.remove(archive, several("globs", globs), ignore_case=ignore_case)
+
+
+def move(archive: _Path, old: str, new: str) -> "MoveSummary":
+    """Calls a member of an archive otherwise, or a folder with what is in it. Raises UsageError, FormatError."""
+    from photoarc.jobs import rearrange
+
+    return rearrange.move(archive, old, new)
+
+
+def compact(archive: _Path, *, progress: _Listener = None) -> "CompactSummary":
+    """Writes an archive anew, without what was removed or replaced. Raises UsageError (damaged, no room, another writer), FormatError."""
+    from photoarc.jobs import compact as compacting
+    from photoarc.progress import silent
+
+    return compacting.compact(archive, progress or silent)
 
 
 def unpack(

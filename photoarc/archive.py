@@ -156,6 +156,16 @@ class Archive:
         """Whole payload; see payload_parts."""
         return b"".join(self.payload_parts(member))
 
+    @property
+    def removed(self) -> list[Member]:
+        """Members that were taken out or replaced, and whose payloads others need."""
+        return [member for member, _ in self._removed]
+
+    @property
+    def additions(self) -> int:
+        """How often the archive was added to or changed since it was written, as far as that is known."""
+        return max(self._codings.generations - 1, 0)
+
     def coding_of(self, member: Member) -> bytes:
         """How a member was coded (photoarc.container.wishes); zeros where the archive does not say."""
         return self._codings.at(self.offset_of(member))

@@ -23,7 +23,7 @@ def info(archive: ArchivePath, quiet: Quiet = False, as_json: Json = False) -> N
         from photoarc.jobs import overview
 
         with open_archive(archive) as opened:
-            found = overview.overview(archive, opened.members)
+            found = overview.overview(archive, opened)
             failures, warnings = overview.damaged(opened), opened.warnings
         about = asdict(found) | {"photoarc": photoarc.__version__, "warnings": warnings}
         shown = show(about, info_lines(found), as_json, quiet=quiet)
@@ -37,13 +37,16 @@ def info_lines(found: Overview) -> list[str]:
     naming = [own.codec for own in found.codecs if own.codec in ("dct", "composite")]  # in payloads, which nobody reads for an overview
     if naming:
         models.append(f"those that {' and '.join(naming)} payloads name" + ("" if "dct" in naming else ", if any"))
+    rest = "records, indexes, and what is not needed any more" if found.additions else "records and index"
+    grown = f"  changed   {count(found.additions, 'time')} since it was written; compact leaves out what is not needed any more"
     return [
         f"{found.archive}: photoarc archive, format {found.format_version or 'unknown (damaged header)'}, {size(found.archive_bytes)}",
         f"  members   {counted(found.files, found.directories, found.symlinks)}",
         f"  sizes     {size(found.size_bytes)} -> {size(found.archive_bytes)} ({ratio(found.archive_bytes, found.size_bytes)}), "
-        f"{size(max(found.archive_bytes - found.payload_bytes, 0))} of it records and index",
+        f"{size(max(found.archive_bytes - found.payload_bytes, 0))} of it {rest}",
         f"  lossy     {count(found.lossy, 'photograph')}" + ("" if found.lossy else "; every file comes back bit for bit"),
         f"  models    {', '.join(models) or 'none needed'}",
+        *([grown] if found.additions else []),
         *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),
     ]
 

@@ -35,6 +35,7 @@ def list_members(
 
         with open_archive(archive) as opened:
             members = sorted(select(opened.members, globs or (), ignore_case=ignore_case), key=lambda member: member.name)
+            removed_bytes = 0 if globs else sum(member.payload_bytes for member in opened.removed)
             failures, warnings = overview.damaged(opened, globs or (), ignore_case=ignore_case), opened.warnings
         members_json = [member_json(member) for member in members]
         archive_bytes = Path(archive).stat().st_size
@@ -44,7 +45,7 @@ def list_members(
             if names_only
             else []
             if as_json
-            else list_lines(members, None if globs else archive_bytes)
+            else list_lines(members, None if globs else archive_bytes, removed_bytes)
         )
         shown = show(value, lines, as_json, quiet=False, fold=False)
         warn(warnings)
@@ -82,8 +83,11 @@ def member_json(member: Member) -> dict[str, Any]:
     return value
 
 
-def list_lines(members: Sequence[Member], archive_bytes: int | None = None) -> list[str]:
-    """Table of members: the name comes last, so that long ones disturb nothing; totals at the end, of the archive if all are listed."""
+def list_lines(members: Sequence[Member], archive_bytes: int | None = None, removed_bytes: int = 0) -> list[str]:
+    """Table of members: the name comes last, so that long ones disturb nothing; totals at the end, of the archive if all are listed.
+
+    `removed_bytes` are of payloads that members have from others that were removed.
+    """
     rows = [("size", "packed", "ratio", "codec", "quality", "modified", "name")]
     for member in members:
         name = member.display_name
@@ -104,7 +108,7 @@ def list_lines(members: Sequence[Member], archive_bytes: int | None = None) -> l
         for row in rows
     ]
     whole = [] if archive_bytes is None else [f"the archive takes {size(archive_bytes)}, records and index included"]
-    return [*lines, "", totals_line(members), *whole]
+    return [*lines, "", totals_line(members, removed_bytes), *whole]
 
 
 def _local_time(mtime_ns: int) -> str:
@@ -114,9 +118,9 @@ def _local_time(mtime_ns: int) -> str:
         return "?"
 
 
-def totals_line(members: Sequence[Member]) -> str:
+def totals_line(members: Sequence[Member], removed_bytes: int = 0) -> str:
     """`40 files, 34.1 MB -> 12.0 MB (35.2%); 31 of them lossy`."""
     files = [member for member in members if member.kind is Kind.FILE]
-    before, after = sum(member.size_bytes for member in files), sum(member.payload_bytes for member in files)
+    before, after = sum(member.size_bytes for member in files), sum(member.payload_bytes for member in files) + removed_bytes
     lossy = sum(member.lossy for member in files)
     return f"{count(len(files), 'file')}, {size(before)} -> {size(after)} ({ratio(after, before)}), {lossy:,} of them lossy"

@@ -122,6 +122,11 @@ class Codings:
         except FormatError:
             return cls([], [])
 
+    @property
+    def generations(self) -> int:
+        """Number of footers."""
+        return len(self._ends)
+
     def at(self, offset: int) -> bytes:
         """8 bytes; zeros where nothing is said."""
         number = bisect.bisect_right(self._ends, offset)

@@ -91,7 +91,7 @@ def plan(
     files, errors = look_up(sources, archive, options.excludes)
     comparison = _Comparison(archive, members, files)
     comparison.look_at_all(files, options)
-    changed = [file for file in files if file.name in comparison.changed]
+    changed = [file for file in files if file.name in comparison.changed or (replace and file.name in comparison.touched)]
     refused = [] if replace else [file for file in changed if file.kind is not Kind.DIRECTORY]
     errors += [UnreadableSource(display(file.name), DIFFERS) for file in refused]
     kept = tuple(file for file in changed if replace or file.kind is Kind.DIRECTORY)
@@ -119,6 +119,7 @@ class _Comparison:
         self._written = written_names(members)
         self.new: set[bytes] = set()
         self.changed: set[bytes] = set()
+        self.touched: set[bytes] = set()  # the contents are the same, date or mode are not
         self.errors: list[MemberError] = []
 
     def look_at_all(self, files: Iterable[SourceFile], options: PackOptions) -> None:
@@ -135,8 +136,7 @@ class _Comparison:
             return None
         try:
             if member is not None and _has_same_contents(file, member):
-                if file.mtime_ns != member.mtime_ns or file.mode != member.mode:
-                    self.changed.add(file.name)
+                self.touched.add(file.name)
                 return None
         except MemberError as error:
             self.errors.append(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from photoarc.archive import Archive
 from photoarc.codecs import codec_name
@@ -44,6 +44,11 @@ class CodecTotals:
             total = self._by_codec.get(member.codec_id) or CodecTotal(codec_name(member.codec_id), 0, 0, 0)
             self._by_codec[member.codec_id] = total.plus(member)
 
+    def add_removed(self, member: Member) -> None:
+        """A payload that is there without its member."""
+        if (total := self._by_codec.get(member.codec_id)) is not None:
+            self._by_codec[member.codec_id] = replace(total, payload_bytes=total.payload_bytes + member.payload_bytes)
+
     def in_order(self) -> tuple[CodecTotal, ...]:
         """In that of the codec IDs."""
         return tuple(total for _, total in sorted(self._by_codec.items()))
@@ -51,7 +56,7 @@ class CodecTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What `info` says about an archive; `format_version` is empty if the header is damaged."""
+    """What `info` says about an archive; `format_version` is empty if the header is damaged. `additions`: how often it was changed."""
 
     archive: str
     format_version: str
@@ -64,6 +69,7 @@ class Overview:
     lossy: int
     models: tuple[int, ...]
     codecs: tuple[CodecTotal, ...]
+    additions: int = 0
 
 
 def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = False) -> list[Failure]:
@@ -71,10 +77,14 @@ def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = 
     return [failure(error) for error in archive.damaged if not globs or any(matches(error.name, glob, ignore_case) for glob in globs)]
 
 
-def overview(path: str, members: Sequence[Member]) -> Overview:
+def overview(path: str, archive: Archive) -> Overview:
     """Counts the members of an archive that has been opened. Raises OSError if it is gone since."""
+    members = archive.members
     kinds = Counter(member.kind for member in members)
-    by_codec = CodecTotals(members).in_order()
+    totals = CodecTotals(members)
+    for member in archive.removed:
+        totals.add_removed(member)
+    by_codec = totals.in_order()
     return Overview(
         archive=path,
         format_version=_format_version(path),
@@ -87,6 +97,7 @@ def overview(path: str, members: Sequence[Member]) -> Overview:
         lossy=sum(member.lossy for member in members),
         models=tuple(sorted({member.photo.model_id for member in members if member.photo})),
         codecs=by_codec,
+        additions=archive.additions,
     )
 
 

@@ -203,7 +203,7 @@ def test_it_is_listed_and_its_model_is_not_forgotten(tmp_path):
     with photoarc.open(archive) as opened:
         assert [member.codec_id for member in opened] == [codecs.DCT]
         assert opened.read("a.jpg") == PHOTO
-        overview = inspection.overview(str(archive), list(opened))
+        overview = inspection.overview(str(archive), opened)
     assert "  models    those that dct payloads name" in info_lines(overview)
     assert any(line.startswith("  dct       1 file") for line in info_lines(overview))
     other = inspection.CodecTotal("composite", 1, 2, 1)  # may hold pictures by dct

@@ -20,6 +20,9 @@ from photoarc.options import CodingOptions, PackOptions, UnpackOptions
 
 CALLS: dict[Callable[..., Any], set[str]] = {
     photoarc.pack: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding"} | {"reuse"},
+    photoarc.add: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding", "force"}
+    | {"replace"},
+    photoarc.compact: set(),
     photoarc.unpack: {field.name for field in dataclasses.fields(UnpackOptions)},
     photoarc.test: {"workers", "memory_bytes"},
     photoarc.verify: {"workers", "memory_bytes", "excludes"},
@@ -61,6 +64,28 @@ def test_there_and_back(photos: Path, tmp_path: Path) -> None:
     assert isinstance(unpacked, photoarc.UnpackSummary)
     assert (unpacked.files, unpacked.failures) == (1, ())
     assert (tmp_path / "out" / "photos" / "0.txt").read_bytes() == (photos / "0.txt").read_bytes()
+
+
+def test_an_archive_grows(photos: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "a.pha"
+    photoarc.pack(photos, archive, mode="lossless", workers=0)
+    (photos / "3.txt").write_text("note 3")
+    (photos / "0.txt").write_text("another note")
+    added = photoarc.add(archive, photos, workers=0)
+    assert isinstance(added, photoarc.AddSummary)
+    assert (added.new, added.same, [failed.name for failed in added.packed.failures]) == (1, 2, ["photos/0.txt"])
+    assert photoarc.add(archive, photos, replace=True, workers=0).replaced == 1
+    moved = photoarc.move(archive, "photos/3.txt", "photos/4.txt")
+    assert isinstance(moved, photoarc.MoveSummary)
+    removed = photoarc.remove(archive, ["1.txt", "2.txt"])
+    assert isinstance(removed, photoarc.RemoveSummary)
+    done = photoarc.compact(archive)
+    assert isinstance(done, photoarc.CompactSummary)
+    assert done.after_bytes < done.before_bytes
+    with photoarc.open(archive) as opened:
+        assert sorted(opened.names()) == ["photos", "photos/0.txt", "photos/4.txt"]
+    with pytest.raises(UsageError, match="several are expected"):
+        photoarc.remove(archive, "*.txt")
 
 
 def test_archives_that_are_no_path(photos: Path, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_list_and_info_count_records_and_index(tmp_path: Path) -> None:
     path = tmp_path / "a.pha"
     pack.pack([tmp_path / "in"], path, options.PackOptions(options.CodingOptions(options.Mode.LOSSLESS), workers=0))
     with open_archive(path) as archive:
-        sizes = info_lines(overview.overview(str(path), archive.members))[2]
+        sizes = info_lines(overview.overview(str(path), archive))[2]
         assert f"-> {units.size(path.stat().st_size)} (" in sizes
         assert "of it records and index" in sizes
         assert units.size(path.stat().st_size) in list_lines(archive.members, path.stat().st_size)[-1]

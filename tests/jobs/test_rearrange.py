@@ -210,6 +210,18 @@ def test_compact_dies_at_every_moment(packed: Contents, monkeypatch: pytest.Monk
     assert len(sizes) == 2
 
 
+def test_listings_count_what_is_there(packed: Contents) -> None:
+    """Payloads whose members are gone are those of others."""
+    totals = run(app.app, ["list", "p.pha"]).stdout.splitlines()[-2]
+    rearrange.move("p.pha", "p", "q")
+    assert run(app.app, ["list", "p.pha"]).stdout.splitlines()[-2] == totals
+    said = run(app.app, ["info", "p.pha"]).stdout
+    assert "changed   1 time since it was written; compact leaves out" in said
+    compact("p.pha")
+    assert run(app.app, ["list", "p.pha"]).stdout.splitlines()[-2] == totals
+    assert "changed" not in run(app.app, ["info", "p.pha"]).stdout
+
+
 def test_on_the_command_line(packed: Contents) -> None:
     before = Path("p.pha").read_bytes()
     said = run(app.app, ["rm", "p.pha", "*.LOG", "--ignore-case", "--dry-run"])

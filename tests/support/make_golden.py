@@ -3,8 +3,8 @@
 Without VERSION: those of the coming release, tests/golden/unreleased, over again: format and model may still change until then.
 
 A small folder of every kind of file that a codec takes, in each mode, as small as can be (with Lepton), and tuned for PSNR.
-`lossless.pha` holds the sources themselves, so lossy pictures can be compared with them; `digests.json` has the BLAKE3 of every file that
-comes back bit for bit.
+`grown.pha` was added to, thinned out and rearranged. `lossless.pha` holds the sources themselves, so lossy pictures can be compared with
+them; `digests.json` has the BLAKE3 of every file that comes back bit for bit.
 """
 
 import io
@@ -73,6 +73,30 @@ def tiff(pixels: np.ndarray, **options: object) -> bytes:
     return file.getvalue()
 
 
+def grow(folder: Path, path: Path) -> dict[str, bytes]:
+    """An archive that was packed, updated, thinned out and rearranged, and what it holds then."""
+    options = PackOptions(CodingOptions(Mode.LOSSLESS))
+    draw(folder)
+    pack.pack([folder / "album"], path, options)
+    (folder / "album" / "photo.xmp").write_bytes(pictures.XMP * 6)
+    shutil.copy2(folder / "album" / "colour.png", folder / "album" / "copy.png")
+    (folder / "album" / "rated.bmp").write_bytes((folder / "album" / "old.bmp").read_bytes() + b"five stars")
+    for changed in ("photo.xmp", "rated.bmp"):
+        os.utime(folder / "album" / changed, ns=(MTIME_NS + 1, MTIME_NS + 1))
+    photoarc.add(path, folder / "album", replace=True)
+    photoarc.remove(path, ["album/colour.png", "album/grey.xmp", "album/scan*"])
+    photoarc.move(path, "album", "kept")
+    with photoarc.open(path) as archive:
+        return {member.display_name: archive.read(member) for member in archive if member.kind is Kind.FILE}
+
+
+def make_grown(place: Path, digests: dict[str, dict[str, str]]) -> None:
+    """Writes `grown.pha` and notes what is in it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        files = grow(Path(scratch), place / "grown.pha")
+    digests["grown.pha"] = {name: blake3(data).hexdigest() for name, data in files.items()}
+
+
 def make(version: str) -> None:
     """Raises FileExistsError: a release's archives are never written again."""
     place = GOLDEN / version
@@ -95,6 +119,7 @@ def make(version: str) -> None:
                     for member in archive
                     if member.kind is Kind.FILE and member.photo is None
                 }
+    make_grown(place, digests)
     (place / "digests.json").write_text(json.dumps(digests, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
