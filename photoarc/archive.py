@@ -164,7 +164,7 @@ class Archive:
     @property
     def additions(self) -> int:
         """How often the archive was added to or changed since it was written, as far as that is known."""
-        return max(self._codings.generations - 1, 0)
+        return max(self._codings.footers - 1, 0)
 
     def coding_of(self, member: Member) -> bytes:
         """How a member was coded (photoarc.container.wishes); zeros where the archive does not say."""

@@ -123,7 +123,7 @@ class Codings:
             return cls([], [])
 
     @property
-    def generations(self) -> int:
+    def footers(self) -> int:
         """Number of footers."""
         return len(self._ends)
 
