@@ -43,7 +43,7 @@ class ArchiveAppender(ArchiveWriter):
         self._changed = False
         self._seeded = False
         self._source: FileSource | None = None
-        self._stored: set[tuple[bytes, int]] = set()  # digest and codec of payloads
+        self._stored: set[tuple[bytes, int]] = set()  # digest and codec of whole payloads
 
     def __enter__(self) -> ArchiveAppender:
         self._file.create()
@@ -55,7 +55,7 @@ class ArchiveAppender(ArchiveWriter):
         self._at = {entry.member.name: position for position, entry in enumerate(index.entries) if not entry.removed}
         if not any(self._coding):
             self._coding = self._appended.codings.last(ends.header)
-        self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _has_payload(entry.member)}
+        self._stored = {(entry.member.digest, entry.member.codec_id) for entry in index.entries if _is_whole(entry.member)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -129,7 +129,7 @@ class ArchiveAppender(ArchiveWriter):
             self._drop(member.name)
         self._at[member.name] = len(self._all)
         self._all.append(Entry(start, member, record))
-        if _has_payload(member):
+        if _is_whole(member):
             self._stored.add((member.digest, member.codec_id))
         self._changed = True
 
@@ -151,7 +151,7 @@ class ArchiveAppender(ArchiveWriter):
         try:
             for entry in self._all:
                 member = entry.member
-                if not _has_payload(member) or member.shared or (member.digest, member.codec_id) in seen:
+                if not _is_whole(member) or (member.digest, member.codec_id) in seen:
                     continue
                 seen.add((member.digest, member.codec_id))
                 if member.parts < 2 and not member.grouped and member.payload_bytes > END_BYTES:
@@ -183,7 +183,8 @@ def needed(entries: Sequence[Entry]) -> list[Entry]:
     for position, entry in enumerate(entries):
         if _has_payload(entry.member):
             contents.setdefault(contents_key(entry.member), position)
-            payloads.setdefault((entry.member.digest, entry.member.codec_id), position)
+            if not entry.member.shared:
+                payloads.setdefault((entry.member.digest, entry.member.codec_id), position)
     kept = {position for position, entry in enumerate(entries) if not entry.removed}
     todo = sorted(kept)
     while todo:
@@ -203,6 +204,11 @@ def _with_payload_of(member: Member, *, name: bytes = b"") -> Member:
     if member.kind is not Kind.FILE:
         return member
     return dataclasses.replace(member, duplicate=True, payload_bytes=0, parts=0, shared=None, grouped=False)
+
+
+def _is_whole(member: Member) -> bool:
+    """Whether its payload may be named by others (docs/format.md section 4.9)."""
+    return _has_payload(member) and not member.shared
 
 
 def _has_payload(member: Member) -> bool:

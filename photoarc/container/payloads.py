@@ -39,7 +39,7 @@ class Payloads:
             yield from self._own_parts(stored)
             return
         found = self._firsts[1].get((member.shared.digest, member.codec_id))
-        if found is None or found[0].shared:
+        if found is None:
             raise PayloadCorrupt(member.display_name, _LOST)
         with _stored_with(member, found[0], "most of it was"):
             whole = b"".join(self._own_parts(found))
@@ -106,14 +106,18 @@ class Payloads:
 
     @cached_property
     def _firsts(self) -> tuple[dict[_Contents, Stored], dict[tuple[bytes, int], Stored]]:
-        """The first members that are no duplicates, by contents, and by digest and codec alone; made when a member needs another."""
+        """The first members that are no duplicates, by contents; and those with a whole payload, by digest and codec alone.
+
+        Made when a member needs another.
+        """
         contents: dict[_Contents, Stored] = {}
         payloads: dict[tuple[bytes, int], Stored] = {}
         for stored in sorted((*self._members, *self._removed), key=lambda stored: stored[1][0]) if self._removed else self._members:
             member = stored[0]
             if member.kind is Kind.FILE and not member.duplicate:
                 contents.setdefault(contents_key(member), stored)
-                payloads.setdefault((member.digest, member.codec_id), stored)
+                if member.shared is None:
+                    payloads.setdefault((member.digest, member.codec_id), stored)
         return contents, payloads
 
 

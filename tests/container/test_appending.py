@@ -18,7 +18,7 @@ from photoarc.container import groups
 from photoarc.container.appending import ArchiveAppender
 from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import UsageError
-from photoarc.member import Kind, Member
+from photoarc.member import Kind, Member, Shared
 
 Contents = dict[str, bytes]
 
@@ -145,6 +145,25 @@ def test_payloads_that_others_need_stay(archive: Path) -> None:
         writer.remove(b"twin")
         assert len(writer.members) == len(before) - 3
     assert contents(archive) == contents(archive, scan=True) == {n: d for n, d in before.items() if n not in ("first", "alike", "twin")}
+
+
+def test_what_is_shared_itself_has_no_payload_for_others(tmp_path: Path) -> None:
+    """Of two members with the digest that a record names, the whole one is meant, though another one comes first."""
+    picture = b"one picture" * 200
+    tagged = b"metadata" + picture
+    again = stored(b"again", picture)
+    named = dataclasses.replace(stored(b"named", tagged), payload_bytes=8, shared=Shared(again.digest, 0, len(picture)))
+    with ArchiveWriter(tmp_path / "a.pha", archive_id=ARCHIVE_ID) as writer:
+        writer.add_coded(stored(b"tagged", tagged), tagged)
+        assert writer.add_coded(stored(b"alike", picture), picture).shared is not None
+        writer.add(again, [picture])
+        writer.add(named, [tagged[:8]])
+    expected = {"tagged": tagged, "alike": picture, "again": picture, "named": tagged}
+    assert contents(tmp_path / "a.pha") == contents(tmp_path / "a.pha", scan=True) == expected
+    with ArchiveAppender(tmp_path / "a.pha") as writer:
+        writer.remove(b"again")
+    del expected["again"]
+    assert contents(tmp_path / "a.pha") == contents(tmp_path / "a.pha", scan=True) == expected
 
 
 def test_two_writers(archive: Path) -> None:
