@@ -23,8 +23,9 @@ from photoarc.pictures.jpeg.huffman import HuffmanTable
 
 _SLACK_BYTES = 8
 _MAX_POINT_TRANSFORM = 13  # T.81 B.2.3
-# What `_entries` says of a window besides its bits: 0 to 15 zeros and a coefficient, 16 zeros, no code, or 17 + n: end of bands.
+# What a symbol of AC that is refined says: 0 to 15 zeros and a coefficient, 16 zeros, no code, or 17 + n: end of bands.
 _ZEROS, _ENDS, _NO_CODE = 16, 17, 63
+_MOST_SYMBOLS = 255  # that are looked at; no table for refinement has more than 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,24 +166,45 @@ def _decode_ac(scan: ScanHeader, intervals: Sequence[bytes], blocks: Sequence[ND
     blocks[scan.components[0]][_window(scan)] = band.reshape(scan.mcu_rows, scan.mcu_columns, width)
 
 
-def _entries(table: HuffmanTable) -> NDArray[np.int64]:
-    """(65536,) by 16-bit window: bits of code and what belongs to it (5) | what it says (6) << 5 | bits of the code << 11."""
-    lengths = huffman.code_lengths(table)
-    symbols = np.frombuffer(table.symbols, np.uint8).astype(np.int64)
+def _more(window_of: memoryview, position: int, bits: int) -> int:
+    """Length of a run of ends of bands, of `bits` bits that end here (T.81 G.1.2.2)."""
+    position -= bits
+    low: int = window_of[position >> 3] >> (32 - bits - (position & 7)) & ((1 << bits) - 1)
+    return low + (1 << bits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbols:
+    """Symbols of a table for AC that is refined, by their number in it; the last one is for bits that begin no code.
+
+    `says`: 0 to 15 zeros and a coefficient, _ZEROS, _NO_CODE, or _ENDS + n. `code_bits`, and `bits` with what belongs to the symbol.
+    """
+
+    says: NDArray[np.int64]
+    code_bits: NDArray[np.int64]
+    bits: NDArray[np.int64]
+
+
+def _symbols(table: HuffmanTable) -> _Symbols:
+    symbols = np.frombuffer(table.symbols, np.uint8)[:_MOST_SYMBOLS].astype(np.int64)
+    lengths = huffman.code_lengths(table)[:_MOST_SYMBOLS]
     size, run = symbols & 15, symbols >> 4
     says = np.where(size, run, np.where(run == 15, _ZEROS, _ENDS + run))
     says[size > 1] = _NO_CODE
     bits = lengths + np.where(says >= _ENDS, run, size)
-    out = np.full(1 << 16, 1 | _NO_CODE << 5)
-    filled = np.repeat(np.where(says == _NO_CODE, 1, bits) | says << 5 | lengths << 11, 1 << (16 - lengths))
-    out[: len(filled)] = filled
-    return out
+    return _Symbols(np.append(says, _NO_CODE), np.append(lengths, 1), np.append(bits, 1))
 
 
-def _more(window_of: memoryview, position: int, bits: int) -> int:
-    """Length of a run of ends of bands, of `bits` bits behind its first (T.81 G.1.2.2)."""
-    low: int = window_of[position >> 3] >> (32 - bits - (position & 7)) & ((1 << bits) - 1)
-    return low + (1 << bits)
+def _symbol_by_bit(words: NDArray[np.uint32], table: HuffmanTable) -> NDArray[np.uint8]:
+    """Number in the table of the symbol that begins at each bit."""
+    lengths = huffman.code_lengths(table)[:_MOST_SYMBOLS]
+    by_window = np.full(1 << 16, len(lengths), np.uint8)
+    filled = np.repeat(np.arange(len(lengths), dtype=np.uint8), 1 << (16 - lengths))
+    by_window[: len(filled)] = filled
+    out = np.empty((len(words), 8), np.uint8)
+    for bit in range(8):
+        out[:, bit] = by_window.take((words >> np.uint32(16 - bit)).astype(np.uint16))
+    return out.ravel()
 
 
 def _refine_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequence[NDArray[np.int16]]) -> None:
@@ -190,95 +212,89 @@ def _refine_ac(scan: ScanHeader, data: bytes, starts: list[int], blocks: Sequenc
     part, width, words = blocks[scan.components[0]][_window(scan)], scan.last + 1 - scan.first, huffman.words(data)
     band = part.ravel()
     is_known = band != 0
-    known, zeros = np.flatnonzero(is_known), np.flatnonzero(~is_known).astype(np.int32)
-    counts = is_known.reshape(scan.mcus, width).sum(axis=1, dtype=np.int64)
-    before = np.append(0, np.cumsum(counts))  # by block: number of known coefficients before it
-    by_bit = _entries_by_bit(words, _entries(scan.ac[0]))
-    ends = [min(n * scan.interval, scan.mcus) * width for n in range(1, len(starts) + 1)]
-    found, closed = _walk_refinement(by_bit, words.data, starts, ends, zeros.data, before.data, width)
-    at, closed_by = np.array(found, np.int64), np.array(closed, np.int64)
-    entry = by_bit.take(at)
-    says = entry >> 5 & 63
+    known, zeros = np.flatnonzero(is_known), np.flatnonzero(~is_known)
+    before = np.append(0, np.cumsum(is_known.reshape(scan.mcus, width).sum(axis=1)))  # by block: number of known coefficients before it
+    by_bit, symbols = _symbol_by_bit(words, scan.ac[0]), _symbols(scan.ac[0])
+    ends = [min(n * scan.interval, scan.mcus) for n in range(1, len(starts) + 1)]
+    begins, stops, closed = _walk_refinement(by_bit.tobytes(), symbols, words.data, starts, ends, zeros, before.data, width)
+    at = np.flatnonzero(np.frombuffer(begins, np.bool_))
+    symbol = by_bit.take(at)
+    bits = np.unpackbits(np.frombuffer(data, np.uint8, len(words)))[_between(at, symbols.bits.take(symbol), starts, stops, len(begins))]
+    if len(bits) != len(known):
+        raise PayloadError("broken JPEG: correction bits")
+    values, added = band[known], bits.astype(np.int16) << scan.low
+    band[known] = values + np.where(values < 0, -added, added)
     # What each symbol ends with, as its number among the zeros; behind an end of bands they go on with its block's first.
+    says = symbols.says.take(symbol)
     ends_band = says >= _ENDS
-    valued = ~ends_band
-    steps = np.where(ends_band, 0, np.where(says == _ZEROS, 15, says) + 1).astype(np.int64)
-    rank = np.cumsum(steps)
+    rank = np.cumsum(np.where(ends_band, 0, np.where(says == _ZEROS, 15, says) + 1))
+    closed_by = np.array(closed, np.int64)
     jumps = closed_by * width - before.take(closed_by) - rank[ends_band]
     rank += np.repeat(np.append(0, jumps), np.diff(np.flatnonzero(ends_band), prepend=0, append=len(at)))
-    place = zeros.take(rank[valued] - 1).astype(np.int64)
-    _check_runs(place, valued, closed_by, width)
-    known_after = np.empty(len(at), np.int64)
-    known_after[ends_band], known_after[valued] = before.take(closed_by), place - rank[valued] + 1
-    # Correction bits come behind the symbol that passes their coefficients.
-    counts = np.diff(known_after, prepend=0)
-    bits_at = np.repeat(at + (entry & 31) - (known_after - counts), counts) + np.arange(len(known))
-    bits = (words.take(bits_at >> 3, mode="clip") >> (31 - (bits_at & 7)) & 1).astype(np.int16) << scan.low
-    values = band[known]
-    band[known] = values + np.where(values < 0, -bits, bits)
-    new = says[valued] < _ZEROS
-    signs = huffman.signed(words, at[valued][new] + (entry[valued][new] >> 11), np.ones(int(new.sum()), np.int64))
-    band[place[new]] = _narrow(signs << scan.low)
+    new = np.flatnonzero(says < _ZEROS)
+    signs = huffman.signed(words, at.take(new) + symbols.code_bits.take(symbol.take(new)), np.ones(len(new), np.int64))
+    band[zeros.take(rank.take(new) - 1)] = _narrow(signs << scan.low)
     part[:] = band.reshape(part.shape)
 
 
-def _entries_by_bit(words: NDArray[np.uint32], entries: NDArray[np.int64]) -> NDArray[np.uint16]:
-    """The symbol that begins at each bit."""
-    out = np.empty((len(words), 8), np.uint16)
-    narrow = entries.astype(np.uint16)
-    for bit in range(8):
-        out[:, bit] = narrow.take(words >> np.uint32(16 - bit) & np.uint32(0xFFFF))
-    return out.ravel()
+def _between(at: NDArray[np.int64], lengths: NDArray[np.int64], starts: list[int], stops: list[int], bits: int) -> NDArray[np.bool_]:
+    """Of each bit, whether it is neither one of a symbol's nor padding behind an interval: correction bits, in the order of the band."""
+    depth = np.zeros(bits + 1, np.int8)
+    depth[at] += 1
+    depth[at + lengths] -= 1
+    depth[stops] += 1
+    depth[[*starts[1:], bits]] -= 1
+    outside: NDArray[np.bool_] = np.cumsum(depth[:-1], dtype=np.int8) == 0
+    return outside
 
 
 def _walk_refinement(
-    entry: NDArray[np.uint16],
+    symbol_at: bytes,
+    symbols: _Symbols,
     window_of: memoryview,
     starts: list[int],
     ends: list[int],
-    zero_at: memoryview,
+    zeros: NDArray[np.int64],
     before: memoryview,
     width: int,
-) -> tuple[list[int], list[int]]:
-    """Bits at which symbols begin, and the blocks that ends of bands lead to. One symbol after the other: all else is left for later."""
-    says = entry >> 5 & 63
-    skip_at, bits_at = np.where(says == _ZEROS, 15, says).astype(np.uint8).tobytes(), (entry & 31).astype(np.uint8).tobytes()
-    symbol_at = entry.data
-    found: list[int] = []
-    closed: list[int] = []
-    note = found.append
-    place, known, rank = -1, 0, 0  # the last place that is done, how many known coefficients and how many zeros are
+) -> tuple[bytearray, list[int], list[int]]:
+    """Where symbols begin, by bit; where intervals end; the blocks that ends of bands lead to.
+
+    One symbol after the other, so what need not be done here is not: known coefficients are passed as a whole, for each zero knows how
+    many lie before it. A symbol's place in the data is the sum of the symbols' bits, `spent`, and of those many.
+    """
+    zero_at, known_before = zeros.data, (zeros - np.arange(len(zeros))).astype(np.int32).data
+    skip_of, bits_of = np.where(symbols.says == _ZEROS, 15, symbols.says).tolist(), symbols.bits.tolist()
+    begins, stops, closed = bytearray(len(symbol_at)), [], []
+    block = known = rank = 0  # the block that an end of bands led to, the number of known coefficients that are done, and of zeros
     for start, end in zip(starts, ends, strict=True):
-        position, last = start, end - 1
-        while place < last:
-            skip = skip_at[position]
-            note(position)
+        opened, last = rank, end * width - before[end]
+        # An interval ends with its last zero, or with an end of bands if something known follows.
+        last += not last or zero_at[last - 1] != end * width - 1
+        position, spent = start, start - known
+        while rank < last:
+            symbol = symbol_at[position]
+            skip = skip_of[symbol]
+            begins[position] = 1
+            spent += bits_of[symbol]
             if skip < _ZEROS:
                 rank += skip
-                place = zero_at[rank]
-                position += bits_at[position] - known
-                known = place - rank
-                position += known
+                position = spent + known_before[rank]
                 rank += 1
             elif skip == _NO_CODE:
                 raise PayloadError("broken JPEG: no such Huffman code")
             else:
-                block = (place + 1) // width + _more(window_of, position + (symbol_at[position] >> 11), skip - _ENDS)
-                place = block * width - 1
-                if place > last:
+                ends_at = position + bits_of[symbol]
+                block = (block if rank == opened else (zero_at[rank - 1] + 1) // width) + _more(window_of, ends_at, skip - _ENDS)
+                if block > end:
                     raise PayloadError("broken JPEG: end of bands beyond the scan")
                 closed.append(block)
-                position += bits_at[position] + before[block] - known
                 known = before[block]
-                rank = place + 1 - known
-        if place > last:
-            raise PayloadError("broken JPEG: run beyond its block")
-    return found, closed
-
-
-def _check_runs(place: NDArray[np.int64], valued: NDArray[np.bool_], blocks: NDArray[np.int64], width: int) -> None:
-    """Raises PayloadError if a run goes beyond the block that it begins in."""
-    begun = np.empty(len(valued), np.int64)
-    begun[valued], begun[~valued] = place + 1, blocks * width
-    if (np.append(0, begun[:-1])[valued] // width != place // width).any():
-        raise PayloadError("broken JPEG: run beyond its block")
+                position = spent + known
+                opened = rank = block * width - known
+                if block == end:
+                    break
+        else:
+            block, known = end, before[end]
+        stops.append(position)
+    return begins, stops, closed
