@@ -20,9 +20,11 @@ from photoarc.options import CodingOptions, PackOptions, UnpackOptions
 
 CALLS: dict[Callable[..., Any], set[str]] = {
     photoarc.pack: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding"} | {"reuse"},
-    photoarc.add: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)} - {"coding", "force"}
+    photoarc.add: {field.name for kind in (PackOptions, CodingOptions) for field in dataclasses.fields(kind)}
+    - {"coding", "force", "recovery_percent"}
     | {"replace"},
-    photoarc.compact: set(),
+    photoarc.compact: {"recovery_percent"},
+    photoarc.repair: {"copies", "force"},
     photoarc.unpack: {field.name for field in dataclasses.fields(UnpackOptions)},
     photoarc.test: {"workers", "memory_bytes"},
     photoarc.verify: {"workers", "memory_bytes", "excludes"},
