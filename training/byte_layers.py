@@ -75,12 +75,16 @@ class ByteStep(Step):
         n = self.out.out_channels // 2
         return torch.cat([torch.full((n,), SCALE_UNIT), torch.full((n,), SHIFT_UNIT)])
 
-    def forward(self, x: Tensor, places: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
-        """log2 of the scale and shift of the mean in scales, each (B, n, places x h/2, w/2)."""
+    def hidden(self, x: Tensor, places: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        """What the last layer sees: d and e."""
         t = apply(F.pad(x, (HALO,) * 4), self.inp, SIGNED)
         d = torch.cat([apply(t[:, :, i:, j:], self.dw, UNSIGNED, stride=2) for i, j in places], 2)
         t = pack(t[:, :, HALO:-HALO, HALO:-HALO], places)
-        e = apply(torch.cat([t, d], 1), self.mid, UNSIGNED)
+        return d, apply(torch.cat([t, d], 1), self.mid, UNSIGNED)
+
+    def forward(self, x: Tensor, places: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        """log2 of the scale and shift of the mean in scales, each (B, n, places x h/2, w/2)."""
+        d, e = self.hidden(x, places)
         a, m = apply(torch.cat([d, e], 1), self.out, SIGNED, self.out_units()).chunk(2, 1)
         return a + CENTRE, m.clamp(-HALF_SHIFTS, HALF_SHIFTS)
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import byte_check
+import byte_pruning
 import export
 import jpegs
 import numpy as np
@@ -22,6 +23,7 @@ import table_merging
 import torch
 from byte_graphs import graphs
 from byte_layers import byte_jpeg
+from coefficients import Jpeg, luma_energies
 from onnx import ModelProto
 from tables import frequencies
 from train import tiles
@@ -102,6 +104,22 @@ def session(graph: ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
+@torch.no_grad()
+def without_idle(jpeg: Jpeg, a: argparse.Namespace) -> None:
+    """Take out what tells nothing in --photos."""
+    torch.manual_seed(2)
+    photos, rng = tiles(a.photos, a.tile, "cpu"), np.random.default_rng(2)
+    with byte_pruning.watched(jpeg) as seen:
+        for _ in range(max(1, a.pictures // 5)):
+            v, q, sampling = jpegs.draw(photos, a.tile // 2, 4, rng)
+            jpeg.luma(v[0], q[0])
+            energies = luma_energies(v[0] * q[0][:, :, None, None], *sampling)
+            jpeg.cb(v[1], q[1], energies)
+            jpeg.cr(v[2], q[2], energies, v[1] * q[1][:, :, None, None])
+    before = sum(step.mid.out_channels for step in seen)
+    print(f"{byte_pruning.prune(jpeg, seen)} of {before} channels of e are left")
+
+
 def count(found: dict[str, ModelProto], a: argparse.Namespace) -> np.ndarray:
     """Symbols of each table in --pictures of --photos, by networks with tables of the prior alone."""
     torch.manual_seed(1)
@@ -135,7 +153,8 @@ def main() -> None:
     others = export.listed(a)
     jpeg = byte_jpeg()
     jpeg.load_state_dict(torch.load(a.checkpoint, map_location="cpu", weights_only=True)["m"])
-    found = graphs(jpeg.float().eval())
+    without_idle(jpeg.float().eval(), a)
+    found = graphs(jpeg)
     sessions = {name: session(graph) for name, graph in found.items()}
     byte_check.compare(jpeg, lambda name, fed: sessions[name].run(None, fed))
     counts = count(found, a)

@@ -18,6 +18,7 @@ pytest.importorskip("fcntl")
 import byte_check
 import byte_graphs
 import byte_layers
+import byte_pruning
 import coefficients
 import jpegs
 import keep_coefficients
@@ -183,3 +184,28 @@ def test_a_graph_that_finds_something_else_is_refused(output):
     assert set(asked) == set(sessions)
     with pytest.raises(SystemExit, match=r"luma_2_1: its graph finds others"):
         byte_check.compare(jpeg, wrong)
+
+
+def test_hidden_channels_that_say_the_same_are_taken_out():
+    torch.manual_seed(0)
+    jpeg = byte_layers.byte_jpeg()
+    for step in byte_pruning.steps(jpeg):
+        torch.nn.init.normal_(step.out.weight, std=0.05)
+    first, rng = jpeg.luma.steps[0][0], np.random.default_rng(0)
+    with torch.no_grad():
+        first.mid.weight[:50] = 0
+        first.mid.bias[:50] = 1.25  # always the same, and not 0
+        first.out.weight[:, 96 + 50 : 96 + 60] = 0  # nobody looks at them
+    photos = torch.from_numpy(np.stack([photo(128, 128, seed).transpose(2, 0, 1) for seed in range(2)]))
+    v, q, _ = jpegs.draw(photos, 128, 2, rng)
+    with torch.no_grad(), byte_pruning.watched(jpeg) as seen:
+        before = jpeg.luma(v[0], q[0])[0]
+    assert all(step in seen for nets in jpeg.luma.steps for step in nets)
+    left = byte_pruning.prune(jpeg, seen)
+    assert left == sum(step.mid.out_channels for step in seen)
+    assert first.mid.out_channels <= 48  # 36 at most, in multiples of 16
+    assert all(step.mid.out_channels % 16 == 0 for step in seen)
+    with torch.no_grad():
+        assert torch.allclose(jpeg.luma(v[0], q[0])[0], before, rtol=1e-3)
+    sessions = {name: session(graph) for name, graph in byte_graphs.graphs(jpeg).items()}
+    byte_check.compare(jpeg, lambda name, fed: sessions[name].run(None, fed))
