@@ -1,6 +1,6 @@
 """Codec 9, `dct`: a JPEG file by its quantised coefficients, with learned probability tables and ANS (docs/format.md section 7.11).
 
-Sequential JPEGs of one scan and progressive ones, grey or YCbCr with whole luma blocks to a block of chroma: what cameras and web sites
+Sequential JPEGs and progressive ones, in any scans, grey or YCbCr with whole luma blocks to a block of chroma: what cameras and web sites
 write. The file comes back byte for byte. Others are refused; the caller then takes another codec.
 """
 

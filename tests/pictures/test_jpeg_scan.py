@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from photoarc.errors import PayloadError
-from photoarc.pictures.jpeg import huffman, scans, segments
+from photoarc.pictures.jpeg import huffman, scans, segments, sequential
 
 PHOTO = pictures.photo(96, 80)
 NOISE = np.random.default_rng(1).integers(0, 256, (120, 200, 3), np.uint8)
@@ -19,7 +19,7 @@ def _back(data):
     assert scans.write(scan.head, scan.coefficients, scan.tail, scan.padding) == data
     assert data.startswith(scan.head)
     assert data.endswith(scan.tail)
-    assert scan.tail.startswith(b"\xff\xd9")
+    assert scan.tail.startswith(b"\xff\xd9") or not scan.tail
     return scan
 
 
@@ -70,16 +70,17 @@ def test_flat_pictures_never_fall_in_step(channels, grey):
 
 
 def test_several_batches_and_restarts_in_the_middle(monkeypatch):
-    monkeypatch.setattr(huffman, "_MAX_LANES", 32)
-    monkeypatch.setattr(huffman, "_SLICE_LANES", 5)
-    monkeypatch.setattr(huffman, "_MIN_CHUNK_BYTES", 64)
-    monkeypatch.setattr(huffman, "_MAX_CHUNK_BYTES", 128)
-    monkeypatch.setattr(scans, "_STRIP_COEFFICIENTS", 64)
-    for options in ({}, {"quality": 100}, {"restart_marker_rows": 3}, {"restart_marker_blocks": 1}, {"restart_marker_blocks": 11}):
+    rows, often, seldom = {"restart_marker_rows": 3}, {"restart_marker_blocks": 1}, {"restart_marker_blocks": 11}
+    for options in ({}, {"quality": 100}, rows, often, seldom, {"progressive": True}, {"progressive": True, **rows}):
         data = pictures.jpeg(pictures.photo(400, 300), **options)
-        small = _back(data)
-        monkeypatch.undo()
-        for one, other in zip(small.coefficients, scans.read(data).coefficients, strict=True):
+        with monkeypatch.context() as small:
+            small.setattr(huffman, "_MAX_LANES", 32)
+            small.setattr(huffman, "_SLICE_LANES", 5)
+            small.setattr(huffman, "_MIN_CHUNK_BYTES", 64)
+            small.setattr(huffman, "_MAX_CHUNK_BYTES", 128)
+            small.setattr(sequential, "_STRIP_COEFFICIENTS", 64)
+            scan = _back(data) if "progressive" not in options else scans.read(data)
+        for one, other in zip(scan.coefficients, scans.read(data).coefficients, strict=True):
             assert (one == other).all()
 
 
@@ -234,14 +235,14 @@ def _changed(marker, offset, new):
         ((0xC4, 4, b"\x20"), "Huffman table"),
         ((0xC4, 4, b"\x02"), "Huffman table missing"),
         ((0xC4, 5, b"\x03"), "Huffman table"),
-        ((0xDA, 4, b"\x01"), "one sequential scan"),
+        ((0xDA, 4, b"\x01"), "scan header"),
         ((0xDA, 5, b"\x02"), "components of the scan"),
-        ((0xDA, 12, b"\x20"), "one sequential scan"),
+        ((0xDA, 12, b"\x20"), "scan of some coefficients"),
         ((0xDD, 4, b"\0\5"), "restart markers|come back"),
         ((0xDD, 4, b"\0\0"), "restart markers"),
         ((0xD0, 1, b"\xd1"), "come back"),
-        ((0xD9, 1, b"\xda"), "several scans"),
-        ((0xD9, 0, b"\xff\xff"), "several scans|truncated"),
+        ((0xD9, 1, b"\xda"), "truncated"),
+        ((0xD9, 0, b"\xff\xff"), "truncated"),
     ],
 )
 def test_refused_with_the_reason(patch, reason):
@@ -256,11 +257,13 @@ def test_too_many_coefficients():
         scans.layout(head[:at] + b"\xff\xff\xff\xff" + head[at + 4 :])
 
 
-def test_every_prefix_is_refused():
+def test_every_prefix_is_refused_but_that_without_the_end_marker():
     data = pictures.jpeg(PHOTO[:32, :40], quality=30)
-    for end in range(len(data)):
+    for end in range(len(data) - 2):
         with pytest.raises(PayloadError):
             scans.read(data[:end])
+    assert scans.read(data[:-2]).tail == b""
+    _back(data[:-2])
     _back(data)
 
 

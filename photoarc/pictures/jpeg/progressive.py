@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
-from photoarc.pictures.jpeg import huffman, sequential_bits
-from photoarc.pictures.jpeg.huffman import HuffmanTable
+from photoarc.pictures.jpeg import huffman, sequential_bits, tables
+from photoarc.pictures.jpeg.tables import HuffmanTable
 
+T = TypeVar("T", bound=np.generic)
 _SLACK_BYTES = 8
 _MAX_POINT_TRANSFORM = 13  # T.81 B.2.3
 # What a symbol of AC that is refined says: 0 to 15 zeros and a coefficient, 16 zeros, no code, or 17 + n: end of bands.
@@ -85,7 +87,7 @@ def check_script(scans: Sequence[ScanHeader], components: int) -> None:
                 known[k] = scan.low
 
 
-def in_scan_order(scan: ScanHeader, values: NDArray[np.int16], n: int) -> NDArray[np.int16]:
+def in_scan_order(scan: ScanHeader, values: NDArray[T], n: int) -> NDArray[T]:
     """(MCUs, blocks of an MCU) view or copy of component n's (rows, columns) values: T.81 A.2."""
     h, v = scan.sampling[n]
     part = values[: scan.mcu_rows * v, : scan.mcu_columns * h].reshape(scan.mcu_rows, v, scan.mcu_columns, h)
@@ -187,7 +189,7 @@ class _Symbols:
 
 def _symbols(table: HuffmanTable) -> _Symbols:
     symbols = np.frombuffer(table.symbols, np.uint8)[:_MOST_SYMBOLS].astype(np.int64)
-    lengths = huffman.code_lengths(table)[:_MOST_SYMBOLS]
+    lengths = tables.code_lengths(table)[:_MOST_SYMBOLS]
     size, run = symbols & 15, symbols >> 4
     says = np.where(size, run, np.where(run == 15, _ZEROS, _ENDS + run))
     says[size > 1] = _NO_CODE
@@ -197,7 +199,7 @@ def _symbols(table: HuffmanTable) -> _Symbols:
 
 def _symbol_by_bit(words: NDArray[np.uint32], table: HuffmanTable) -> NDArray[np.uint8]:
     """Number in the table of the symbol that begins at each bit."""
-    lengths = huffman.code_lengths(table)[:_MOST_SYMBOLS]
+    lengths = tables.code_lengths(table)[:_MOST_SYMBOLS]
     by_window = np.full(1 << 16, len(lengths), np.uint8)
     filled = np.repeat(np.arange(len(lengths), dtype=np.uint8), 1 << (16 - lengths))
     by_window[: len(filled)] = filled

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
-from photoarc.pictures.jpeg import huffman, sequential_bits
+from photoarc.pictures.jpeg import sequential_bits, tables
 from photoarc.pictures.jpeg.progressive import ScanHeader, in_scan_order
 
 _MAX_RUN = 0x7FFF  # ends of bands in one code
@@ -93,7 +93,7 @@ def _encode_dc(scan: ScanHeader, planes: Sequence[NDArray[np.int16]]) -> Interva
         sequential_bits.categories(sequential_bits.predict(part.ravel(), scan.interval * part.shape[1])).reshape(part.shape)
         for part in ordered
     ]
-    codes = [huffman.codes(table).take(part & 31) for table, part in zip(scan.dc, symbols, strict=True)]
+    codes = [tables.codes(table).take(part & 31) for table, part in zip(scan.dc, symbols, strict=True)]
     code, category = np.concatenate(codes, axis=1).ravel(), np.concatenate(symbols, axis=1).ravel()
     size = category & 31
     cuts_at = np.arange(scan.interval, scan.mcus, scan.interval) * scan.mcu_blocks
@@ -103,7 +103,7 @@ def _encode_dc(scan: ScanHeader, planes: Sequence[NDArray[np.int16]]) -> Interva
 
 
 def _encode_ac(scan: ScanHeader, coefficients: NonZeros, *, apart: bool) -> Intervals:
-    codes = huffman.codes(scan.ac[0])
+    codes = tables.codes(scan.ac[0])
     out = sequential_bits.Intervals()
     for first, end, items in _chunks(scan, coefficients):
         cuts = np.arange(-(-max(first, 1) // scan.interval) * scan.interval, end, scan.interval)

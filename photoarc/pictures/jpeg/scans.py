@@ -1,11 +1,11 @@
 """The scans of a JPEG as quantised DCT coefficients, and back to the same bytes.
 
-    sequential = head (SOI to the end of the SOS header), entropy-coded data with restart markers, tail (EOI and what follows)
-    progressive = the same with data behind each of several SOS headers; its head is all before the tail without these data
+    of one scan = head (SOI to the end of the SOS header), entropy-coded data with restart markers, tail (EOI and what follows)
+    of several = the same with data behind each SOS header; the head is all before the tail without these data
 
-Source: ITU-T T.81 annexes A (order of blocks), F (sequential mode), G (progressive mode). Baseline and extended sequential with
-one interleaved scan, and progressive; Huffman-coded, 8 bit, one or three components. Whatever else a file is, or does not come
-back as, is refused with `PayloadError`: `read` writes what it has read and compares.
+The tail is empty where the file ends with its data. Source: ITU-T T.81 annexes A (order of blocks), F (sequential mode), G (progressive
+mode). Baseline and extended sequential, in one scan or several, and progressive; Huffman-coded, 8 bit, one or three components. Whatever
+else a file is, or does not come back as, is refused with `PayloadError`: `read` writes what it has read and compares.
 """
 
 from __future__ import annotations
@@ -18,19 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.errors import PayloadError
-from photoarc.pictures.jpeg import huffman, progressive_bits, segments, sequential_bits
 from photoarc.pictures.jpeg import progressive as jpeg_progressive
-from photoarc.pictures.jpeg.huffman import HuffmanTable
+from photoarc.pictures.jpeg import progressive_bits, segments, sequential
 from photoarc.pictures.jpeg.progressive import ScanHeader
 from photoarc.pictures.jpeg.progressive_bits import Intervals, NonZeros
+from photoarc.pictures.jpeg.tables import HuffmanTable, huffman_tables
 from photoarc.pictures.kinds import JPEG_SOI
 
 MAX_COEFFICIENTS = 40_000_000  # a 4:2:0 photograph of 26 megapixels; coding it takes 8 bytes each
-_SOS, _EOI, _DHT, _DRI, _SOF2 = 0xDA, 0xD9, 0xC4, 0xDD, 0xC2
+_SOS, _EOI, _DHT, _DRI = 0xDA, 0xD9, 0xC4, 0xDD
 _MARKER = re.compile(rb"\xff+([^\xff])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _NOT_DATA = re.compile(rb"\xff[^\x00\xd0-\xd7]")
-_STRIP_COEFFICIENTS = 1 << 18  # at a time in `write`: its arrays stay in the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the head of a file says about its scans: one of all components, or those of a progressive file."""
+    """What the head of a file says about its scans."""
 
     planes: tuple[Plane, ...]
     width_px: int
@@ -86,26 +85,23 @@ def layout(head: bytes) -> Layout:
         for marker, body, end in _segments(head, at):
             at = end
             if marker == _DHT:
-                tables.update(huffman.huffman_tables(body))
+                tables.update(huffman_tables(body))
             elif marker == _DRI:
                 if len(body) != 2:
                     raise PayloadError("broken JPEG: restart interval")
                 restart_interval = int.from_bytes(body, "big")
             elif marker == _SOS:
                 scans.append(_scan_header(frame, sampling, body, tables, restart_interval, at))
-    if not frame.progressive and len(scans) != 1:
-        raise PayloadError("not a JPEG of one sequential scan")
     mcu_columns, mcu_rows = _mcus(frame, sampling)
     mcu_blocks = sum(h * v for h, v in sampling)
     if mcu_blocks > 10:  # T.81 B.2.3
         raise PayloadError("broken JPEG: sampling factors")
     if 64 * mcu_blocks * mcu_columns * mcu_rows > MAX_COEFFICIENTS:
         raise PayloadError("JPEG of too many coefficients")
-    if frame.progressive:
-        jpeg_progressive.check_script(scans, count)
-        first = segments.split(head[: scans[0].end] + b"\xff\xd9").tables
-        if any(first[part.table] != parts.tables[part.table] for part in frame.components):
-            raise PayloadError("JPEG whose quantisation tables change")
+    (jpeg_progressive if frame.progressive else sequential).check_script(scans, count)
+    first = segments.split(head[: scans[0].end] + b"\xff\xd9").tables
+    if any(first[part.table] != parts.tables[part.table] for part in frame.components):
+        raise PayloadError("JPEG whose quantisation tables change")
     planes = []
     for part, (h, v) in zip(frame.components, sampling, strict=True):
         quantiser = np.array(parts.tables[part.table], np.uint16)[list(segments.ZIGZAG)]
@@ -129,8 +125,6 @@ def _scan_header(
 ) -> ScanHeader:
     """SOS segment (T.81 B.2.3) with what is in force there."""
     count = len(frame.components)
-    if not frame.progressive and (body[:1] != bytes([count]) or len(body) != 4 + 2 * count or body[-3:] != b"\0\x3f\0"):
-        raise PayloadError("not a JPEG of one sequential scan")
     if len(body) < 6 or len(body) != 4 + 2 * body[0]:
         raise PayloadError("broken JPEG: scan header")
     first, last, high, low = body[-3], body[-2], body[-1] >> 4, body[-1] & 15
@@ -186,30 +180,24 @@ def read(data: bytes) -> Scan:
     if data[:2] != JPEG_SOI:
         raise PayloadError("broken JPEG: no start marker")
     segments.check_claims(data)
-    *before, (_, _, start) = _segments(data)
-    progressive = any(marker == _SOF2 for marker, _, _ in before)
-    if not progressive:
-        layout(data[:start])  # says why a file is refused, before its data do
+    *_, (_, _, start) = _segments(data)
+    segments.split(data[:start] + b"\xff\xd9")  # says why a file is refused, before its data do
     pieces, coded, end = [], [], 0
     while True:
         pieces.append(data[end:start])
         after = _NOT_DATA.search(data, start)
-        if after is None:
-            raise PayloadError("truncated JPEG")
-        end = after.start()
+        end = after.start() if after else len(data)
         coded.append([part.replace(b"\xff\0", b"\xff") for part in _RESTART.split(data[start:end])])
-        if after[0] == b"\xff\xd9":
+        if after is None or after[0] == b"\xff\xd9":
             break
-        if not progressive:
-            raise PayloadError("JPEG of several scans, or with fill bytes")
         *_, (_, _, start) = _segments(data, end)
     head, tail = b"".join(pieces), data[end:]
     plan = layout(head)
     if any(len(intervals) != -(-scan.mcus // scan.interval) for scan, intervals in zip(plan.scans, coded, strict=True)):
         raise PayloadError("broken JPEG: restart markers")
-    coefficients = _decode_progressive(plan, coded) if plan.progressive else _decode(plan, coded[0])
+    coefficients = _decode(plan, coded)
     known: dict[int, NonZeros] = {}
-    refusal = PayloadError("JPEG that would not come back as it is")
+    refusal = PayloadError("JPEG that would not come back as it is" if tail else "truncated JPEG")
     for apart in (False, True) if plan.progressive else (False,):
         written: list[Intervals] = []
         try:
@@ -241,49 +229,10 @@ def write(head: bytes, coefficients: Sequence[NDArray[np.int16]], tail: bytes, p
     return _join(head, plan, _encode_all(plan, coefficients, {}, apart=padding > 1), tail, padding & 1)
 
 
-def _scan_order(plan: Layout, planes: Sequence[NDArray[np.generic]]) -> list[NDArray[np.generic]]:
-    """(..., rows, columns) arrays per plane as (..., MCU rows, MCU columns, rows of blocks in an MCU, columns): T.81 A.2.3."""
-    out = []
-    for plane, values in zip(plan.planes, planes, strict=True):
-        h, v = plane.horizontal, plane.vertical
-        blocks = values.reshape(*values.shape[:-2], plane.rows // v, v, plane.columns // h, h)
-        out.append(np.moveaxis(blocks, -3, -2))
-    return out
-
-
-def _decode(plan: Layout, intervals: Sequence[bytes]) -> tuple[NDArray[np.int16], ...]:
-    """Entropy-coded data of a sequential scan, without markers and stuffing, -> coefficients."""
-    (scan,) = plan.scans
-    sizes = [plane.rows * plane.columns for plane in plan.planes]
-    starts = np.cumsum([0, *sizes]) * 64
-    flat = np.zeros(starts[-1], np.int16)
-    # Of each block in the order of the scan: where its DC is, and how far it is from there to the next coefficient.
-    places = [
-        (start + np.arange(size, dtype=np.int64)).reshape(p.rows, p.columns)
-        for start, size, p in zip(starts, sizes, plan.planes, strict=False)
-    ]
-    by_plane = [p.reshape(scan.mcus, -1) for p in _scan_order(plan, places)]
-    place = np.concatenate(by_plane, axis=1).ravel()
-    stride = np.tile(np.repeat(sizes, [p.shape[1] for p in by_plane]), scan.mcus)
-    counts = [p.shape[1] for p in by_plane]
-    dc = [table for table, n in zip(scan.dc, counts, strict=True) for _ in range(n)]
-    ac = [table for table, n in zip(scan.ac, counts, strict=True) for _ in range(n)]
-    machine = huffman.machine(dc, ac)
-    for number, k, value in huffman.decode(machine, intervals, scan.interval * scan.mcu_blocks):
-        inside = slice(np.searchsorted(number, len(place)))  # the last interval may be shorter, and has padding
-        block, index = number[inside], k[inside]
-        if index.max(initial=0) > 63:
-            raise PayloadError("broken JPEG: run beyond its block")
-        flat[place[block] + index * stride[block]] = value[inside]
-    for places_of in by_plane:
-        dcs = places_of.ravel()
-        flat[dcs] = sequential_bits.undo_prediction(flat[dcs], scan.interval * places_of.shape[1])
-    return tuple(
-        flat[start : start + 64 * size].reshape(64, p.rows, p.columns) for start, size, p in zip(starts, sizes, plan.planes, strict=False)
-    )
-
-
-def _decode_progressive(plan: Layout, coded: Sequence[Sequence[bytes]]) -> tuple[NDArray[np.int16], ...]:
+def _decode(plan: Layout, coded: Sequence[Sequence[bytes]]) -> tuple[NDArray[np.int16], ...]:
+    """Entropy-coded data of each scan, without markers and stuffing, -> coefficients."""
+    if not plan.progressive:
+        return sequential.decode(plan.scans, coded, [(plane.rows, plane.columns) for plane in plan.planes])
     blocks = [np.zeros((plane.rows, plane.columns, 64), np.int16) for plane in plan.planes]
     for scan, intervals in zip(plan.scans, coded, strict=True):
         jpeg_progressive.decode(scan, intervals, blocks)
@@ -296,37 +245,7 @@ def _encode_all(plan: Layout, coefficients: Sequence[NDArray[np.int16]], known: 
     if min(int(c.min()) for c in planes) == -32768:
         raise PayloadError("coefficient out of range")
     for scan in plan.scans:
-        yield progressive_bits.encode(scan, planes, known, apart=apart) if plan.progressive else _encode(plan, planes)
-
-
-def _encode(plan: Layout, planes: Sequence[NDArray[np.int16]]) -> Intervals:
-    """Coefficients -> intervals of a sequential scan."""
-    (scan,) = plan.scans
-    ordered = _scan_order(plan, planes)
-    mcu_rows, mcu_columns = ordered[0].shape[1:3]
-    counts = [part.shape[-2] * part.shape[-1] for part in ordered]
-    differences = [
-        sequential_bits.predict(part[0].ravel(), scan.interval * n).reshape(part.shape[1:]) for part, n in zip(ordered, counts, strict=True)
-    ]
-    tables = [t for pair in zip(scan.dc, scan.ac, strict=True) for t in pair]
-    codes = np.concatenate([huffman.codes(t) for t in tables])
-    dc_base = np.tile(np.repeat(512 * np.arange(len(planes)), counts), mcu_columns)
-    out = sequential_bits.Intervals()
-    step = max(1, _STRIP_COEFFICIENTS // (64 * len(dc_base)))
-    for low in range(0, mcu_rows, step):
-        rows = min(step, mcu_rows - low)
-        strip = np.empty((rows, mcu_columns, sum(counts), 64), np.int16)
-        at = 0
-        for part, difference, n in zip(ordered, differences, counts, strict=True):
-            target = strip[:, :, at : at + n].reshape(rows, mcu_columns, *part.shape[-2:], 64)
-            target[...] = np.moveaxis(part[:, low : low + rows], 0, -1)
-            target[..., 0] = difference[low : low + rows]
-            at += n
-        first = low * mcu_columns
-        cuts = np.arange(-(-max(first, 1) // scan.interval) * scan.interval, first + rows * mcu_columns, scan.interval) - first
-        bases = np.tile(dc_base, rows)
-        out.add(*sequential_bits.encode(strip.reshape(-1, 64), codes, bases, cuts * scan.mcu_blocks, out.rest, out.rest_bits))
-    return out.finish()
+        yield progressive_bits.encode(scan, planes, known, apart=apart) if plan.progressive else sequential.encode(scan, planes)
 
 
 def _join(head: bytes, plan: Layout, coded: Iterable[Intervals], tail: bytes, padding: int) -> bytes:

@@ -1,0 +1,71 @@
+"""Every kind of JPEG: by its coefficients where codec dct takes it, else bit-exact by another one, and why in words."""
+
+import io
+
+import jpeg_kinds
+import numpy as np
+import pytest
+from PIL import Image
+
+from photoarc import codecs
+from photoarc.codecs import bitexact, dct
+from photoarc.errors import PayloadError
+from photoarc.pictures.image import photograph
+from photoarc.pictures.jpeg import scans
+
+KINDS = jpeg_kinds.kinds()
+# What codec dct refuses, and what the lossy modes say of it ("": they take it).
+REFUSED = {
+    "chroma no divisor": ("less luma than chroma", "Fractional sampling"),
+    "chroma of two sizes": ("differ in size", ""),
+    "cut": ("truncated JPEG", "truncated JPEG"),
+    "CMYK": ("CMYK", "CMYK"),
+    "arithmetic coding": ("arithmetic coding", "arithmetic coding"),
+    "12 bits": ("12 bits a channel", "12 bits a channel"),
+}
+BY_COEFFICIENTS = [name for name in KINDS if name not in REFUSED]
+
+
+@pytest.mark.parametrize("name", BY_COEFFICIENTS)
+def test_the_file_comes_back_by_its_coefficients(name):
+    data = KINDS[name]
+    payload = dct.encode(data)
+    assert len(payload) < 0.8 * len(data)
+    assert dct.decode(payload, len(data)) == data
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_is_kept_by_another_codec_with_the_reason(name):
+    data, (reason, said) = KINDS[name], REFUSED[name]
+    with pytest.raises(PayloadError, match=reason):
+        dct.encode(data)
+    found = photograph(data)
+    assert said in found if said else not isinstance(found, str)
+    codec_id, payload = bitexact.code(data, 5)
+    assert codec_id != codecs.DCT
+    assert codecs.get(codec_id).decode(payload, len(data)) == data
+
+
+@pytest.mark.parametrize("name", ["three scans", "two scans, restarts", "4:4:0", "4:1:1", "4:1:0"])
+def test_files_made_here_are_read_by_others(name):
+    with Image.open(io.BytesIO(KINDS[name])) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape == jpeg_kinds.PHOTO.shape
+    if "scans" in name:  # where blocks lie in them is what others say
+        assert np.abs(pixels.astype(int) - jpeg_kinds.PHOTO).mean() < 4
+
+
+def test_a_scan_for_each_component_has_the_coefficients_of_one_for_all():
+    one, three = (scans.read(KINDS[name]) for name in ("4:2:0", "three scans"))
+    for plane, whole in zip(three.coefficients, one.coefficients, strict=True):
+        same = plane == whole
+        assert same[:, : -2 or None, : -2 or None].all()
+    assert len(scans.layout(three.head).scans) == 3
+
+
+def test_a_component_in_two_scans_or_in_none_is_refused():
+    head = scans.read(jpeg_kinds.in_scans((0,), (1,), (2,))).head
+    at = head.rindex(b"\xff\xda")
+    for broken in (head[: at + 5] + head[at + 5 : at + 6].replace(b"\3", b"\2") + head[at + 6 :], head[:at]):
+        with pytest.raises(PayloadError, match="components of the scans"):
+            scans.layout(broken)
