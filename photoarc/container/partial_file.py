@@ -272,7 +272,7 @@ class PartialFile:
 
 
 def unfinished_like(path: Path, archive_id: bytes) -> list[Path]:
-    """What earlier runs left beside an archive that was to get this name and id, and no process is writing to any more."""
+    """What earlier runs left beside an archive that was to get this name and id, whole or not, and no process is writing to any more."""
     prefix = os.fsdecode(partial_prefix(os.fsencode(path.name)))
     spelt = re.compile(re.escape(prefix) + "[0-9a-f]{8}")
     try:
@@ -288,7 +288,7 @@ def _is_abandoned(path: Path, archive_id: bytes) -> bool:
             return False
         with open(path, "rb") as file:
             header = parse_file_header(file.read(FILE_HEADER_BYTES))
-            return header.archive_id == archive_id and locking.is_free(file.fileno()) and _is_unfinished(path)
+            return header.archive_id == archive_id and locking.is_free(file.fileno())
     except (OSError, FormatError):
         return False
 

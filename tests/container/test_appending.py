@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blake3 import blake3
@@ -16,6 +20,7 @@ from photoarc import codecs
 from photoarc.archive import open_archive
 from photoarc.container import groups
 from photoarc.container.appending import ArchiveAppender
+from photoarc.container.locking import lock
 from photoarc.container.writer import ArchiveWriter
 from photoarc.errors import UsageError
 from photoarc.member import Kind, Member, Shared
@@ -114,6 +119,49 @@ def test_an_exception_takes_everything_back(archive: Path) -> None:
     assert archive.read_bytes() == before
 
 
+@pytest.mark.parametrize(("call", "code"), [("write", errno.ENOSPC), ("write", errno.EDQUOT), ("write", errno.EIO), ("fsync", errno.EIO)])
+def test_a_disk_that_refuses(archive: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
+    """The n-th write or fsync fails, for every n: the archive is as it was, and is added to when there is room again."""
+    before = archive.read_bytes()
+    works = getattr(os, call)
+    for last in range(1, 100):
+        left = last
+
+        def refusing(*arguments: Any, last: int = last) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise OSError(code, os.strerror(code))
+            return works(*arguments)
+
+        said = ""
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, refusing)
+            try:
+                grow(archive)
+            except UsageError as error:
+                said = str(error)
+        if not said:
+            break
+        assert re.search(r"a\.pha: cannot be added to: .*; it is as it was before", said)
+        assert archive.read_bytes() == before
+    assert last > (6 if call == "write" else 2)
+    assert contents(archive)["renamed"]
+
+
+def test_a_file_system_without_fsync_is_said(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with ArchiveAppender(archive) as writer:
+        writer.add(stored(b"new", b"new"), [b"new"])
+    assert [warning.split(": ")[1] for warning in writer.warnings] == [
+        "this file system does not say what is on the disk (Invalid argument)"
+    ]
+    assert contents(archive)["new"] == b"new"
+
+
 def test_many_generations(archive: Path) -> None:
     expected = contents(archive)
     for number in range(20):
@@ -174,6 +222,21 @@ def test_two_writers(archive: Path) -> None:
         with pytest.raises(UsageError, match="another photoarc"), ArchiveWriter(archive, force=True, archive_id=ARCHIVE_ID):
             pass
     assert contents(archive)["new"] == b"new"
+
+
+def test_an_archive_that_was_replaced_meanwhile(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by `compact`, between opening and locking: what is added would be lost with the old file."""
+    whole = archive.read_bytes()
+
+    def replacing(fd: int, path: Path) -> bool:
+        (tmp_path / "b.pha").write_bytes(whole)
+        (tmp_path / "b.pha").replace(path)
+        return lock(fd, path)
+
+    monkeypatch.setattr("photoarc.container.locking.lock", replacing)
+    with pytest.raises(UsageError, match=r"a\.pha: was replaced by another one meanwhile"), ArchiveAppender(archive):
+        pass
+    assert archive.read_bytes() == whole
 
 
 def test_a_damaged_archive_is_not_added_to(archive: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pictures
 import pytest
-from crashes import Disk
+from crashes import Disk, every_crash
 from typer.testing import CliRunner
 
 import photoarc
@@ -158,6 +158,31 @@ def test_killed_again_and_again(folder: Path, monkeypatch: pytest.MonkeyPatch, e
     assert not list(Path().glob("out.pha.partial-*"))
     pack(["p"], "plain.pha", LZMA)
     assert Path("out.pha").read_bytes() == Path("plain.pha").read_bytes()
+
+
+def test_a_crash_at_every_moment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no archive, or a whole one; what is left beside it is taken over and goes."""
+    for path in folder.glob("*.jpg"):
+        path.unlink()
+    pack(["p"], "plain.pha", LZMA)
+    whole = Path("plain.pha").read_bytes()
+    for disk in every_crash(monkeypatch):
+        with disk:
+            pack(["p"], "out.pha", LZMA)
+        if Path("out.pha").exists():
+            assert Path("out.pha").read_bytes() == whole
+            if not disk.finished:
+                disk.cut_power(Path("out.pha"), b"", zeros=False)
+                assert Path("out.pha").read_bytes() == whole
+            Path("out.pha").unlink()
+        else:
+            begun = [path.name for path in Path().glob("out.pha*") if path.stat().st_size > 0]
+            pack(["p"], "out.pha", LZMA)
+            assert not [name for name in begun if Path(name).exists()]
+            assert Path("out.pha").read_bytes() == whole
+            Path("out.pha").unlink()
+        for left in Path().glob("out.pha.partial-*"):
+            left.unlink()
 
 
 def test_a_damaged_rest_is_not_taken_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
