@@ -6,6 +6,7 @@ has several parts, which are read one by one; and 5 (solid), because a group of 
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +79,7 @@ class Archive:
         found = salvage(self._source, lambda record, payload: [member for member, _ in open_group(record, payload)])
         self._tag: bytes | None = found.archive_tag  # None: several archives, one behind the other
         self._removed: Sequence[Stored] = found.removed
-        self._codings = Codings.of_unfinished(self._source, found.first_end)
+        self._read_codings = functools.partial(Codings.of_unfinished, self._source, found.first_end)
         self.warnings, self.damaged = found.warnings, found.damaged
         return found.members
 
@@ -87,7 +88,7 @@ class Archive:
         self._tag = ends.header.archive_id[:4]
         self.warnings += [f"{self.name}: {ends.remark}"] if ends.remark else []
         entries = read_index(self._source, ends.header, ends.footer).entries
-        self._codings = Codings.of(self._source, ends.footer)
+        self._read_codings = functools.partial(Codings.of, self._source, ends.footer)
         self._removed = [(entry.member, (entry.offset,)) for entry in entries if entry.removed]
         return [(entry.member, (entry.offset,)) for entry in entries if not entry.removed]
 
@@ -155,6 +156,11 @@ class Archive:
     def payload(self, member: Member) -> bytes:
         """Whole payload; see payload_parts."""
         return b"".join(self.payload_parts(member))
+
+    @functools.cached_property
+    def _codings(self) -> Codings:
+        """Read when somebody asks: one footer for each addition, which may be far away."""
+        return self._read_codings()
 
     @property
     def removed(self) -> list[Member]:

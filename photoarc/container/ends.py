@@ -17,6 +17,8 @@ from photoarc.container.source import BLOCK_BYTES, Source, blocks_at, source_of
 from photoarc.container.traces import Marks
 from photoarc.errors import FormatError, IndexCorrupt, LimitExceeded, Truncated
 
+MOST_FOOTERS = 1 << 16  # that are looked at: a forged file could be full of them
+
 
 @dataclass(frozen=True, slots=True)
 class Ends:
@@ -100,7 +102,7 @@ class Codings:
     def of(cls, source: Source, footer: Footer) -> Codings:
         """Follows the chain of footers from the last one on; of what stands before a damaged one, nothing is known."""
         found = [(footer.archive_bytes, footer.coding)]
-        while footer.previous_footer:
+        while footer.previous_footer and len(found) < MOST_FOOTERS:
             at = footer.previous_footer
             try:
                 earlier = frames.parse_footer(source.read_at(at, FOOTER_BYTES))
@@ -111,6 +113,8 @@ class Codings:
                 break
             footer = earlier
             found.append((footer.archive_bytes, footer.coding))
+        if len(found) == MOST_FOOTERS:
+            found[-1] = found[-1][0], bytes(frames.CODING_BYTES)  # of what is older, nothing is known
         found.reverse()
         return cls([end for end, _ in found], [coding for _, coding in found])
 
