@@ -173,7 +173,9 @@ class Archive:
         return max(self._codings.footers - 1, 0)
 
     def coding_of(self, member: Member) -> bytes:
-        """How a member was coded (photoarc.container.wishes); zeros where the archive does not say."""
+        """How the payload of a member was coded (photoarc.container.wishes); zeros where the archive does not say."""
+        if member.duplicate:
+            return self._codings.at(self._payloads.original(member)[1][0])
         return self._codings.at(self.offset_of(member))
 
     def offset_of(self, member: Member) -> int:

@@ -67,21 +67,20 @@ class ArchiveAppender(ArchiveWriter):
         """Those that are in the archive, in archive order."""
         return [self._all[position].member for position in sorted(self._at.values())]
 
-    def find(self, name: bytes) -> Member | None:
-        """The member of a name."""
-        position = self._at.get(name)
-        return None if position is None else self._all[position].member
-
     def is_new(self, name: bytes) -> bool:
         """Whether this writer has written a member of this name, and it is there."""
         position = self._at.get(name)
         return position is not None and self._all[position].offset >= self._appended.begun_bytes
 
     def coded(self) -> list[tuple[Member, bytes]]:
-        """Members, each with how the chunk was coded in which it stands (photoarc.container.wishes); before anything is written."""
+        """Members, each with how its payload was coded (photoarc.container.wishes); before anything is written."""
         codings = self._appended.codings
+        first: dict[object, int] = {}
+        for entry in self._all:
+            if _has_payload(entry.member):
+                first.setdefault(contents_key(entry.member), entry.offset)
         found = (self._all[position] for position in sorted(self._at.values()))
-        return [(entry.member, codings.at(entry.offset)) for entry in found]
+        return [(entry.member, codings.at(first.get(contents_key(entry.member), entry.offset))) for entry in found]
 
     def remove(self, name: bytes) -> None:
         """Take a member out. Raises UsageError if none has this name, FormatError."""

@@ -39,7 +39,11 @@ class Recollection:
         usable = member.kind is Kind.FILE and member.codec_id in codecs.CODECS and member.codec_id not in _NOT_ALONE
         if not usable or member.needs_extension or member.size_bytes > MAX_BYTES:
             return
-        if archive.coding_of(member) == self._wishes:
+        try:
+            same_wishes = archive.coding_of(member) == self._wishes
+        except MemberError:  # its contents are lost
+            return
+        if same_wishes:
             self._named[member.name] = archive, member
             self._dated[member.size_bytes, member.mtime_ns] = archive, member
         # whoever asks for less quality than there is gets it; more than there is cannot be had from what was unpacked

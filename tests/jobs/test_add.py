@@ -16,6 +16,7 @@ from photoarc.cli import app
 from photoarc.errors import UsageError
 from photoarc.jobs import add as adding
 from photoarc.jobs import coding as coding_module
+from photoarc.jobs import rearrange
 from photoarc.jobs.add import AddSummary
 from photoarc.jobs.pack import pack
 from photoarc.jobs.unpack import unpack
@@ -166,6 +167,21 @@ def test_lossy_payloads_do_for_the_same_wishes_only(photographs: Path) -> None:
         assert grow(options=LOSSLESS).packed.duplicates == 1
     with photoarc.open("p.pha") as archive:
         assert archive.read("p/more.jpg") == (photographs / "0.jpg").read_bytes()
+
+
+def test_a_moved_photograph_is_still_coded_as_it_was(photographs: Path) -> None:
+    """Its record stands among chunks that are coded otherwise, its payload does not."""
+    (photographs / "other.jpg").write_bytes(pictures.jpeg(pictures.photo(200, 150, seed=5)))
+    rough = PackOptions(CodingOptions(Mode.LZMA, 40), workers=0)
+    grow(options=rough)
+    rearrange.move("p.pha", "p/0.jpg", "p/moved.jpg")
+    assert grow(options=rough).packed.duplicates == 0  # 0.jpg is new
+    with photoarc.open("p.pha") as archive:
+        photos = [archive.info(f"p/{name}.jpg").photo for name in ("moved", "0")]
+        assert [photo and photo.quality for photo in photos] == [75, 40]
+        assert archive.coding_of(archive.info("p/moved.jpg")) != archive.coding_of(archive.info("p/0.jpg"))
+    rearrange.remove("p.pha", ["0.jpg"])
+    assert grow(options=LZMA).packed.duplicates == 1
 
 
 def test_an_archive_remembers_how_it_was_packed(folder: Path) -> None:
