@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -253,8 +254,12 @@ def test_long_names_and_what_killed_runs_left(photos: Path, tmp_path: Path) -> N
     path = tmp_path / ("n" * 251 + ".pha")
     assert pack([tmp_path / "photos"], path, ASKED).warnings == ()
     whole = (tmp_path / path).read_bytes()
-    (tmp_path / "out.pha.partial-1a2b3c4d").write_bytes(whole[:20] + bytes(4) + whole[24:-1])  # of other files: nothing is taken over
-    (warning,) = pack([photos], tmp_path / "out.pha", ASKED).warnings
+    (tmp_path / "out.pha.partial-1a2b3c4d").write_bytes(whole[:-1])
+    assert pack([photos], tmp_path / "out.pha", ASKED).warnings == ()  # of the same job: taken over, and gone
+    assert not (tmp_path / "out.pha.partial-1a2b3c4d").exists()
+    (photos / "more.txt").write_text("more")
+    (tmp_path / "out.pha.partial-1a2b3c4d").write_bytes(whole[:-1])
+    (warning,) = pack([photos], tmp_path / "out.pha", replace(ASKED, force=True)).warnings
     assert warning.startswith("1 unfinished archives lie beside")
     assert "first out.pha.partial-1a2b3c4d" in warning
 
