@@ -33,7 +33,8 @@ MODE: Literal["fast", "lzma", "lossless"] = "fast"
 QUALITY: float = 75  # for photographs that one would print: 37.9 dB on the Kodak set (bench/results, photoarc-fast)
 TUNE: Literal["ssim", "psnr"] = "ssim"
 EFFORT = 5
-TAKES_APART, THOROUGH = 3, 7  # efforts from which pictures are taken apart for bit-exact coding, and slow codecs are asked as well
+# Efforts from which, for bit-exact coding, pictures are taken apart, JPEG files go through networks, and slow codecs are asked as well.
+TAKES_APART, NETWORKS, THOROUGH = 3, 5, 7
 # A second loss for less than this is not worth it. Of 37 JPEGs at quality 70 the payload was smaller than the bit-exact one for 28, by a
 # tenth or more for 23: the rule keeps five files as they are and most of what lossy coding saves.
 MIN_GAIN_PERCENT: float = 10

@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 TINY = "tiny"  # as photoarc.pictures.image says it
 FEW_BYTES = "too few bytes for its pixels to win anything"
 LARGE_FILE_BYTES = 64 << 20
-# Below this share of the file, bit-exact coding cannot win (JPEG XL saves about a fifth of a JPEG): it is not even tried.
+# Below this share of the file, bit-exact coding cannot win: it is not even tried.
 CLEARLY_SMALLER = 0.6
 # ... and this is what it leaves of a JPEG at least, as far as it matters. Not of one that deflate makes smaller than FLAT: plain areas,
 # padding. Photographs have 0.98 and more there; a plain colour of 800 x 600 pixels had 0.06, and took 0.45 learned, 0.10 bit-exact.
-LEAST_BIT_EXACT = 2 / 3
+LEAST_BIT_EXACT = 0.6
 FLAT = 0.9
 # A file above this that does not compress gains next to nothing in a group, and would be lost with it.
 LEAST_ALONE_BYTES = 4096

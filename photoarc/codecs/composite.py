@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from struct import Struct
 
 from photoarc import progress
-from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, general, get, jpegxl
+from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, bitexact, general, get, jpegxl
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.options import EFFORT, THOROUGH
+from photoarc.options import EFFORT, NETWORKS, THOROUGH
 from photoarc.pictures.jpeg import segments
 from photoarc.pictures.kinds import JPEG_START
 
@@ -51,7 +51,7 @@ class _Stream:
 
 
 def encode(data: bytes, effort: int = EFFORT) -> bytes:
-    """JPEG file -> payload, decoded back and compared. From effort 7 on, each picture by Lepton or its coefficients where that is smaller.
+    """JPEG file -> payload, decoded back and compared. Each picture as efforts say it of JPEG files (photoarc.codecs.bitexact).
 
     Raises PayloadError if JPEG XL refuses every picture in it or if the file does not come back.
     """
@@ -60,7 +60,7 @@ def encode(data: bytes, effort: int = EFFORT) -> bytes:
     for picture in _pictures(data):
         try:
             with progress.part(progress.CODING * picture.start / len(data), progress.CODING * picture.end / len(data)):
-                coded, own = _code_picture(data, picture, len(streams), effort >= THOROUGH)
+                coded, own = _code_picture(data, picture, len(streams), effort)
         except PayloadError as error:
             refusal = error
             continue
@@ -131,14 +131,14 @@ def _pictures(data: bytes) -> list[_Picture]:
     return pictures
 
 
-def _code_picture(data: bytes, picture: _Picture, number: int, thorough: bool) -> tuple[_Stream, list[_Run]]:
+def _code_picture(data: bytes, picture: _Picture, number: int, effort: int) -> tuple[_Stream, list[_Run]]:
     """One picture as stream `number`, with its metadata or else without. Raises PayloadError if both are refused."""
     whole = data[picture.start : picture.end]
     try:
-        return _smallest(whole, thorough), [_Run(number, len(whole))]
+        return _smallest(whole, effort), [_Run(number, len(whole))]
     except PayloadError:
         bare = b"".join([whole[start:end] for start, end in picture.spans])
-        coded = _smallest(bare, thorough)
+        coded = _smallest(bare, effort)
     runs, at = [], 0
     for start, end in picture.spans:
         runs += [_Run(_METADATA, start - at), _Run(number, end - start)]
@@ -146,19 +146,25 @@ def _code_picture(data: bytes, picture: _Picture, number: int, thorough: bool) -
     return coded, runs
 
 
-def _smallest(picture: bytes, thorough: bool) -> _Stream:
-    """Raises PayloadError if nothing takes the picture."""
+def _smallest(picture: bytes, effort: int) -> _Stream:
+    """The first codec's that takes the picture; where that is doubted, and from THOROUGH on, the smallest of all.
+
+    Raises PayloadError if nothing takes it.
+    """
     coded, refusal = [], PayloadError("")
     asked: list[tuple[int, Transcode]] = [(JPEGXL, jpegxl.transcode)]
-    if thorough:
+    if effort >= NETWORKS:
         from photoarc.codecs import dct, lepton  # slow to load
 
-        asked += [(LEPTON, lepton.transcode), (DCT, dct.transcode)]
+        asked = [(DCT, dct.transcode), *asked, *([(LEPTON, lepton.transcode)] if effort >= THOROUGH else [])]
     for codec_id, transcode in asked:
         try:
             coded.append(_Stream(codec_id, len(picture), transcode(picture)))
         except PayloadError as error:
             refusal = error
+            continue
+        if effort < THOROUGH and not (codec_id == DCT and bitexact.is_doubted(len(picture), len(coded[-1].packed))):
+            break
     if not coded:
         raise refusal
     return min(coded, key=lambda stream: len(stream.packed))

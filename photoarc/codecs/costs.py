@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from photoarc import codecs
+from photoarc.options import NETWORKS
 from photoarc.pictures.size import PictureSize
 
 MIB = 1 << 20
@@ -54,7 +55,7 @@ _SEARCH_SMALL, _SEARCH = _Rate(360, 155, 6, 0.4, 2.9), _Rate(950, 8, 6, 0.4, 2.9
 _SEARCH_FACTOR = {7: 1.0, 8: 2.75, 9: 7.5}  # seconds (photoarc.pipeline)
 _NETWORKS_KEEP = 400 * MIB  # a process held 424 after a photograph, and 537 at the peak of the next
 _JPEGXL = _Rate(60, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 81 145 316 571 1080 2182
-_SLOW_JPEG = _Rate(150, 22, 2, 0.4, 0.2)  # JPEG XL, then dct (efforts 7 to 9), 1, 4, 12 MP: 164 226 385, 171 235 405
+_NETWORKS_JPEG = _Rate(150, 22, 2, 0.3, 0.15)  # dct, and JPEG XL for what it refuses, 1, 4, 12 MP: 164 226 385, 171 235 405
 _RETRACED = _Rate(150, 75, 2, 0.2, 1.9)  # PNG, 1, 4, 12 MP: 217 413 1035, 225 449 1044
 _RETRACED_SLOWLY = _Rate(150, 75, 2, 0.2, 5.2)
 _STRIPS = _Rate(80, 48, 2, 0.2, 1.9)  # TIFF by LZW, Deflate, 1, 4 MP: 97 233, 132 294
@@ -132,7 +133,7 @@ def _least(pixels: float, size_bytes: int, *rates: _Rate) -> Cost:
 def _exact_rate(picture: PictureSize, effort: int) -> _Rate | None:
     """None: no more than LZMA."""
     if picture.kind == "jpeg":
-        return _SLOW_JPEG if effort >= 7 else _JPEGXL
+        return _NETWORKS_JPEG if effort >= NETWORKS else _JPEGXL
     if picture.kind in ("bmp", "pnm") or (picture.kind == "tiff" and not picture.again):
         return _PLAIN if effort >= 3 else _PLAIN_QUICKLY
     if effort < 3 or picture.kind not in ("png", "tiff") or _is_refused(picture):

@@ -51,18 +51,26 @@ def test_metadata_that_jpeg_xl_refuses_are_kept_beside_the_picture():
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xd9", REFUSED + FILM, FIRST[:-400], NOISE], ids=len)
-def test_refuses_what_holds_no_picture_for_jpeg_xl(data):
+def test_refuses_what_holds_no_picture_for_jpeg_xl_below_the_efforts_of_networks(data):
     with pytest.raises(PayloadError):
-        composite.encode(data)
+        composite.encode(data, options.NETWORKS - 1)
 
 
 @pytest.mark.parametrize(
-    ("data", "codec_id"),
-    [(FIRST, codecs.JPEGXL), (FIRST + bytes(20), codecs.JPEGXL), (FIRST + FILM, codecs.COMPOSITE), (BAD_PROFILE, codecs.COMPOSITE)],
-    ids=["plain", "few bytes behind", "film", "profile"],
+    ("data", "effort", "codec_id"),
+    [
+        (FIRST, 4, codecs.JPEGXL),
+        (FIRST, 5, codecs.DCT),
+        (FIRST + bytes(20), 4, codecs.JPEGXL),
+        (FIRST + bytes(20), 5, codecs.DCT),
+        (FIRST + FILM, 4, codecs.COMPOSITE),
+        (FIRST + FILM, 5, codecs.COMPOSITE),
+        (BAD_PROFILE, 4, codecs.COMPOSITE),
+        (BAD_PROFILE, 5, codecs.DCT),
+    ],
 )
-def test_the_pipeline_takes_it_where_it_pays(data, codec_id):
-    encoded = pipeline.encode_file(data, options.CodingOptions(options.Mode.LOSSLESS))
+def test_the_pipeline_takes_it_where_it_pays(data, effort, codec_id):
+    encoded = pipeline.encode_file(data, options.CodingOptions(options.Mode.LOSSLESS, effort=effort))
     assert encoded.codec_id == codec_id
     assert pipeline.decode_payload("a.jpg", codec_id, encoded.payload, len(data), blake3(data).digest()) == data
 
