@@ -215,6 +215,11 @@ class Codec(nn.Module):
 
     def forward(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """X (B, 3, H, W), level (B,) -> x_hat, bits of y, bits of z. In training the rate sees noise, the decoder rounded latents."""
+        y_hat, y_bits, z_bits = self.latents(x, level)
+        return self.g_s(y_hat), y_bits, z_bits
+
+    def latents(self, x: Tensor, level: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same before g_s: what g_s gets, bits of y, bits of z."""
         y = self.g_a(x) * self.gain[level].exp()[:, :, None, None]
         z = self.h_a(y)
         noisy = lambda t: t + torch.empty_like(t).uniform_(-0.5, 0.5) if self.training else t.round()
@@ -235,7 +240,7 @@ class Codec(nn.Module):
         residual = rolled - torch.cat(means, 1)
         y_bits = gauss_bits(noisy(residual), torch.exp(torch.cat(log_scales, 1).clamp(-3, 6)))
         y_hat = roll(torch.cat(known, 1), -1)
-        return self.g_s(y_hat * self.igain[level].exp()[:, :, None, None]), y_bits, z_bits
+        return y_hat * self.igain[level].exp()[:, :, None, None], y_bits, z_bits
 
     @torch.no_grad()
     def init_klt(self, x: Tensor) -> None:
