@@ -33,7 +33,7 @@ SHORT = {
     "jpegxl": "JPEG XL, lossy: libjxl, effort 7",
     "jpeg": "JPEG: libjpeg-turbo, 4:2:0",
 }
-TRANSCODERS = {"JPEG XL": "JPEG XL (efforts 0 to 6)", "Lepton": "Lepton", "dct": "**photoarc's networks** (efforts 7 to 9)"}
+TRANSCODERS = {"JPEG XL": "JPEG XL (efforts 0 to 4)", "Lepton": "Lepton", "dct": "**photoarc's networks** (the default)"}
 FOLDER = f"bench/results/{photoarc.__version__}"
 
 
@@ -56,8 +56,8 @@ def summary() -> str:
         "Bytes are against JPEG at the same quality (BD-rate; less is better). "
         "Times are CPU seconds a megapixel, one thread, with other work beside it.\n\n"
         f"![MS-SSIM against rate]({FOLDER}/{SET}-ms-ssim.svg)\n\n"
-        f"JPEG files that must come back byte for byte: JPEG XL (efforts 0 to 6) leaves {ranges['JPEG XL']} of their bytes,\n"
-        f"photoarc's own networks (efforts 7 to 9) leave {ranges['dct']}, Lepton {ranges['Lepton']}, by set of files."
+        f"JPEG files that must come back byte for byte: photoarc's own networks (the default) leave {ranges['dct']} of their bytes,\n"
+        f"JPEG XL (efforts 0 to 4) {ranges['JPEG XL']}, Lepton {ranges['Lepton']}, by set of files."
     )
 
 
