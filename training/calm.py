@@ -134,12 +134,11 @@ def main() -> None:
         lines.append(torch.stack((loss, mse.mean(), (repeats * there.sum(1)).sum() / seen_tiles, there.sum())).detach())
         spent_s = watch.step()
         if it % LOG_STEPS == 0:
-            loss_mean, mse_mean, energy, count = torch.stack(lines).mean(0).tolist()
+            *means, energy, count = torch.stack(lines).mean(0).tolist()
+            numbers = "\t".join(f"{v:.4f}" for v in (*means, energy**0.5))
             lines = []
             with log.open("a") as file:
-                file.write(
-                    f"{it}\t{spent_s / 60:.2f}\t{group['lr']:.2e}\t{loss_mean:.4f}\t{mse_mean:.4f}\t{energy**0.5:.4f}\t{count:.1f}\n"
-                )
+                file.write(f"{it}\t{spent_s / 60:.2f}\t{group['lr']:.2e}\t{numbers}\t{count:.1f}\n")
     write()
     print(f"step {it}, {spent_s / 60:.1f} minutes; {a.out}", flush=True)
 
