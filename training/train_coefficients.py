@@ -1,4 +1,4 @@
-"""Train the model of JPEG coefficients: Adam, cosine decay over a time budget.
+"""Train the model of JPEG coefficients: SOAP for matrices, Adam for the rest, cosine decay over a time budget.
 
     python training/train_coefficients.py --photos DIR --of luma --minutes 50 --out jpeg.pt
     python training/train_coefficients.py --photos DIR --of chroma --minutes 20 --init jpeg.pt --out jpeg.pt
@@ -18,12 +18,14 @@ import jpegs
 import numpy as np
 import torch
 from coefficients import Component, Jpeg, luma_energies
+from soap import Soap
 from stopwatch import Stopwatch
 from torch import Tensor, nn
-from train import tiles
+from train import set_rates, tiles
 
 LOG_STEPS, SAVE_STEPS = 200, 500
 SOFT = {"luma": 20, "chroma": 3}  # bits a block that weigh nothing
+ADAM = 0.5
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--photos", type=Path, required=True, help="folder of pictures: patches from prepare.py, or any photographs")
@@ -34,7 +36,7 @@ p.add_argument("--init", type=Path, help="start from this checkpoint")
 p.add_argument("--minutes", type=float, default=60)
 p.add_argument("--batch", type=int, default=8)
 p.add_argument("--crop", type=int, help="192 for luma, 256 for chroma, if it is not given")
-p.add_argument("--lr", type=float, default=3e-3)
+p.add_argument("--lr", type=float, default=3e-3, help="SOAP's; Adam takes ADAM of it")
 p.add_argument("--warm", type=int, default=100, help="steps of linear warm-up")
 p.add_argument("--floor", type=float, default=0.02, help="share of the learning rate that the decay ends at")
 p.add_argument("--ema", type=float, default=0.999)
@@ -94,7 +96,10 @@ def main() -> None:
     trained = (Luma(jpeg) if a.of == "luma" else Chroma(jpeg)).to(a.device, memory_format=torch.channels_last)
     live = jpeg.state_dict()  # the tensors themselves, not copies
     average = {k: w.clone() for k, w in live.items()}
-    optimiser = torch.optim.Adam(trained.parameters(), a.lr, betas=(0.9, 0.98))
+    dense = [w for w in trained.parameters() if w.ndim == 4 and w.shape[1] > 1]
+    taken = {id(w) for w in dense}
+    rest = [w for w in trained.parameters() if id(w) not in taken]
+    opts = [Soap(dense, a.lr), torch.optim.Adam(rest, ADAM * a.lr, betas=(0.9, 0.98))]
     forward = torch.compile(trained, dynamic=False) if a.compile else trained
 
     stop: list[int] = []
@@ -105,17 +110,19 @@ def main() -> None:
     save = lambda: torch.save({"m": {k: w.detach().cpu() for k, w in average.items()}, "it": it}, a.out)
     watch, it, lines = Stopwatch(), 0, []
     while (done := watch.spent_s / 60 / a.minutes) < 1 and not stop:
-        for group in optimiser.param_groups:
-            group["lr"] = a.lr * min(1, (it + 1) / a.warm) * (a.floor + (1 - a.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+        rate = a.lr * min(1, (it + 1) / a.warm) * (a.floor + (1 - a.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+        set_rates(opts, [rate, ADAM * rate])
         v, q, sampling = jpegs.draw(photos, crop, a.batch, rng)
         energies = luma_energies(v[0] * q[0][:, :, None, None], *sampling)
         there = lambda ts: [t.to(a.device) for t in ts]
         total, dc = forward(there(v), there(q), energies.to(a.device))
         loss = torch.log(total + SOFT[a.of]).mean()
-        optimiser.zero_grad()
+        for optimiser in opts:
+            optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained.parameters(), 5.0)
-        optimiser.step()
+        for optimiser in opts:
+            optimiser.step()
         it += 1
         watch.step()
         with torch.no_grad():

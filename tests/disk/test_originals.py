@@ -16,7 +16,7 @@ def test_an_original_is_not_replaced_by_its_lossy_copy(tmp_path: Path, monkeypat
     Path("p").mkdir()
     for name, data in files.items():
         Path(name).write_bytes(data)
-    assert run(app.app, ["pack", "p", "p.pha", "--mode", "lzma", "-j", "0"]).exit_code == 0
+    assert run(app.app, ["pack", "p", "p.pha", "--mode", "lzma", "--effort", "4", "-j", "0"]).exit_code == 0
     Path("p/b.jpg").write_bytes(files["p/b.jpg"] + b"changed")
     Path("p/c.txt").write_bytes(b"changed")
 

@@ -25,7 +25,7 @@ from photoarc.member import Kind
 from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 
 LOSSLESS = PackOptions(CodingOptions(Mode.LOSSLESS), workers=0)
-LZMA = PackOptions(CodingOptions(Mode.LZMA), workers=0)
+LZMA = PackOptions(CodingOptions(Mode.LZMA, effort=4), workers=0)
 run = CliRunner().invoke
 
 

@@ -21,7 +21,7 @@ from photoarc.member import Member
 from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 from photoarc.pipeline import encode_file
 
-LZMA = PackOptions(CodingOptions(Mode.LZMA), workers=0)
+LZMA = PackOptions(CodingOptions(Mode.LZMA, effort=4), workers=0)
 run = CliRunner().invoke
 
 
@@ -70,7 +70,9 @@ def test_unchanged_files_keep_their_payloads(folder: Path, encoded: list[int]) -
     assert Path("new.pha").read_bytes() == Path("plain.pha").read_bytes()
 
 
-@pytest.mark.parametrize("other", [CodingOptions(Mode.LZMA, 60), CodingOptions(Mode.LZMA, effort=4), CodingOptions(Mode.LOSSLESS)])
+@pytest.mark.parametrize(
+    "other", [CodingOptions(Mode.LZMA, 60, effort=4), CodingOptions(Mode.LZMA), CodingOptions(Mode.LOSSLESS, effort=4)]
+)
 def test_other_wishes_are_heard(folder: Path, encoded: list[int], other: CodingOptions) -> None:
     pack(["p"], "old.pha", LZMA)
     encoded.clear()
@@ -122,9 +124,9 @@ def test_copies_of_what_was_unpacked_are_duplicates(folder: Path) -> None:
 def test_less_quality_is_given_to_what_was_unpacked(folder: Path) -> None:
     pack(["p"], "old.pha", LZMA)
     unpack("old.pha", "to", UnpackOptions(workers=0))
-    done = pack(["to/p"], "new.pha", PackOptions(CodingOptions(Mode.LZMA, 40, min_gain_percent=0), workers=0), reuse=["old.pha"])
+    done = pack(["to/p"], "new.pha", PackOptions(CodingOptions(Mode.LZMA, 40, effort=4, min_gain_percent=0), workers=0), reuse=["old.pha"])
     assert done.reused == 0
-    done = pack(["to/p"], "better.pha", PackOptions(CodingOptions(Mode.LZMA, 90), workers=0), reuse=["old.pha"])
+    done = pack(["to/p"], "better.pha", PackOptions(CodingOptions(Mode.LZMA, 90, effort=4), workers=0), reuse=["old.pha"])
     assert done.reused == 3  # what is not there cannot be had
 
 

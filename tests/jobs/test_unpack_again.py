@@ -95,7 +95,7 @@ def lossy(tmp_path: Path) -> Path:
     (tmp_path / "p").mkdir()
     for number in range(3):
         (tmp_path / "p" / f"{number}.jpg").write_bytes(pictures.jpeg(pictures.photo(200, 150, seed=number)))
-    pack([tmp_path / "p"], tmp_path / "p.pha", PackOptions(CodingOptions(Mode.LZMA), workers=0))
+    pack([tmp_path / "p"], tmp_path / "p.pha", PackOptions(CodingOptions(Mode.LZMA, effort=4), workers=0))
     with photoarc.open(tmp_path / "p.pha") as archive:
         assert sum(member.lossy for member in archive) == 3
     return tmp_path / "p.pha"

@@ -109,6 +109,7 @@ def make(version: str) -> None:
         folder.mkdir()
         draw(folder)
         asked = {mode.value: CodingOptions(mode) for mode in Mode}
+        asked["lzma"] = CodingOptions(Mode.LZMA, effort=4)  # JPEG files that are kept, by JPEG XL
         asked |= {"smallest": CodingOptions(Mode.LOSSLESS, effort=9), "psnr": CodingOptions(tuning=Tuning.PSNR)}
         for name, coding in asked.items():
             path = place / f"{name}.pha"
