@@ -12,7 +12,6 @@ Small files that are no pictures, and tiny pictures, come in batches, and share 
 from __future__ import annotations
 
 import dataclasses
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +38,8 @@ from photoarc.errors import (
 )
 from photoarc.member import AS_JPEG, PhotoInfo
 from photoarc.options import BY_CHOICE, EFFORT, CodingOptions, Mode
-from photoarc.pictures.size import is_tiny, picture_size
+from photoarc.pictures.parsed import Parsed
+from photoarc.pictures.size import is_tiny
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -102,12 +102,13 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
 
     Many tiny pictures are not shown to such codecs at all.
     """
-    tiny = {number for number, file in enumerate(files) if file.may_share and is_tiny(picture_size(io.BytesIO(file.data)), len(file.data))}
+    parsed = [Parsed(file.data) for file in files]
+    tiny = {number for number, file in enumerate(files) if file.may_share and is_tiny(parsed[number].size, len(file.data))}
     if len(tiny) < _TINY_TOGETHER:
         tiny = set()
     encoded, shared = [], []
     for number, file in enumerate(files):
-        one = _untried(file, options) if number in tiny else encode_file(file.data, options, file.no_jpeg)
+        one = _untried(file, options) if number in tiny else _encode(parsed[number], options, file.no_jpeg)
         encoded.append(one)
         little = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
         if file.may_share and (number in tiny or one.codec_id == codecs.LZMA or little):
@@ -127,7 +128,11 @@ def encode_file(data: bytes, options: CodingOptions, no_jpeg: str = "") -> Encod
 
     Raises ModelError if the learned codec itself is not usable (broken installation).
     """
-    return _with_place(_encode_file(data, options, no_jpeg), data, options)
+    return _encode(Parsed(data), options, no_jpeg)
+
+
+def _encode(file: Parsed, options: CodingOptions, no_jpeg: str) -> Encoded:
+    return _with_place(_encode_file(file, options, no_jpeg), file.data, options)
 
 
 def _untried(file: Small, options: CodingOptions) -> Encoded:
@@ -145,24 +150,25 @@ def _with_place(encoded: Encoded, data: bytes, options: CodingOptions) -> Encode
     return encoded
 
 
-def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
+def _encode_file(file: Parsed, options: CodingOptions, no_jpeg: str) -> Encoded:
+    data = file.data
     digest = blake3(data).digest()
     if options.mode is Mode.LOSSLESS:
-        return _bit_exact(data, digest, options.effort, BY_CHOICE)
+        return _bit_exact(file, digest, options.effort, BY_CHOICE)
     from photoarc.codecs.photo.fidelity import Fidelity
     from photoarc.pictures import metadata
     from photoarc.pictures.image import photograph, write
     from photoarc.pictures.places import strip
 
-    cost = costs.to_pack(len(data), picture_size(io.BytesIO(data)), lossy=True, effort=EFFORT)
+    cost = costs.to_pack(len(data), file.size, lossy=True, effort=EFFORT)
     if not costs.worth(cost.seconds, len(data)):
-        return _bit_exact(data, digest, options.effort, FEW_BYTES)
-    photo = photograph(data, recode=options.recode)
+        return _bit_exact(file, digest, options.effort, FEW_BYTES)
+    photo = photograph(file, recode=options.recode)
     if isinstance(photo, str):
-        return _bit_exact(data, digest, options.effort, photo)
+        return _bit_exact(file, digest, options.effort, photo)
     dropped: tuple[str, ...] = ()
     if no_jpeg and photo.source_format in AS_JPEG:
-        return _bit_exact(data, digest, options.effort, no_jpeg)
+        return _bit_exact(file, digest, options.effort, no_jpeg)
     if options.strip_gps:
         stripped = strip.strip(metadata.unpack(photo.metadata))
         photo, dropped = dataclasses.replace(photo, metadata=metadata.pack(stripped.items)), stripped.dropped
@@ -173,7 +179,7 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     @cache
     def exact() -> Encoded:
         why = f"not {min_gain_percent:g}% smaller than bit-exact" if min_gain_percent else "smaller bit-exact"
-        return _bit_exact(data, digest, options.effort, why)
+        return _bit_exact(file, digest, options.effort, why)
 
     @cache
     def is_flat() -> bool:
@@ -192,13 +198,13 @@ def _encode_file(data: bytes, options: CodingOptions, no_jpeg: str) -> Encoded:
     except GivenUp:
         return exact()
     except TooFar as error:
-        return _bit_exact(data, digest, options.effort, str(error))
+        return _bit_exact(file, digest, options.effort, str(error))
     except (PayloadError, MemoryError) as error:
-        return _bit_exact(data, digest, options.effort, f"could not be coded as a photograph: {error}")
+        return _bit_exact(file, digest, options.effort, f"could not be coded as a photograph: {error}")
     try:
         write(photo, quick=True)  # whatever is accepted can be written back: see there why this is proof
     except (PayloadError, MemoryError) as error:
-        return _bit_exact(data, digest, options.effort, f"could not be written back: {str(error) or 'not enough memory'}")
+        return _bit_exact(file, digest, options.effort, f"could not be written back: {str(error) or 'not enough memory'}")
     info = dataclasses.replace(info, quality=options.quality)  # what was asked for
     return Encoded(codec_id, payload, len(data), digest, photo=info, dropped=dropped, left_out=photo.left_out)
 
@@ -212,9 +218,9 @@ def _quality(options: CodingOptions) -> float:
     return descent.as_good(options.quality, options.effort, options.tuning)
 
 
-def _bit_exact(data: bytes, digest: bytes, effort: int, note: str) -> Encoded:
-    codec_id, payload = bitexact.code(data, effort)
-    return Encoded(codec_id, payload, len(data), digest, note=note)
+def _bit_exact(file: Parsed, digest: bytes, effort: int, note: str) -> Encoded:
+    codec_id, payload = bitexact.code(file, effort)
+    return Encoded(codec_id, payload, len(file.data), digest, note=note)
 
 
 def decode_payload(name: str, codec_id: int, payload: bytes, size_bytes: int, digest: bytes, as_format: str | None = None) -> bytes:

@@ -32,6 +32,7 @@ from photoarc.options import EFFORT
 
 if TYPE_CHECKING:
     from photoarc.codecs.photo.payload import PhotoCodec
+    from photoarc.pictures.parsed import Parsed
 
 STORE, LZMA, JPEGXL, COMPOSITE, PNG, SOLID, LEPTON, RASTER, TIFF, DCT, BLOCKS, LEARNED, LATENTS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17
 STREAMED = (STORE, SOLID, BLOCKS)  # read piece by piece, by the archive itself: no worker is needed
@@ -48,8 +49,11 @@ class Codec(Protocol):
 class ExactCodec(Codec, Protocol):
     """What modules of codecs offer beside that whose payloads give a file's very bytes back, and that are asked file by file."""
 
-    def encode(self, data: bytes, effort: int = EFFORT) -> bytes:
-        """File -> payload, decoded back and compared. Raises PayloadError for what it does not take, or does not make smaller."""
+    def encode(self, data: bytes | Parsed, effort: int = EFFORT) -> bytes:
+        """File -> payload, decoded back and compared; those of JPEG files take one that was parsed before as well.
+
+        Raises PayloadError for what it does not take, or does not make smaller.
+        """
         ...
 
 

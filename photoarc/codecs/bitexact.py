@@ -12,7 +12,6 @@ takes goes with its pixels, what it can win with the bytes of its file: if those
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +20,8 @@ from photoarc import codecs
 from photoarc.codecs import costs, general, store
 from photoarc.errors import PayloadError
 from photoarc.options import NETWORKS, TAKES_APART, THOROUGH
-from photoarc.pictures.jpeg import segments
-from photoarc.pictures.kinds import PictureKind, kind_of
-from photoarc.pictures.size import picture_size
+from photoarc.pictures.kinds import PictureKind
+from photoarc.pictures.parsed import Parsed, parsed
 
 _PATIENCE = 4  # times as much time for what can be won, from THOROUGH on
 # Up to here, most of a picture's file are profiles and tables: LZMA may be smaller than its own codec, JPEG XL than networks.
@@ -34,14 +32,14 @@ _NEVER = 10  # efforts end at 9
 _MUCH_BYTES = 512  # behind a picture; JPEG XL keeps less than that well enough
 
 
-def _always(data: bytes) -> bool:
+def _always(file: Parsed) -> bool:
     return True
 
 
-def _much_follows(data: bytes) -> bool:
+def _much_follows(file: Parsed) -> bool:
     """Whether a JPEG has so much behind its picture that JPEG XL is not asked first."""
     try:
-        return len(segments.split(data).tail) >= _MUCH_BYTES
+        return file.jpeg.tail_bytes >= _MUCH_BYTES
     except PayloadError:
         return False
 
@@ -66,7 +64,7 @@ class Row:
     codec_id: int
     kinds: tuple[PictureKind, ...]
     from_effort: int = 0
-    suits: Callable[[bytes], bool] = _always
+    suits: Callable[[Parsed], bool] = _always
     others_from: int = _NEVER
     doubted: Callable[[int, int], bool] | None = None  # bytes of the file, of the payload
     alone: bool = False
@@ -91,40 +89,40 @@ PICTURE_CODECS = (
 )
 
 
-def code(data: bytes, effort: int) -> tuple[int, bytes]:
+def code(data: bytes | Parsed, effort: int) -> tuple[int, bytes]:
     """(codec ID, payload). Odd input is stored, never refused."""
-    picture = picture_size(io.BytesIO(data))
-    dear = costs.to_pack(len(data), picture, lossy=False, effort=effort)
+    file = parsed(data)
+    data = file.data
+    dear = costs.to_pack(len(data), file.size, lossy=False, effort=effort)
     patience = _PATIENCE if effort >= THOROUGH else 1
-    if picture is not None and not costs.worth(dear.seconds, len(data) * patience):
+    if file.size is not None and not costs.worth(dear.seconds, len(data) * patience):
         by_lzma = _general(data)
         if not costs.worth(dear.seconds, len(by_lzma[1]) * patience):
             return by_lzma
-    taken = list(_by_row(data, effort))
+    taken = list(_by_row(file, effort))
     if not taken:
         return _general(data)
     _, found = min(taken, key=lambda one: len(one[1][1]))
     return _or_general(found, data) if taken[0][0].general_too else found
 
 
-def _by_row(data: bytes, effort: int) -> Iterator[tuple[Row, tuple[int, bytes]]]:
+def _by_row(file: Parsed, effort: int) -> Iterator[tuple[Row, tuple[int, bytes]]]:
     """What the rows of PICTURE_CODECS make of the file."""
-    kind = kind_of(data[:12])
     asked: set[int] = set()
     taken = False
     for row in PICTURE_CODECS:
-        asks = kind in row.kinds and effort >= row.from_effort and row.codec_id not in asked and not (row.alone and taken)
-        if not asks or not row.suits(data):
+        asks = file.kind in row.kinds and effort >= row.from_effort and row.codec_id not in asked and not (row.alone and taken)
+        if not asks or not row.suits(file):
             continue
         asked.add(row.codec_id)
         try:
-            payload = codecs.get_exact(row.codec_id).encode(data, effort)
+            payload = codecs.get_exact(row.codec_id).encode(file if file.kind is PictureKind.JPEG else file.data, effort)
         except PayloadError:
             continue
-        if len(payload) < len(data):
+        if len(payload) < len(file.data):
             taken = True
             yield row, (row.codec_id, payload)
-            if effort < row.others_from and not (row.doubted and row.doubted(len(data), len(payload))):
+            if effort < row.others_from and not (row.doubted and row.doubted(len(file.data), len(payload))):
                 return
 
 

@@ -18,15 +18,15 @@ from photoarc import progress
 from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, bitexact, general, get, jpegxl
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.options import EFFORT, NETWORKS, THOROUGH
-from photoarc.pictures.jpeg import segments
 from photoarc.pictures.kinds import JPEG_START
+from photoarc.pictures.parsed import Parsed, alone, jpeg_at, parsed
 
 _VERSION = 1
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
 _METADATA, _TAIL, _FIRST_PICTURE, _MAX_PICTURES = 0, 1, 2, 16
 _ALLOWED = frozenset((STORE, LZMA, JPEGXL, LEPTON, DCT))
 
-Transcode = Callable[[bytes], bytes]
+Transcode = Callable[[Parsed], bytes]
 
 _HEAD = Struct("<BBH")  # version, number of streams, number of runs
 _STREAM = Struct("<BII")  # codec ID, bytes, bytes in the payload
@@ -50,32 +50,35 @@ class _Stream:
     packed: bytes
 
 
-def encode(data: bytes, effort: int = EFFORT) -> bytes:
+def encode(data: bytes | Parsed, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload, decoded back and compared. Each picture as efforts say it of JPEG files (photoarc.codecs.bitexact).
 
     Raises PayloadError if JPEG XL refuses every picture in it or if the file does not come back.
     """
+    file = parsed(data)
+    whole_bytes = len(file.data)
     streams, runs, at = [_Stream(STORE, 0, b"")] * _FIRST_PICTURE, [], 0
     refusal = PayloadError("no picture in it")
-    for picture in _pictures(data):
+    for start, picture in _pictures(file):
+        end = start + len(picture.data)
         try:
-            with progress.part(progress.CODING * picture.start / len(data), progress.CODING * picture.end / len(data)):
-                coded, own = _code_picture(data, picture, len(streams), effort)
+            with progress.part(progress.CODING * start / whole_bytes, progress.CODING * end / whole_bytes):
+                coded, own = _code_picture(picture, len(streams), effort)
         except PayloadError as error:
             refusal = error
             continue
         streams.append(coded)
-        runs += [_Run(_TAIL, picture.start - at), *own]
-        at = picture.end
-    runs.append(_Run(_TAIL, len(data) - at))
+        runs += [_Run(_TAIL, start - at), *own]
+        at = end
+    runs.append(_Run(_TAIL, whole_bytes - at))
     if len(streams) == _FIRST_PICTURE:
         raise refusal
     for number in (_METADATA, _TAIL):
-        streams[number] = _code_bytes(_gather(data, runs, number))
+        streams[number] = _code_bytes(_gather(file.data, runs, number))
     payload = _pack(streams, runs)
     with progress.part(progress.CODING, 1):
-        restored = decode(payload, len(data))
-    if restored != data:
+        restored = decode(payload, whole_bytes)
+    if restored != file.data:
         raise PayloadError("the file does not come back from its streams")
     return payload
 
@@ -103,50 +106,39 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
     return b"".join(pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    """Where a JPEG lies in the file; `spans` are (start, end) from its start of what is not metadata."""
-
-    start: int
-    end: int
-    spans: tuple[tuple[int, int], ...]
-
-
-def _pictures(data: bytes) -> list[_Picture]:
-    """The JPEGs in the file. Raises PayloadError if it does not start with a sound one."""
-    found = segments.split(data)
-    pictures = [_Picture(0, len(data) - len(found.tail), found.spans)]
-    at = pictures[0].end
+def _pictures(file: Parsed) -> list[tuple[int, Parsed]]:
+    """The JPEGs in the file, and where they begin. Raises PayloadError if it does not begin with a sound one."""
+    first = alone(file)
+    pictures = [(0, first)]
+    at = len(first.data)
     for _ in range(_MAX_TRIES):
-        at = data.find(JPEG_START, at)
+        at = file.data.find(JPEG_START, at)
         if at < 0 or len(pictures) == _MAX_PICTURES:
             break
         try:
-            found = segments.split(data[at:])
+            found = jpeg_at(file.data, at)
         except PayloadError:
             at += 2
             continue
-        pictures.append(_Picture(at, len(data) - len(found.tail), found.spans))
-        at = pictures[-1].end
+        pictures.append((at, found))
+        at += len(found.data)
     return pictures
 
 
-def _code_picture(data: bytes, picture: _Picture, number: int, effort: int) -> tuple[_Stream, list[_Run]]:
+def _code_picture(picture: Parsed, number: int, effort: int) -> tuple[_Stream, list[_Run]]:
     """One picture as stream `number`, with its metadata or else without. Raises PayloadError if both are refused."""
-    whole = data[picture.start : picture.end]
     try:
-        return _smallest(whole, effort), [_Run(number, len(whole))]
+        return _smallest(picture, effort), [_Run(number, len(picture.data))]
     except PayloadError:
-        bare = b"".join([whole[start:end] for start, end in picture.spans])
-        coded = _smallest(bare, effort)
+        coded = _smallest(Parsed(picture.jpeg.picture), effort)
     runs, at = [], 0
-    for start, end in picture.spans:
+    for start, end in picture.jpeg.spans:
         runs += [_Run(_METADATA, start - at), _Run(number, end - start)]
         at = end
     return coded, runs
 
 
-def _smallest(picture: bytes, effort: int) -> _Stream:
+def _smallest(picture: Parsed, effort: int) -> _Stream:
     """The first codec's that takes the picture; where that is doubted, and from THOROUGH on, the smallest of all.
 
     Raises PayloadError if nothing takes it.
@@ -159,11 +151,11 @@ def _smallest(picture: bytes, effort: int) -> _Stream:
         asked = [(DCT, dct.transcode), *asked, *([(LEPTON, lepton.transcode)] if effort >= THOROUGH else [])]
     for codec_id, transcode in asked:
         try:
-            coded.append(_Stream(codec_id, len(picture), transcode(picture)))
+            coded.append(_Stream(codec_id, len(picture.data), transcode(picture)))
         except PayloadError as error:
             refusal = error
             continue
-        if effort < THOROUGH and not (codec_id == DCT and bitexact.is_doubted(len(picture), len(coded[-1].packed))):
+        if effort < THOROUGH and not (codec_id == DCT and bitexact.is_doubted(len(picture.data), len(coded[-1].packed))):
             break
     if not coded:
         raise refusal

@@ -26,6 +26,7 @@ from photoarc.models.coefficients import Coefficients
 from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import scans, segments
 from photoarc.pictures.jpeg.scans import Layout
+from photoarc.pictures.parsed import Parsed, parsed
 
 _VERSION = 2
 _HEADER = Struct("<BBH16s")  # version, zero, model, the first bytes of its SHA-256
@@ -35,19 +36,20 @@ _LEAST_SAVING = 0.01
 _ONE_IN = 16
 
 
-def encode(data: bytes, effort: int = EFFORT) -> bytes:
+def encode(data: bytes | Parsed, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload that gives the file back. Raises PayloadError if that fails or saves less than 1 %.
 
     `transcode` proves each payload by the tables that coded it: what a decoder computes again is the same, for exact integers give the same
     tables. That is trusted for most files, and shown by the networks' whole second walk for the first file of a process and for one in 16.
     """
-    if not _walks_again(data):
-        return transcode(data)
+    file = parsed(data)
+    if not _walks_again(file.data):
+        return transcode(file)
     with progress.part(0, progress.CODING):
-        payload = transcode(data)
+        payload = transcode(file)
     with progress.part(progress.CODING, 1):
-        restored = decode(payload, len(data))
-    if restored != data:
+        restored = decode(payload, len(file.data))
+    if restored != file.data:
         raise PayloadError("the networks do not restore this JPEG")
     _trusted.add(manifest.JPEG_CODED_WITH)
     return payload
@@ -60,11 +62,12 @@ def _walks_again(data: bytes) -> bool:
     return manifest.JPEG_CODED_WITH not in _trusted or zlib.crc32(data) % _ONE_IN == 0
 
 
-def transcode(data: bytes) -> bytes:
+def transcode(data: bytes | Parsed) -> bytes:
     """JPEG file -> payload whose stream and rest were read back; the networks walk once."""
+    file = parsed(data)
     model = models.load_coefficients(manifest.JPEG_CODED_WITH)
-    payload = _HEADER.pack(_VERSION, 0, model.entry.id, model.entry.sha256[:16]) + _encode(data, model)
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    payload = _HEADER.pack(_VERSION, 0, model.entry.id, model.entry.sha256[:16]) + _encode(file, model)
+    if len(payload) > len(file.data) * (1 - _LEAST_SAVING):
         raise PayloadError("the networks do not make this JPEG smaller")
     return payload
 
@@ -82,11 +85,10 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
     return _decode(payload[_HEADER.size :], size_bytes, model)
 
 
-def _encode(data: bytes, model: Coefficients, *, thumbnail: bool = False) -> bytes:
+def _encode(file: Parsed, model: Coefficients, *, thumbnail: bool = False) -> bytes:
     """One picture; thumbnails in its head are pictures of their own."""
-    segments.check_claims(data)
-    scan = scans.read(data)
-    grids = _grids(scans.layout(scan.head))
+    scan = file.scan
+    grids = _grids(scan.plan)
     if max(max(-int(plane.min()), int(plane.max())) for plane in scan.coefficients) > _VALUE_MAX:
         raise PayloadError("JPEG with coefficients beyond 8 bits")
     writer = _Writer(grids)
@@ -112,12 +114,12 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
     with progress.part(0, 0):
         rest = _unpacked(packed, rest_bytes, model, thumbnail=thumbnail)
     head, tail = rest[:head_bytes], rest[head_bytes:]
-    layout = scans.layout(head)
-    if not segments.plausible(layout.width_px * layout.height_px, size_bytes):
-        size = f"{layout.width_px} x {layout.height_px} pixels"
+    plan = scans.layout(head)
+    if not segments.plausible(plan.width_px * plan.height_px, size_bytes):
+        size = f"{plan.width_px} x {plan.height_px} pixels"
         raise PayloadError(f"the payload claims {size} for a file of {size_bytes} bytes", PayloadCorrupt)
     try:
-        grids = _grids(layout)
+        grids = _grids(plan)
         reader = _Reader(stream, plain, grids, model)
         planes = model.walk(grids, reader)
         reader.finish()
@@ -125,7 +127,7 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
         raise PayloadError(str(error), PayloadCorrupt) from error
     if _checksum(planes) != checksum:
         raise PayloadError("the coefficients do not have their checksum", PayloadCorrupt)
-    data = scans.write(head, planes, tail, padding)
+    data = scans.write_planned(plan, planes, tail, padding)
     if len(data) != size_bytes:
         raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
     return data

@@ -15,8 +15,8 @@ from struct import Struct
 
 from photoarc.codecs import general
 from photoarc.errors import PayloadCorrupt, PayloadError
-from photoarc.pictures.jpeg import segments
 from photoarc.pictures.kinds import JPEG_START
+from photoarc.pictures.parsed import Parsed, jpeg_at
 
 # The Huffman tables of ITU-T T.81 tables K.3 to K.6 as four DHT segments: DC and AC of luma, DC and AC of chroma.
 TABLES = base64.b85decode(
@@ -32,7 +32,7 @@ _MAX_PICTURES, _LEAST_BYTES = 4, 700  # a JPEG of less than its own tables is le
 _MAX_TRIES = 16  # start markers looked at: tails hold some by chance
 _WINDOW_BITS = -15
 
-Code = Callable[[bytes], bytes]
+Code = Callable[[Parsed], bytes]
 
 
 def pack(rest: bytes, code: Code | None) -> bytes:
@@ -45,8 +45,9 @@ def pack(rest: bytes, code: Code | None) -> bytes:
     while code and start >= 0 and len(rows) < _MAX_PICTURES and tries < _MAX_TRIES:
         tries += 1
         try:
-            picture = rest[start : len(rest) - len(segments.split(rest[start:]).tail)]
-            coded = code(picture) if len(picture) >= _LEAST_BYTES else picture
+            found = jpeg_at(rest, start)
+            picture = found.data
+            coded = code(found) if len(picture) >= _LEAST_BYTES else picture
         except PayloadError:
             picture, coded = b"\xff", b""
         if coded and len(coded) + _PICTURE.size < len(picture):

@@ -10,26 +10,29 @@ from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.options import EFFORT
 from photoarc.pictures import jxl, libjxl
 from photoarc.pictures.jpeg import segments
+from photoarc.pictures.parsed import Parsed, parsed
 
 _LEAST_SAVING = 0.01
 
 
-def encode(data: bytes, effort: int = EFFORT) -> bytes:
+def encode(data: bytes | Parsed, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
-    payload = transcode(data)
-    if decode(payload, len(data)) != data:
+    file = parsed(data)
+    payload = transcode(file)
+    if decode(payload, len(file.data)) != file.data:
         raise PayloadError("JPEG XL does not restore this JPEG")
     return payload
 
 
-def transcode(data: bytes) -> bytes:
+def transcode(data: bytes | Parsed) -> bytes:
     """The same for callers who compare by themselves."""
-    segments.check_claims(data)
+    file = parsed(data)
+    file.check_claims()
     try:
-        payload = libjxl.from_jpeg(data)
+        payload = libjxl.from_jpeg(file.data)
     except Exception as error:
         raise PayloadError(f"JPEG XL refuses this JPEG: {error}") from error
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    if len(payload) > len(file.data) * (1 - _LEAST_SAVING):
         raise PayloadError("JPEG XL does not make this JPEG smaller")
     return payload
 

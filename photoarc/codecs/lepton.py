@@ -17,6 +17,7 @@ from typing import cast
 from photoarc.errors import NotDecoded, PayloadCorrupt, PayloadError
 from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import segments
+from photoarc.pictures.parsed import Parsed, parsed
 
 _LEAST_SAVING = 0.01
 _OLDEST = (0, 5, 8)  # 0.5.5 wrote files that no other version reads, and decoding them back by itself did not show it
@@ -47,25 +48,27 @@ def _version() -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", metadata.version("lepton-jpeg-python"))[:3])
 
 
-def encode(data: bytes, effort: int = EFFORT) -> bytes:
+def encode(data: bytes | Parsed, effort: int = EFFORT) -> bytes:
     """JPEG file -> payload, decoded back and compared. Raises PayloadError if that fails or saves less than 1 %."""
-    payload = transcode(data)
-    if decode(payload, len(data)) != data:
+    file = parsed(data)
+    payload = transcode(file)
+    if decode(payload, len(file.data)) != file.data:
         raise PayloadError("Lepton does not restore this JPEG")  # no end marker, say: it adds one
     return payload
 
 
-def transcode(data: bytes) -> bytes:
+def transcode(data: bytes | Parsed) -> bytes:
     """The same for callers who compare by themselves."""
+    file = parsed(data)
     library = _library()
     if _version() < _OLDEST:
         raise PayloadError(f"this Lepton is older than {'.'.join(map(str, _OLDEST))}, which is not trusted to write")
-    segments.check_claims(data)
+    file.check_claims()
     try:
-        payload = bytes(library.compress_bytes(data))
+        payload = bytes(library.compress_bytes(file.data))
     except Exception as refusal:
         raise PayloadError(f"Lepton refuses this JPEG: {_first_line(refusal)}") from refusal
-    if len(payload) > len(data) * (1 - _LEAST_SAVING):
+    if len(payload) > len(file.data) * (1 - _LEAST_SAVING):
         raise PayloadError("Lepton does not make this JPEG smaller")
     return payload
 

@@ -21,10 +21,11 @@ from photoarc.member import AS_JPEG, SourceFormat
 from photoarc.pictures import bmp, conversion, heif, jxl, metadata, png, tiff, webp, writers
 from photoarc.pictures.conversion import SOURCES
 from photoarc.pictures.drawings import graphics, light
-from photoarc.pictures.jpeg import segments
+from photoarc.pictures.jpeg import segments, settings
 from photoarc.pictures.jpeg.pixels import decode_into
-from photoarc.pictures.kinds import NO_PHOTOGRAPH, PictureKind, kind_of
+from photoarc.pictures.kinds import NO_PHOTOGRAPH, PictureKind
 from photoarc.pictures.metadata import Item
+from photoarc.pictures.parsed import Parsed, parsed
 
 MAX_PIXELS = 500_000_000
 MIN_SIDE_PX, MIN_PIXELS = 64, 16_384  # below, a payload's fixed costs outweigh what lossy coding saves
@@ -42,7 +43,7 @@ class Photograph:
     """One decoded photograph.
 
     `pixels`: (H, W, 3) RGB or (H, W, 1) grey, uint8, orientation not applied. `alpha`: (H, W) uint8 or None. `metadata` (see
-    photoarc.pictures.metadata) and `writer` (jpeg.pack_settings; the quality of a lossy WebP; _GREY_IN_THREE; else empty) are opaque to
+    photoarc.pictures.metadata) and `writer` (jpeg.settings.pack; the quality of a lossy WebP; _GREY_IN_THREE; else empty) are opaque to
     everyone but `write`. `left_out`: in words what of the file will not come back, for the summary only.
     """
 
@@ -59,15 +60,16 @@ class Photograph:
         return self.source_format in (SourceFormat.JPEG, *AS_JPEG) or (self.source_format is SourceFormat.WEBP and bool(self.writer))
 
 
-def photograph(data: bytes, *, recode: bool = False) -> Photograph | str:
+def photograph(data: bytes | Parsed, *, recode: bool = False) -> Photograph | str:
     """The photograph in a file, or the reason in a few words why the file is kept bit-exact. Never raises on bad input.
 
     `recode`: HEIC, AVIF, JPEG XL and lossy WebP files are taken, too.
     """
     try:
-        kind = kind_of(data[:12])
+        file = parsed(data)
+        data, kind = file.data, file.kind
         if kind is PictureKind.JPEG:
-            return _from_jpeg(data)
+            return _from_jpeg(file)
         if kind is PictureKind.PNG:
             return _from_png(data)
         if kind is PictureKind.WEBP:
@@ -94,9 +96,9 @@ def _check_size(width_px: int, height_px: int) -> None:
         raise PayloadError(f"{width_px} x {height_px} = {width_px * height_px:,} pixels, above the limit of {MAX_PIXELS:,}")
 
 
-def _from_jpeg(data: bytes) -> Photograph:
-    parts = segments.split(data)
-    if parts.tail:
+def _from_jpeg(file: Parsed) -> Photograph:
+    parts = segments.whole(file.jpeg)
+    if parts.tail_bytes:
         raise PayloadError("data after the end of the picture")
     for segment in parts.metadata:
         if segment.marker == segments.APP2 and segment.body[:4] == b"MPF\0":
@@ -106,9 +108,9 @@ def _from_jpeg(data: bytes) -> Photograph:
     frame = parts.frame
     _check_size(frame.width_px, frame.height_px)
     pixels = np.empty((frame.height_px, frame.width_px, len(frame.components)), np.uint8)
-    decode_into(parts.picture, pixels)
+    decode_into(file, pixels)
     graphics.check(pixels, from_jpeg=True)
-    writer = segments.pack_settings(segments.settings(parts))
+    writer = settings.pack(settings.of_jpeg(parts))
     kept = [_jpeg_item(s) for s in parts.metadata if segments.is_kept(s, parts)]
     light.check(kept, "jpeg")
     pixels, _ = _as_grey(pixels)
@@ -274,8 +276,8 @@ def write(photo: Photograph, as_format: str | None = None, *, quick: bool = Fals
     if target == "bmp":
         return bmp.encode(pixels, next((i.body for i in items if i.key == b"BMP " and len(i.body) == 8), bytes(8)))
     grey = pixels.shape[2] == 1
-    settings = segments.unpack_settings(photo.writer) if target == source else segments.quality_settings(JPEG_QUALITY, grey=grey)
-    return writers.jpeg_file(pixels, items, settings, quick=quick)
+    made_as = settings.unpack(photo.writer) if target == source else settings.of_quality(JPEG_QUALITY, grey=grey)
+    return writers.jpeg_file(pixels, items, made_as, quick=quick)
 
 
 def outward(photo: Photograph, target: str) -> Pixels:

@@ -11,6 +11,7 @@ from PIL import Image
 from photoarc.errors import PayloadError
 from photoarc.pictures import webp
 from photoarc.pictures.jpeg import segments as jpeg
+from photoarc.pictures.jpeg.settings import Settings
 from photoarc.pictures.metadata import Item
 
 OPTIMISED_PX = 32_000_000  # above, no Huffman tables of a JPEG's own: libjpeg would hold all its coefficients, 3 to 6 bytes a pixel
@@ -25,7 +26,7 @@ def to_pillow(pixels: Pixels, alpha: Pixels | None) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
 
 
-def jpeg_file(pixels: Pixels, items: list[Item], settings: jpeg.Settings, *, quick: bool = False) -> bytes:
+def jpeg_file(pixels: Pixels, items: list[Item], settings: Settings, *, quick: bool = False) -> bytes:
     """A JPEG file like the source. Its Huffman tables are made for it: 1.3 to 2.7 % less, 10 ms more on 768x512, decoded in 210 ms.
 
     Raises PayloadError.

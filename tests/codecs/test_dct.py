@@ -20,6 +20,7 @@ from photoarc.models import coefficient_dc, coefficients, manifest
 from photoarc.models.coefficient_tiles import TILE
 from photoarc.options import CodingOptions, Mode, PackOptions
 from photoarc.pictures.jpeg import scans
+from photoarc.pictures.parsed import Parsed
 from photoarc.progress import heard_by
 
 THUMBNAIL = pictures.jpeg(pictures.photo(96, 64, seed=5), quality=70)
@@ -48,7 +49,8 @@ def test_the_file_comes_back(size, sampling):
 @pytest.mark.parametrize("make", [grey, lambda w, h: pictures.jpeg(pictures.photo(w, h))], ids=["grey", "colour"])
 def test_odd_sizes_come_back(size, make):
     data = make(*size)
-    payload = dct._encode(data, dct.models.load_coefficients(manifest.JPEG_CODED_WITH))  # encode() would say that it saves too little
+    # encode() would say that it saves too little
+    payload = dct._encode(Parsed(data), dct.models.load_coefficients(manifest.JPEG_CODED_WITH))
     assert dct._decode(payload, len(data), dct.models.load_coefficients(manifest.JPEG_CODED_WITH)) == data
 
 
@@ -69,7 +71,7 @@ def test_odd_sizes_come_back(size, make):
     ids=["grey", "best", "worst", "optimised", "restarts", "tail", "progressive", "progressive with restarts", "flat", "noise"],
 )
 def test_all_kinds_come_back(data):
-    payload = dct._encode(data, dct.models.load_coefficients(manifest.JPEG_CODED_WITH))
+    payload = dct._encode(Parsed(data), dct.models.load_coefficients(manifest.JPEG_CODED_WITH))
     assert dct._decode(payload, len(data), dct.models.load_coefficients(manifest.JPEG_CODED_WITH)) == data
 
 
@@ -90,7 +92,7 @@ def test_progressive_is_as_small_as_sequential():
     scan, plain = scans.read(PROGRESSIVE), scans.read(pictures.jpeg(pictures.photo(200, 150)))
     model = dct.models.load_coefficients(manifest.JPEG_CODED_WITH)
     packed = [len(jpeg_rest.pack(s.head + s.tail, None)) for s in (scan, plain)]
-    sizes = [len(dct._encode(data, model)) for data in (PROGRESSIVE, pictures.jpeg(pictures.photo(200, 150)))]
+    sizes = [len(dct._encode(Parsed(data), model)) for data in (PROGRESSIVE, pictures.jpeg(pictures.photo(200, 150)))]
     assert abs((sizes[0] - packed[0]) - (sizes[1] - packed[1])) < 20
     assert dct.decode(dct.encode(PROGRESSIVE), len(PROGRESSIVE)) == PROGRESSIVE
 
@@ -154,7 +156,7 @@ def test_thumbnails_are_coded_as_pictures():
     rest = WITH_THUMBNAIL[: WITH_THUMBNAIL.index(THUMBNAIL) + len(THUMBNAIL)]
     plain = jpeg_rest.pack(rest, None)
     found = []
-    packed = jpeg_rest.pack(rest, lambda data: found.append(data) or b"small")
+    packed = jpeg_rest.pack(rest, lambda file: found.append(file.data) or b"small")
     assert found == [THUMBNAIL]
     assert len(packed) < len(plain) - len(THUMBNAIL) / 2
     assert jpeg_rest.unpack(packed, len(rest), lambda coded, size: THUMBNAIL if coded == b"small" else b"") == rest

@@ -17,7 +17,7 @@ from photoarc.jobs.unpack import unpack
 from photoarc.member import SourceFormat
 from photoarc.options import CodingOptions, Mode, PackOptions, UnpackOptions
 from photoarc.pictures import image
-from photoarc.pictures.jpeg import segments
+from photoarc.pictures.jpeg import settings
 from photoarc.pipeline import encode_file
 
 PHOTO = pictures.photo(256, 192)
@@ -42,8 +42,8 @@ def rgb_jpeg(factors):
 def test_rgb_jpeg_of_any_sampling(factors, mode):
     data = rgb_jpeg(factors)
     photo = image.photograph(data)
-    assert segments.unpack_settings(photo.writer).rgb
-    assert segments.unpack_settings(photo.writer).sampling == factors
+    assert settings.unpack(photo.writer).rgb
+    assert settings.unpack(photo.writer).sampling == factors
     encoded = encode_file(data, CodingOptions(mode, 60, min_gain_percent=0))
     if encoded.photo is None:
         assert "too far" in encoded.note  # its colours are those of another picture

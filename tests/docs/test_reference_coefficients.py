@@ -118,13 +118,13 @@ def test_coefficients_that_no_picture_has(sampling, seed, monkeypatch):
     scan = scans.read(data)
     wild = [np.clip(rng.standard_cauchy(plane.shape) * 30, -16383, 16383).astype(np.int16) for plane in scan.coefficients]
     wild[0][0, :2] = rng.choice([-16383, 16383], wild[0][0, :2].shape)
-    monkeypatch.setattr(scans, "read", lambda _: replace(scan, coefficients=tuple(wild)))
+    monkeypatch.setattr(scans, "read_parsed", lambda _: replace(scan, coefficients=tuple(wild)))
     payload = dct.transcode(data)
     ((planes, found, stored),) = reference.decode(payload, PLAIN)
     assert found == stored
     assert equal(planes, wild)
     decoded = []
-    monkeypatch.setattr(scans, "write", lambda _head, planes, _tail, _padding: decoded.extend(planes) or data)
+    monkeypatch.setattr(scans, "write_planned", lambda _plan, planes, _tail, _padding: decoded.extend(planes) or data)
     assert dct.decode(payload, len(data)) == data
     assert equal(decoded, wild)
 

@@ -13,6 +13,7 @@ from photoarc.errors import LimitExceeded, PayloadError
 from photoarc.member import SourceFormat
 from photoarc.pictures import image, metadata, pillow, png, webp, writers
 from photoarc.pictures.jpeg import segments as jpeg
+from photoarc.pictures.jpeg import settings as jpeg_settings
 
 WIDTH, HEIGHT = 200, 150
 PHOTO = pictures.photo(WIDTH, HEIGHT)
@@ -68,8 +69,8 @@ def test_rgb_jpeg_and_density_come_back():
 
 def test_progressive_noise_that_overflows_pillows_buffer_is_written_baseline(capfd):
     noise = np.random.default_rng(0).integers(0, 256, (700, 900, 3), dtype=np.uint8)
-    settings = dataclasses.replace(jpeg.quality_settings(100, grey=False), progressive=True)
-    data = image.write(image.Photograph(noise, None, SourceFormat.JPEG, b"", jpeg.pack_settings(settings)))
+    settings = dataclasses.replace(jpeg_settings.of_quality(100, grey=False), progressive=True)
+    data = image.write(image.Photograph(noise, None, SourceFormat.JPEG, b"", jpeg_settings.pack(settings)))
     with Image.open(io.BytesIO(data)) as picture:  # `photograph` does not take noise
         assert psnr_db(np.asarray(picture), noise) > 45
     capfd.readouterr()  # libjpeg's "Suspension not allowed here"
@@ -274,7 +275,7 @@ def test_write_refuses_what_a_format_cannot_hold():
         None,
         SourceFormat.JPEG,
         metadata.pack([metadata.Item(b"APPX", b"")]),
-        jpeg.pack_settings(jpeg.quality_settings(90, grey=False)),
+        jpeg_settings.pack(jpeg_settings.of_quality(90, grey=False)),
     )
     with pytest.raises(PayloadError, match="damaged"):
         image.write(damaged)

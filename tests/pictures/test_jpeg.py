@@ -5,6 +5,7 @@ import pytest
 
 from photoarc.errors import PayloadError
 from photoarc.pictures.jpeg import segments as jpeg
+from photoarc.pictures.jpeg import settings
 
 PHOTO = pictures.photo(96, 80)
 
@@ -22,7 +23,7 @@ def test_split_takes_metadata_out_and_join_puts_it_back(options):
     assert own == segments
     assert parts.tail == b""
     assert (parts.frame.width_px, parts.frame.height_px) == (96, 80)
-    density = jpeg.settings(parts).density
+    density = settings.of_jpeg(parts).density
     assert jpeg.join([jpeg.Segment(*s) for s in segments], parts.picture, density) == data
 
 
@@ -88,29 +89,29 @@ def test_cmyk_and_two_frames():
     [{}, {"progressive": True}, {"subsampling": 0}, {"keep_rgb": True}, {"dpi": (300, 300)}, {"quality": 41, "subsampling": 1}],
 )
 def test_settings_survive_packing_in_two_bytes(options):
-    made = jpeg.settings(jpeg.split(pictures.jpeg(PHOTO, **options)))
-    packed = jpeg.pack_settings(made)
+    made = settings.of_jpeg(jpeg.split(pictures.jpeg(PHOTO, **options)))
+    packed = settings.pack(made)
     assert len(packed) == (8 if "dpi" in options else 2)
-    assert jpeg.unpack_settings(packed) == made
+    assert settings.unpack(packed) == made
 
 
 def test_settings_with_tables_of_their_own():
     tables = [list(range(1, 65)), list(range(64, 0, -1)), [7] * 63 + [1000]]
-    made = jpeg.settings(jpeg.split(pictures.jpeg(PHOTO, quality=-1, qtables=tables)))
+    made = settings.of_jpeg(jpeg.split(pictures.jpeg(PHOTO, quality=-1, qtables=tables)))
     assert [list(t) for t in made.tables] == tables
-    packed = jpeg.pack_settings(made)
-    assert jpeg.unpack_settings(packed) == made
+    packed = settings.pack(made)
+    assert settings.unpack(packed) == made
     for end in range(len(packed)):
         with pytest.raises(PayloadError):
-            jpeg.unpack_settings(packed[:end])
+            settings.unpack(packed[:end])
     with pytest.raises(PayloadError):
-        jpeg.unpack_settings(packed + b"\0")
+        settings.unpack(packed + b"\0")
 
 
 @pytest.mark.parametrize("quality", [2, 10, 50, 75, 97])
 def test_annex_k_tables_are_libjpegs(quality):
-    made = jpeg.settings(jpeg.split(pictures.jpeg(PHOTO, quality=quality, subsampling=0)))
-    assert made == jpeg.quality_settings(quality, grey=False)
+    made = settings.of_jpeg(jpeg.split(pictures.jpeg(PHOTO, quality=quality, subsampling=0)))
+    assert made == settings.of_quality(quality, grey=False)
 
 
 @pytest.mark.parametrize(("factors", "sampling"), [(0x11, 0), (0x12, 1), (0x41, 1), (0x14, 1), (0x42, 2), (0x44, 2), (0x22, 2), (0x21, 1)])
@@ -118,7 +119,7 @@ def test_sampling_becomes_the_nearest_that_pillow_writes(factors, sampling):
     data = pictures.jpeg(PHOTO, subsampling=1)
     at = data.index(b"\xff\xc0") + 11
     assert data[at] == 0x21
-    assert jpeg.settings(jpeg.split(data[:at] + bytes([factors]) + data[at + 1 :])).sampling == sampling
+    assert settings.of_jpeg(jpeg.split(data[:at] + bytes([factors]) + data[at + 1 :])).sampling == sampling
 
 
 def test_picture_without_metadata_decodes_alike():

@@ -98,8 +98,10 @@ def test_components_of_one_number():
 def test_fill_bytes_before_the_end():
     data = pictures.progressive_jpeg(PHOTO)
     assert data.endswith(b"\xff\xd9")
-    with pytest.raises(PayloadError, match="out of place"):
-        jpeg_scan.read(data[:-2] + b"\xff\xff\xd9\0\4hi" + data)
+    tail = b"\xff\xff\xd9\0\4hi" + data
+    scan = jpeg_scan.read(data[:-2] + tail)
+    assert scan.tail == tail
+    assert jpeg_scan.write(scan.head, scan.coefficients, scan.tail, scan.padding) == data[:-2] + tail
 
 
 def _inserted(segment, before):

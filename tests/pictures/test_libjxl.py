@@ -14,6 +14,7 @@ from photoarc.codecs import jpegxl, samples
 from photoarc.errors import PayloadError
 from photoarc.pictures import image, jxl, libjxl
 from photoarc.pictures.jpeg import pixels as jpeg_pixels
+from photoarc.pictures.parsed import Parsed
 
 PHOTO = pictures.photo(160, 128)
 GOLDEN = Path(__file__).parents[1] / "golden/unreleased"
@@ -84,7 +85,7 @@ def test_a_damaged_jpeg_is_no_photograph_for_pillow_either(cut):
     data = pictures.jpeg(PHOTO)
     data = data[: int(len(data) * cut)] + data[-2:]  # libjpeg fills the rest with grey and only warns
     with pytest.raises(PayloadError):
-        jpeg_pixels.decode_into(bytes(data), np.empty_like(PHOTO))
+        jpeg_pixels.decode_into(Parsed(bytes(data)), np.empty_like(PHOTO))
 
 
 def test_without_any_libjxl_a_jpeg_is_refused(monkeypatch):

@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 from PIL import JpegImagePlugin
 
 from photoarc.errors import PayloadError
-from photoarc.pictures.jpeg import scans
+from photoarc.pictures.parsed import Parsed
 
 
-def decode_into(data: bytes, pixels: NDArray[np.uint8]) -> None:
-    """Fill (H, W, 1 or 3), grey or RGB. Raises PayloadError if the JPEG is broken or has other sides."""
+def decode_into(file: Parsed, pixels: NDArray[np.uint8]) -> None:
+    """Fill (H, W, 1 or 3), grey or RGB, without a look at metadata. Raises PayloadError if the JPEG is broken or has other sides."""
+    data = file.jpeg.picture
     try:
         import pyjpegxl
     except ImportError:
+        try:
+            file.scan  # noqa: B018  (codecs ask for it as well)
+        except PayloadError as error:
+            raise PayloadError(f"broken JPEG, or one that only pyjpegxl can check: {error}") from error
         pixels[...] = _by_pillow(data).reshape(pixels.shape)
         return
     try:
@@ -30,10 +35,6 @@ def decode_into(data: bytes, pixels: NDArray[np.uint8]) -> None:
 
 
 def _by_pillow(data: bytes) -> NDArray[np.uint8]:
-    try:
-        scans.read(data)
-    except PayloadError as error:
-        raise PayloadError(f"broken JPEG, or one that only pyjpegxl can check: {error}") from error
     try:
         with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as picture:
             return np.asarray(picture)

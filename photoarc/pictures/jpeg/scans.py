@@ -22,14 +22,11 @@ from photoarc.pictures.jpeg import progressive as jpeg_progressive
 from photoarc.pictures.jpeg import progressive_bits, segments, sequential
 from photoarc.pictures.jpeg.progressive import ScanHeader
 from photoarc.pictures.jpeg.progressive_bits import Intervals, NonZeros
+from photoarc.pictures.jpeg.segments import Jpeg
 from photoarc.pictures.jpeg.tables import HuffmanTable, huffman_tables
-from photoarc.pictures.kinds import JPEG_SOI
 
 MAX_COEFFICIENTS = 40_000_000  # a 4:2:0 photograph of 26 megapixels; coding it takes 8 bytes each
-_SOS, _EOI, _DHT, _DRI = 0xDA, 0xD9, 0xC4, 0xDD
-_MARKER = re.compile(rb"\xff+([^\xff])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-_NOT_DATA = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +45,9 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the head of a file says about its scans."""
+    """What the head of a file, SOI to the end of the last SOS header without the data of scans, says about these."""
 
+    head: bytes
     planes: tuple[Plane, ...]
     width_px: int
     height_px: int
@@ -59,39 +57,54 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A file taken apart.
+    """A file taken apart: `plan` is what its head says.
 
     `coefficients`: (64, rows, columns) per plane, zigzag order first, DC without prediction. `padding`: the bit, 0 or 1, that
     fills the last byte of each restart interval; of a progressive file plus 2 if its ends of bands are `apart`.
     """
 
-    head: bytes
+    plan: Layout
     coefficients: tuple[NDArray[np.int16], ...]
     tail: bytes
     padding: int
 
+    @property
+    def head(self) -> bytes:
+        """All before the tail but the data of scans."""
+        return self.plan.head
+
 
 def layout(head: bytes) -> Layout:
-    """What the head of a JPEG file says: SOI to the end of the last SOS header. Raises PayloadError if `read` does not read such files."""
-    parts = segments.split(head + b"\xff\xd9")
-    frame = parts.frame
+    """What the head of a JPEG file says. Raises PayloadError if `read` does not read such files."""
+    jpeg = segments.parse(head)
+    if jpeg.end or any(scan.end < scan.data_end for scan in jpeg.scans) or jpeg.scans[-1].end < len(head):
+        raise PayloadError("broken JPEG: garbage between segments")
+    return _layout(jpeg)
+
+
+def _layout(jpeg: Jpeg) -> Layout:
+    """Of a file that may have data in its scans."""
+    frame, data = jpeg.frame, jpeg.data
     count = len(frame.components)
     # One component is not interleaved: an MCU is a block, whatever the sampling factors (T.81 A.2.2).
     sampling = [(part.horizontal, part.vertical) for part in frame.components] if count > 1 else [(1, 1)]
     scans: list[ScanHeader] = []
     tables: dict[tuple[bool, int], HuffmanTable] = {}
-    restart_interval, at = 0, 2
-    while at < len(head):
-        for marker, body, end in _segments(head, at):
-            at = end
-            if marker == _DHT:
-                tables.update(huffman_tables(body))
-            elif marker == _DRI:
-                if len(body) != 2:
-                    raise PayloadError("broken JPEG: restart interval")
-                restart_interval = int.from_bytes(body, "big")
-            elif marker == _SOS:
-                scans.append(_scan_header(frame, sampling, body, tables, restart_interval, at))
+    restart_interval, at, pieces = 0, 0, []
+    for piece in jpeg.pieces:
+        body = data[piece.body : piece.end]
+        if piece.marker == segments.DHT:
+            tables.update(huffman_tables(body))
+        elif piece.marker == segments.DRI:
+            if len(body) != 2:
+                raise PayloadError("broken JPEG: restart interval")
+            restart_interval = int.from_bytes(body, "big")
+        elif piece.marker == segments.SOS:
+            pieces.append(data[at : piece.end])
+            at = piece.data_end
+            scans.append(_scan_header(frame, sampling, body, tables, restart_interval, sum(map(len, pieces))))
+            if len(scans) == len(jpeg.scans):
+                break
     mcu_columns, mcu_rows = _mcus(frame, sampling)
     mcu_blocks = sum(h * v for h, v in sampling)
     if mcu_blocks > 10:  # T.81 B.2.3
@@ -99,14 +112,19 @@ def layout(head: bytes) -> Layout:
     if 64 * mcu_blocks * mcu_columns * mcu_rows > MAX_COEFFICIENTS:
         raise PayloadError("JPEG of too many coefficients")
     (jpeg_progressive if frame.progressive else sequential).check_script(scans, count)
-    first = segments.split(head[: scans[0].end] + b"\xff\xd9").tables
-    if any(first[part.table] != parts.tables[part.table] for part in frame.components):
-        raise PayloadError("JPEG whose quantisation tables change")
-    planes = []
-    for part, (h, v) in zip(frame.components, sampling, strict=True):
-        quantiser = np.array(parts.tables[part.table], np.uint16)[list(segments.ZIGZAG)]
-        planes.append(Plane(mcu_rows * v, mcu_columns * h, h, v, quantiser))
-    return Layout(tuple(planes), frame.width_px, frame.height_px, frame.progressive, tuple(scans))
+    planes = tuple(Plane(mcu_rows * v, mcu_columns * h, h, v, steps) for (h, v), steps in zip(sampling, _quantisers(jpeg), strict=True))
+    return Layout(b"".join(pieces), planes, frame.width_px, frame.height_px, frame.progressive, tuple(scans))
+
+
+def _quantisers(jpeg: Jpeg) -> Iterator[NDArray[np.uint16]]:
+    """(64,) in zigzag order of each component. Raises PayloadError unless the first scan has those of the last."""
+    first, last = jpeg.scans[0].tables, jpeg.scans[-1].tables
+    for part in jpeg.frame.components:
+        if part.table not in first:
+            raise PayloadError("broken JPEG: quantisation table missing")
+        if first[part.table] != last[part.table]:
+            raise PayloadError("JPEG whose quantisation tables change")
+        yield np.array(last[part.table], np.uint16)[list(segments.ZIGZAG)]
 
 
 def _mcus(frame: segments.Frame, sampling: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -159,40 +177,18 @@ def _scan_header(
     )
 
 
-def _segments(data: bytes, at: int = 2) -> Iterator[tuple[int, bytes, int]]:
-    """(marker, body, end) of each segment up to the next SOS."""
-    marker = 0
-    while marker != _SOS:
-        match = _MARKER.match(data, at)
-        if match is None:
-            raise PayloadError("broken JPEG: garbage between segments" if data[at:].strip(b"\xff") else "truncated JPEG")
-        marker, body_at = match[1][0], match.end() + 2
-        at = match.end() + int.from_bytes(data[match.end() : body_at], "big")
-        if max(at, body_at) > len(data):
-            raise PayloadError("truncated JPEG")
-        if at < body_at or marker == _EOI:
-            raise PayloadError("broken JPEG: marker out of place")
-        yield marker, data[body_at:at], at
-
-
 def read(data: bytes) -> Scan:
     """Take a JPEG file apart. Raises PayloadError unless `write` gives the same bytes again."""
-    if data[:2] != JPEG_SOI:
-        raise PayloadError("broken JPEG: no start marker")
     segments.check_claims(data)
-    *_, (_, _, start) = _segments(data)
-    segments.split(data[:start] + b"\xff\xd9")  # says why a file is refused, before its data do
-    pieces, coded, end = [], [], 0
-    while True:
-        pieces.append(data[end:start])
-        after = _NOT_DATA.search(data, start)
-        end = after.start() if after else len(data)
-        coded.append([part.replace(b"\xff\0", b"\xff") for part in _RESTART.split(data[start:end])])
-        if after is None or after[0] == b"\xff\xd9":
-            break
-        *_, (_, _, start) = _segments(data, end)
-    head, tail = b"".join(pieces), data[end:]
-    plan = layout(head)
+    return read_parsed(segments.parse(data))
+
+
+def read_parsed(jpeg: Jpeg) -> Scan:
+    """The same of a file whose headers are known, and whose claims were checked."""
+    data = jpeg.data
+    plan = _layout(jpeg)
+    coded = [[part.replace(b"\xff\0", b"\xff") for part in _RESTART.split(data[scan.end : scan.data_end])] for scan in jpeg.scans]
+    tail = data[jpeg.scans[-1].data_end :]
     if any(len(intervals) != -(-scan.mcus // scan.interval) for scan, intervals in zip(plan.scans, coded, strict=True)):
         raise PayloadError("broken JPEG: restart markers")
     coefficients = _decode(plan, coded)
@@ -213,20 +209,24 @@ def read(data: bytes) -> Scan:
             (part[-1], bits) for had, (_, free) in zip(coded, written, strict=True) for part, bits in zip(had, free, strict=True) if part
         )
         padding = next((last & 1 for last, bits in ends if bits), 1)
-        if _join(head, plan, written, tail, padding) == data:
-            return Scan(head, coefficients, tail, padding | apart << 1)
+        if _join(plan, written, tail, padding) == data:
+            return Scan(plan, coefficients, tail, padding | apart << 1)
     raise refusal
 
 
 def write(head: bytes, coefficients: Sequence[NDArray[np.int16]], tail: bytes, padding: int) -> bytes:
     """The file that `read` took apart. Raises PayloadError if there is no code for a coefficient."""
-    plan = layout(head)
+    return write_planned(layout(head), coefficients, tail, padding)
+
+
+def write_planned(plan: Layout, coefficients: Sequence[NDArray[np.int16]], tail: bytes, padding: int) -> bytes:
+    """The same where it is known what the head says."""
     kinds = [(part.dtype, part.shape) for part in coefficients]
     if kinds != [(np.dtype(np.int16), (64, plane.rows, plane.columns)) for plane in plan.planes] or padding not in range(
         4 if plan.progressive else 2
     ):
         raise PayloadError("coefficients do not fit the head of the JPEG")
-    return _join(head, plan, _encode_all(plan, coefficients, {}, apart=padding > 1), tail, padding & 1)
+    return _join(plan, _encode_all(plan, coefficients, {}, apart=padding > 1), tail, padding & 1)
 
 
 def _decode(plan: Layout, coded: Sequence[Sequence[bytes]]) -> tuple[NDArray[np.int16], ...]:
@@ -248,11 +248,11 @@ def _encode_all(plan: Layout, coefficients: Sequence[NDArray[np.int16]], known: 
         yield progressive_bits.encode(scan, planes, known, apart=apart) if plan.progressive else sequential.encode(scan, planes)
 
 
-def _join(head: bytes, plan: Layout, coded: Iterable[Intervals], tail: bytes, padding: int) -> bytes:
+def _join(plan: Layout, coded: Iterable[Intervals], tail: bytes, padding: int) -> bytes:
     """Fill up each interval's last byte, put zeros behind FF, markers between intervals, and each scan behind its header."""
     out, at = [], 0
     for scan, (intervals, free) in zip(plan.scans, coded, strict=True):
-        out.append(head[at : scan.end])
+        out.append(plan.head[at : scan.end])
         at = scan.end
         for n, (part, bits) in enumerate(zip(intervals, free, strict=True)):
             if n:
