@@ -71,7 +71,7 @@ class Member:
     A `duplicate` has no payload: it is that of the earlier member with this digest. What is `shared` stands in an earlier member's payload,
     the rest is `payload_bytes` long. `hard_link` is the name of an earlier member that was the same file on the disk. A `grouped` member's
     record and contents are in a GROUP chunk; `payload_bytes` is its share of that. `birth_ns` and `attributes` (extended ones) are what the
-    file system told, None and empty where it did not.
+    file system told, None and empty where it did not. `refused`: in words why the codec that is usual for such files did not take this one.
     """
 
     name: bytes
@@ -92,6 +92,7 @@ class Member:
     birth_ns: int | None = None
     attributes: Attributes = ()
     shared: Shared | None = None
+    refused: str = ""
 
     @property
     def lossy(self) -> bool:

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TINY = "tiny"  # as photoarc.pictures.image says it
-FEW_BYTES = "too few bytes for its pixels to win anything"
 LARGE_FILE_BYTES = 64 << 20
 # Below this share of the file, bit-exact coding cannot win: it is not even tried.
 CLEARLY_SMALLER = 0.6
@@ -63,7 +62,8 @@ _CHUNK_BYTES, _GROUP_BYTES = 48, 48 + 44  # framing of a member of its own, and 
 class Encoded:
     """One coded file; `digest` is the BLAKE3-256 of the original, `note` says why a file is kept bit-exact ("": a lossy photograph).
 
-    `left_out` says in words what of a photograph's file does not come back, metadata and pixels apart.
+    `refused`: why the codec that is usual for bit-exact files of its kind did not take it. `left_out` says in words what of a photograph's
+    file does not come back, metadata and pixels apart.
     With `strip_gps`, `dropped` says in words what of its metadata is gone as a whole, `holds_place` that it is kept with a place in it.
     """
 
@@ -74,6 +74,7 @@ class Encoded:
     _: KW_ONLY
     photo: PhotoInfo | None = None
     note: str = ""
+    refused: str = ""
     left_out: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     holds_place: bool = False
@@ -162,7 +163,7 @@ def _encode_file(file: Parsed, options: CodingOptions, no_jpeg: str) -> Encoded:
 
     cost = costs.to_pack(len(data), file.size, lossy=True, effort=EFFORT)
     if not costs.worth(cost.seconds, len(data)):
-        return _bit_exact(file, digest, options.effort, FEW_BYTES)
+        return _bit_exact(file, digest, options.effort, bitexact.FEW_BYTES)
     photo = photograph(file, recode=options.recode)
     if isinstance(photo, str):
         return _bit_exact(file, digest, options.effort, photo)
@@ -219,8 +220,8 @@ def _quality(options: CodingOptions) -> float:
 
 
 def _bit_exact(file: Parsed, digest: bytes, effort: int, note: str) -> Encoded:
-    codec_id, payload = bitexact.code(file, effort)
-    return Encoded(codec_id, payload, len(file.data), digest, note=note)
+    coded = bitexact.code(file, effort)
+    return Encoded(coded.codec_id, coded.payload, len(file.data), digest, note=note, refused=coded.refused)
 
 
 def decode_payload(name: str, codec_id: int, payload: bytes, size_bytes: int, digest: bytes, as_format: str | None = None) -> bytes:

@@ -48,6 +48,7 @@ def info_lines(found: Overview) -> list[str]:
         f"  models    {', '.join(models) or 'none needed'}",
         *([grown] if found.additions else []),
         *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),
+        *(f"  refused   {count(files, 'file')} by the usual codec: {reason}" for reason, files in found.refused),
     ]
 
 

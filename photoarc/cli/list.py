@@ -71,6 +71,8 @@ def member_json(member: Member) -> dict[str, Any]:
         value["birth_ns"] = member.birth_ns
     if member.attributes:
         value["attributes"] = {display(name): len(data) for name, data in member.attributes}
+    if member.refused:
+        value["refused"] = member.refused
     if member.kind is Kind.SYMLINK:
         value["link_target"] = display(member.link_target)
     if member.hard_link:
@@ -96,7 +98,7 @@ def list_lines(members: Sequence[Member], archive_bytes: int | None = None, remo
             sizes = (size(member.size_bytes), size(member.payload_bytes), ratio(member.payload_bytes, member.size_bytes))
             quality = f"lossy {psnr(member.photo.psnr_db)}" if member.photo else "exact"
             codec = "duplicate" if member.duplicate else codec_name(member.codec_id)
-            rows.append((*sizes, codec, quality, modified, name))
+            rows.append((*sizes, codec, quality, modified, name + (f"  ({member.refused})" if member.refused else "")))
         else:
             target = f" -> {display(member.link_target)}" if member.kind is Kind.SYMLINK else "/"
             rows.append(("-", "-", "-", KIND_WORDS[member.kind], "", modified, name + target))

@@ -12,17 +12,19 @@ takes goes with its pixels, what it can win with the bytes of its file: if those
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from photoarc import codecs
 from photoarc.codecs import costs, general, store
 from photoarc.errors import PayloadError
 from photoarc.options import NETWORKS, TAKES_APART, THOROUGH
+from photoarc.pictures.jpeg import segments
 from photoarc.pictures.kinds import PictureKind
 from photoarc.pictures.parsed import Parsed, parsed
 
+FEW_BYTES = "too few bytes for its pixels to win anything"
 _PATIENCE = 4  # times as much time for what can be won, from THOROUGH on
 # Up to here, most of a picture's file are profiles and tables: LZMA may be smaller than its own codec, JPEG XL than networks.
 _SMALL_BYTES = 16 << 10
@@ -89,24 +91,61 @@ PICTURE_CODECS = (
 )
 
 
-def code(data: bytes | Parsed, effort: int) -> tuple[int, bytes]:
-    """(codec ID, payload). Odd input is stored, never refused."""
+class Coded(NamedTuple):
+    """What a file became; `refused`: in words why networks, or JPEG XL below their efforts, did not take a JPEG file."""
+
+    codec_id: int
+    payload: bytes
+    refused: str = ""
+
+
+def code(data: bytes | Parsed, effort: int) -> Coded:
+    """A file as its smallest payload. Odd input is stored, never refused."""
     file = parsed(data)
+    refusals: dict[int, str] = {}
+    found = Coded(*_smallest(file, effort, refusals))
+    return found if found.codec_id == codecs.DCT else found._replace(refused=_refusal(file, found, effort, refusals))
+
+
+def _refusal(file: Parsed, found: Coded, effort: int, refusals: Mapping[int, str]) -> str:
+    """Why a JPEG file, or the picture that it begins with, has another codec than the usual one; "" if that is just smaller."""
+    if found.codec_id == codecs.COMPOSITE and codecs.DCT not in refusals:
+        from photoarc.codecs import composite  # which asks for the others here
+
+        return composite.refusal(file, found.payload) if effort >= NETWORKS else ""
+    usual = _usual(effort)
+    if usual == codecs.JPEGXL and usual in refusals:
+        try:
+            segments.whole(file.jpeg)  # which says it in better words
+        except PayloadError as error:
+            return str(error)
+    return refusals.get(usual, "")
+
+
+def _usual(effort: int) -> int:
+    """The codec of JPEG files that no better one takes."""
+    return codecs.DCT if effort >= TAKES_APART else codecs.JPEGXL
+
+
+def _smallest(file: Parsed, effort: int, refusals: dict[int, str]) -> tuple[int, bytes]:
+    """(codec ID, payload); what codecs say that refuse it goes to `refusals`."""
     data = file.data
     dear = costs.to_pack(len(data), file.size, lossy=False, effort=effort)
     patience = _PATIENCE if effort >= THOROUGH else 1
     if file.size is not None and not costs.worth(dear.seconds, len(data) * patience):
         by_lzma = _general(data)
         if not costs.worth(dear.seconds, len(by_lzma[1]) * patience):
+            if file.kind is PictureKind.JPEG:
+                refusals[_usual(effort)] = FEW_BYTES
             return by_lzma
-    taken = list(_by_row(file, effort))
+    taken = list(_by_row(file, effort, refusals))
     if not taken:
         return _general(data)
     _, found = min(taken, key=lambda one: len(one[1][1]))
     return _or_general(found, data) if taken[0][0].general_too else found
 
 
-def _by_row(file: Parsed, effort: int) -> Iterator[tuple[Row, tuple[int, bytes]]]:
+def _by_row(file: Parsed, effort: int, refusals: dict[int, str]) -> Iterator[tuple[Row, tuple[int, bytes]]]:
     """What the rows of PICTURE_CODECS make of the file."""
     asked: set[int] = set()
     taken = False
@@ -117,7 +156,8 @@ def _by_row(file: Parsed, effort: int) -> Iterator[tuple[Row, tuple[int, bytes]]
         asked.add(row.codec_id)
         try:
             payload = codecs.get_exact(row.codec_id).encode(file if file.kind is PictureKind.JPEG else file.data, effort)
-        except PayloadError:
+        except PayloadError as error:
+            refusals[row.codec_id] = str(error)
             continue
         if len(payload) < len(file.data):
             taken = True

@@ -19,7 +19,7 @@ from photoarc.codecs import DCT, JPEGXL, LEPTON, LZMA, STORE, bitexact, general,
 from photoarc.errors import PayloadCorrupt, PayloadError
 from photoarc.options import EFFORT, NETWORKS, THOROUGH
 from photoarc.pictures.kinds import JPEG_START
-from photoarc.pictures.parsed import Parsed, alone, jpeg_at, parsed
+from photoarc.pictures.parsed import Parsed, jpeg_at, parsed
 
 _VERSION = 1
 _MAX_TRIES = 64  # start markers looked at behind the first picture: films hold some by chance
@@ -31,6 +31,20 @@ Transcode = Callable[[Parsed], bytes]
 _HEAD = Struct("<BBH")  # version, number of streams, number of runs
 _STREAM = Struct("<BII")  # codec ID, bytes, bytes in the payload
 _RUN = Struct("<BI")  # stream, bytes
+
+
+def refusal(file: Parsed, payload: bytes) -> str:
+    """In words why networks did not take the picture that a JPEG file begins with; "" if they did, or if another codec was smaller."""
+    streams, _ = _unpack(payload)
+    if streams[_FIRST_PICTURE].codec_id == DCT:
+        return ""
+    from photoarc.codecs import dct
+
+    try:
+        dct.check(file.alone)
+    except PayloadError as error:
+        return str(error)
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +122,7 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
 
 def _pictures(file: Parsed) -> list[tuple[int, Parsed]]:
     """The JPEGs in the file, and where they begin. Raises PayloadError if it does not begin with a sound one."""
-    first = alone(file)
+    first = file.alone
     pictures = [(0, first)]
     at = len(first.data)
     for _ in range(_MAX_TRIES):

@@ -25,7 +25,7 @@ from photoarc.models.coefficient_tables import OFFSET_MAX
 from photoarc.models.coefficients import Coefficients
 from photoarc.options import EFFORT
 from photoarc.pictures.jpeg import scans, segments
-from photoarc.pictures.jpeg.scans import Layout
+from photoarc.pictures.jpeg.scans import Layout, Scan
 from photoarc.pictures.parsed import Parsed, parsed
 
 _VERSION = 2
@@ -85,12 +85,18 @@ def decode(payload: bytes, size_bytes: int, as_format: str | None = None) -> byt
     return _decode(payload[_HEADER.size :], size_bytes, model)
 
 
-def _encode(file: Parsed, model: Coefficients, *, thumbnail: bool = False) -> bytes:
-    """One picture; thumbnails in its head are pictures of their own."""
+def check(file: Parsed) -> tuple[Scan, list[Grid]]:
+    """Coefficients and planes of a JPEG file. Raises PayloadError with the reason if this codec is not made for it."""
     scan = file.scan
     grids = _grids(scan.plan)
     if max(max(-int(plane.min()), int(plane.max())) for plane in scan.coefficients) > _VALUE_MAX:
         raise PayloadError("JPEG with coefficients beyond 8 bits")
+    return scan, grids
+
+
+def _encode(file: Parsed, model: Coefficients, *, thumbnail: bool = False) -> bytes:
+    """One picture; thumbnails in its head are pictures of their own."""
+    scan, grids = check(file)
     writer = _Writer(grids)
     model.walk(grids, writer, scan.coefficients)
     stream, plain = writer.finish(model)

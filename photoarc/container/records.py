@@ -14,10 +14,13 @@ from struct import Struct
 
 from photoarc.errors import FormatError, LimitExceeded
 from photoarc.member import MAX_NAME_BYTES, Attributes, Kind, Member, PhotoInfo, Shared, SourceFormat
+from photoarc.names import display
 
 MAX_PAYLOAD_BYTES = 1 << 30  # of one chunk; larger files are split in parts (section 3.1)
 
 PHOTO_TAG, DUPLICATE_TAG, HARD_LINK_TAG, GROUPED_TAG, BIRTH_TAG, ATTRIBUTES_TAG, SHARED_TAG = 1, 0x8002, 3, 0x8004, 5, 6, 0x8007
+REFUSED_TAG = 8
+MAX_REFUSED_BYTES = 200
 CRITICAL_TAG = 0x8000  # bit 15 of an extension tag: "do not use this member without understanding me"
 
 _MEMBER = Struct("<HHHHIIBBqQQ32s")
@@ -71,6 +74,9 @@ def pack_member(member: Member) -> bytes:
     if member.shared is not None:
         shared = _SHARED.pack(member.shared.digest, member.shared.before_bytes, member.shared.behind_bytes)
         extensions += _EXTENSION.pack(SHARED_TAG, len(shared)) + shared
+    if member.refused:
+        refused = member.refused.encode()[:MAX_REFUSED_BYTES]
+        extensions += _EXTENSION.pack(REFUSED_TAG, len(refused)) + refused
     fixed = _MEMBER.pack(
         len(member.name),
         len(member.link_target),
@@ -129,6 +135,7 @@ def parse_member(data: bytes) -> Member:
         birth_ns=found.birth_ns,
         attributes=found.attributes,
         shared=found.shared,
+        refused=found.refused,
     )
 
 
@@ -143,6 +150,7 @@ class _Extensions:
     birth_ns: int | None = None
     attributes: Attributes = ()
     shared: Shared | None = None
+    refused: str = ""
     needs: int = 0
 
 
@@ -176,6 +184,8 @@ def _parse_extensions(data: bytes, at: int) -> _Extensions:
             found.attributes = _parse_attributes(data[at : at + length])
         elif tag == SHARED_TAG and length == _SHARED.size:
             found.shared = Shared(*_SHARED.unpack_from(data, at))
+        elif tag == REFUSED_TAG:
+            found.refused = display(data[at : at + min(length, MAX_REFUSED_BYTES)])
         elif tag & CRITICAL_TAG:
             found.needs = found.needs or tag
         at += length

@@ -146,7 +146,15 @@ def _code_recalled(options: CodingOptions, item: Recalled) -> Coded:
         known_again = digest == member.digest
     if known_again:
         note = "" if member.lossy else KEPT
-        known = Encoded(member.codec_id, item.payload, member.size_bytes, member.digest, photo=member.photo, note=note)
+        known = Encoded(
+            member.codec_id,
+            item.payload,
+            member.size_bytes,
+            member.digest,
+            photo=member.photo,
+            note=note,
+            refused=member.refused,
+        )
         return Coded(known, stamp, reused=True, found=digest)
     return Coded(pipeline.encode_file(data, options, item.source.no_jpeg), stamp)
 

@@ -56,7 +56,10 @@ class CodecTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What `info` says about an archive; `format_version` is empty if the header is damaged. `additions`: how often it was changed."""
+    """What `info` says about an archive; `format_version` is empty if the header is damaged. `additions`: how often it was changed.
+
+    `refused`: in words why files have not the codec that is usual for their kind, and how many.
+    """
 
     archive: str
     format_version: str
@@ -70,6 +73,7 @@ class Overview:
     models: tuple[int, ...]
     codecs: tuple[CodecTotal, ...]
     additions: int = 0
+    refused: tuple[tuple[str, int], ...] = ()
 
 
 def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = False) -> list[Failure]:
@@ -98,6 +102,7 @@ def overview(path: str, archive: Archive) -> Overview:
         models=tuple(sorted({member.photo.model_id for member in members if member.photo})),
         codecs=by_codec,
         additions=archive.additions,
+        refused=tuple(Counter(member.refused for member in members if member.refused).most_common()),
     )
 
 

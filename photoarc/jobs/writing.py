@@ -162,6 +162,7 @@ def _member(source: SourceFile, coded: Coded, parts: int, tally: PackTally) -> M
         payload_bytes=len(encoded.payload),
         parts=parts,
         photo=encoded.photo,
+        refused=encoded.refused,
     )
 
 
@@ -176,6 +177,7 @@ def _file(
     parts: int,
     payload_bytes: int = 0,
     photo: PhotoInfo | None = None,
+    refused: str = "",
 ) -> Member:
     """Member of a file, with what its stamp says."""
     return Member(
@@ -191,6 +193,7 @@ def _file(
         payload_bytes=payload_bytes,
         parts=parts,
         photo=photo,
+        refused=refused,
     )
 
 

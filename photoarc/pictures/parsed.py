@@ -45,6 +45,15 @@ class Parsed:
         """Segments of a JPEG file, which may have lost its end marker. Raises PayloadError."""
         return _or_raise(self._jpeg)
 
+    @cached_property
+    def alone(self) -> Parsed:
+        """The picture that a JPEG file begins with, without what follows it. Raises PayloadError if it is not whole."""
+        found = segments.whole(self.jpeg)
+        if not found.tail_bytes:
+            return self
+        picture = self.data[: found.end]
+        return Parsed(picture, replace(found, data=picture))
+
     @property
     def scan(self) -> Scan:
         """Coefficients of a JPEG file. Raises PayloadError."""
@@ -78,18 +87,9 @@ def parsed(data: bytes | Parsed) -> Parsed:
     return data if isinstance(data, Parsed) else Parsed(data)
 
 
-def alone(file: Parsed) -> Parsed:
-    """The picture that a JPEG file begins with, without what follows it. Raises PayloadError if it is not whole."""
-    found = segments.whole(file.jpeg)
-    if not found.tail_bytes:
-        return file
-    picture = found.data[: found.end]
-    return Parsed(picture, replace(found, data=picture))
-
-
 def jpeg_at(data: bytes, start: int) -> Parsed:
-    """The same of the JPEG that begins there."""
-    return alone(Parsed(data[start:]))
+    """The JPEG that begins there, without what follows it. Raises PayloadError if it is not whole."""
+    return Parsed(data[start:]).alone
 
 
 def _found(look: Callable[[bytes], _Found], data: bytes) -> _Found | PayloadError:

@@ -4,7 +4,7 @@ import pictures
 import pytest
 
 from photoarc import codecs
-from photoarc.codecs import COMPOSITE, DCT, JPEGXL, LEPTON, LZMA, STORE, bitexact
+from photoarc.codecs import COMPOSITE, DCT, JPEGXL, LEPTON, LZMA, STORE, bitexact, composite
 from photoarc.errors import PayloadError
 
 PLAIN = pictures.jpeg(pictures.photo(160, 96), quality=95)
@@ -52,7 +52,8 @@ def test_rows_for_jpeg(monkeypatch, data, effort, sizes, asked, takes):
     found = []
     monkeypatch.setattr(bitexact, "_SMALL_BYTES", 0)
     monkeypatch.setattr(codecs, "get_exact", lambda codec_id: Codec(codec_id, sizes.get(codec_id), found))
-    codec_id, payload = bitexact.code(data, effort)
+    monkeypatch.setattr(composite, "refusal", lambda file, payload: "")
+    codec_id, payload, _ = bitexact.code(data, effort)
     assert found == asked
     assert (STORE if codec_id == LZMA else codec_id) == takes
     assert len(payload) == sizes.get(codec_id, len(payload))

@@ -41,9 +41,44 @@ def test_what_is_refused_is_kept_by_another_codec_with_the_reason(name):
         dct.encode(data)
     found = photograph(data)
     assert said in found if said else not isinstance(found, str)
-    codec_id, payload = bitexact.code(data, 5)
-    assert codec_id != codecs.DCT
-    assert codecs.get(codec_id).decode(payload, len(data)) == data
+    coded = bitexact.code(data, 5)
+    assert coded.codec_id != codecs.DCT
+    assert reason in coded.refused
+    assert codecs.get(coded.codec_id).decode(coded.payload, len(data)) == data
+
+
+@pytest.mark.parametrize("name", BY_COEFFICIENTS)
+def test_nothing_is_said_of_what_is_coded_as_usual(name):
+    coded = bitexact.code(KINDS[name], 5)
+    assert coded.codec_id in (codecs.DCT, codecs.COMPOSITE)
+    assert coded.refused == ""
+
+
+@pytest.mark.parametrize("effort", [0, 3, 5, 7])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (KINDS["cut"], "truncated JPEG: its data end before the picture"),
+        (KINDS["4:2:0"][:300], "truncated JPEG: it ends within a segment"),
+        (KINDS["4:2:0"][:20], "truncated JPEG: it ends before its picture"),
+        (jpeg_kinds.changed(KINDS["4:2:0"], b"\xff\xc0", 1, b"\xc3"), "lossless JPEG"),
+        (jpeg_kinds.changed(KINDS["4:2:0"], b"\xff\xc0", 1, b"\xc5"), "hierarchical JPEG"),
+        (KINDS["arithmetic coding"], "arithmetic coding"),
+        (KINDS["12 bits"], "12 bits a channel"),
+        (jpeg_kinds.components(5), "5 colour channels"),
+    ],
+)
+def test_what_no_codec_takes_has_a_reason_at_every_effort(data, reason, effort):
+    said = bitexact.code(data, effort).refused
+    assert said == reason or (said, effort, data) == ("truncated JPEG: no end marker", 0, KINDS["cut"])
+
+
+def test_a_first_picture_that_networks_refuse_says_so_for_its_file():
+    data = KINDS["chroma of two sizes"] + jpeg_kinds.FILM
+    coded = bitexact.code(data, 5)
+    assert coded.codec_id == codecs.COMPOSITE
+    assert "differ in size" in coded.refused
+    assert bitexact.code(data, 4).refused == ""  # networks are not asked
 
 
 @pytest.mark.parametrize("name", ["three scans", "two scans, restarts", "4:4:0", "4:1:1", "4:1:0"])

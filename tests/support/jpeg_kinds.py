@@ -56,6 +56,15 @@ def changed(data, marker, offset, new):
     return data[:at] + new + data[at + len(new) :]
 
 
+def components(count):
+    """A head that names so many components, and not much more."""
+    plain = pictures.jpeg(PHOTO, quality=85)
+    at = plain.index(_SOF)
+    rows = b"".join(bytes([n + 1, 0x11, 0]) for n in range(count))
+    frame = _SOF + (8 + len(rows)).to_bytes(2, "big") + plain[at + 4 : at + 9] + bytes([count]) + rows
+    return plain[:at] + frame + plain[at + 19 :]
+
+
 def kinds():
     """Name -> file."""
     plain = pictures.jpeg(PHOTO, quality=85)

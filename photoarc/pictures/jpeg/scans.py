@@ -193,7 +193,7 @@ def read_parsed(jpeg: Jpeg) -> Scan:
         raise PayloadError("broken JPEG: restart markers")
     coefficients = _decode(plan, coded)
     known: dict[int, NonZeros] = {}
-    refusal = PayloadError("JPEG that would not come back as it is" if tail else "truncated JPEG")
+    refusal = PayloadError("JPEG of unusual bits, which would not come back" if tail else "truncated JPEG: its data end before the picture")
     for apart in (False, True) if plan.progressive else (False,):
         written: list[Intervals] = []
         try:

@@ -175,7 +175,7 @@ def split(data: bytes) -> Jpeg:
 def whole(jpeg: Jpeg) -> Jpeg:
     """The same. Raises PayloadError if the file has no end marker."""
     if jpeg.end is None:
-        raise PayloadError("truncated JPEG")
+        raise PayloadError("truncated JPEG: no end marker")
     return jpeg
 
 
@@ -191,7 +191,8 @@ def parse(data: bytes) -> Jpeg:
     while not (scans and at == len(data)):
         match = _MARKER.match(data, at)
         if match is None:
-            raise PayloadError("truncated JPEG" if not data[at:].strip(b"\xff") else "broken JPEG: garbage between segments")
+            cut = not data[at:].strip(b"\xff")
+            raise PayloadError("truncated JPEG: it ends before its picture" if cut else "broken JPEG: garbage between segments")
         marker, body_at = match[1][0], match.end() + 2
         if marker == _EOI:
             end_marker = match.end()
@@ -200,7 +201,7 @@ def parse(data: bytes) -> Jpeg:
         if marker < 0xC0 or 0xD0 <= marker <= _SOI or (end < body_at <= len(data)):
             raise PayloadError("broken JPEG: marker out of place")
         if max(end, body_at) > len(data):
-            raise PayloadError("truncated JPEG")
+            raise PayloadError("truncated JPEG: it ends within a segment")
         if marker in _REFUSED_FRAMES:
             raise PayloadError(_REFUSED_FRAMES[marker])
         if marker in _PROGRESSIVE:
