@@ -1,6 +1,6 @@
 """Train the model of JPEG coefficients in bytes, without an end: goes on where it was, at a constant learning rate.
 
-    python training/keep_coefficients.py --photos DIR --init training/checkpoints/jpeg-1.pt --out out/jpeg.pt      until a signal
+    python training/keep_coefficients.py --photos DIR --init training/checkpoints/jpeg-2.pt --out out/jpeg.pt      until a signal
     python training/keep_coefficients.py --photos DIR --out out/jpeg.pt --land 50                                  50 minutes of decay
 
 The same call goes on where it was; a landing starts from there, writes OUT.landing.weights and leaves OUT as it is.

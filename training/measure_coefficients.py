@@ -1,6 +1,6 @@
 """Bits that models of JPEG coefficients expect files to take: checkpoints in floats and in bytes, side by side.
 
-    python training/measure_coefficients.py training/checkpoints/jpeg-1.pt out/jpeg2.pt --set kodak=PICTURES --set cameras=JPEGS
+    python training/measure_coefficients.py training/checkpoints/jpeg-2.pt out/jpeg3.pt --set kodak=PICTURES --set cameras=JPEGS
 
 Pictures that are no JPEGs are coded at each of --qualities with 4:2:0. Bits are those of the logistic distributions, without the coarsest
 DC, heads and shifts of tables: what to compare trainings by, not what files take.

@@ -32,7 +32,7 @@ import table_merging
 import torch
 import train_coefficients
 
-CHECKPOINT = Path(__file__).parents[2] / "training" / "checkpoints" / "jpeg-1.pt"
+CHECKPOINT = Path(__file__).parents[2] / "training" / "checkpoints" / "jpeg-2.pt"
 
 
 @pytest.fixture
