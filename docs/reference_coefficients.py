@@ -299,7 +299,7 @@ def decode(payload: bytes, model: Model) -> list[tuple[list[np.ndarray], int, in
 
 def decode_picture(coded: bytes, model: Model) -> list[tuple[list[np.ndarray], int, int]]:
     """One picture and the thumbnails in its head."""
-    _, plain_bytes, head_bytes, rest_bytes, packed_bytes, stream_bytes, stored = PICTURE.unpack_from(coded)
+    bits, plain_bytes, head_bytes, rest_bytes, packed_bytes, stream_bytes, stored = PICTURE.unpack_from(coded)
     ends = np.cumsum([PICTURE.size, packed_bytes, plain_bytes, stream_bytes])
     assert ends[-1] == len(coded)
     packed, plain, stream_data = (coded[start:end] for start, end in pairwise(ends))
@@ -312,11 +312,11 @@ def decode_picture(coded: bytes, model: Model) -> list[tuple[list[np.ndarray], i
             component.shifts[:] = row
     stream = Stream(stream_data[end:])
     walk = Walk(model, stream, plain)
-    for number, (component, name) in enumerate(zip(found, ("luma", "cb", "cr"), strict=False)):
-        energy = [luma_energies(model, found[0], component)] if number else []
-        beside = found[1] if number == 2 else None
+    for component, name in zip(found, ["luma"] * 4 if bits & 4 else ["luma", "cb", "cr", "luma"], strict=False):
+        energy = [luma_energies(model, found[0], component)] if name != "luma" else []
+        beside = found[1] if name == "cr" else None
         walk.dc(name, component, [*energy, *(surroundings(model, beside) if beside else [])])
-        walk.ac(name, CHROMA if number else LUMA, component, energy, beside)
+        walk.ac(name, LUMA if name == "luma" else CHROMA, component, energy, beside)
     assert not walk.plain
     assert not stream.escapes
     assert not stream.ans.words

@@ -116,7 +116,8 @@ def _refusal(file: Parsed, found: Coded, effort: int, refusals: Mapping[int, str
     usual = _usual(effort)
     if usual == codecs.JPEGXL and usual in refusals:
         try:
-            segments.whole(file.jpeg)  # which says it in better words
+            if len(segments.whole(file.jpeg).frame.components) == 4:
+                return "CMYK"
         except PayloadError as error:
             return str(error)
     return refusals.get(usual, "")

@@ -144,7 +144,10 @@ def _code_picture(picture: Parsed, number: int, effort: int) -> tuple[_Stream, l
     try:
         return _smallest(picture, effort), [_Run(number, len(picture.data))]
     except PayloadError:
-        coded = _smallest(Parsed(picture.jpeg.picture), effort)
+        bare = picture.jpeg.picture
+        if len(bare) == len(picture.data):
+            raise
+        coded = _smallest(Parsed(bare), effort)
     runs, at = [], 0
     for start, end in picture.jpeg.spans:
         runs += [_Run(_METADATA, start - at), _Run(number, end - start)]

@@ -1,7 +1,7 @@
 """Codec 9, `dct`: a JPEG file by its quantised coefficients, with learned probability tables and ANS (docs/format.md section 7.11).
 
-Sequential JPEGs and progressive ones, in any scans, grey or YCbCr with whole luma blocks to a block of chroma: what cameras and web sites
-write. The file comes back byte for byte. Others are refused; the caller then takes another codec.
+Sequential JPEGs and progressive ones, in any scans, of one, three or four components with any sampling factors. The file comes back byte
+for byte. Others are refused; the caller then takes another codec.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _PICTURE = Struct("<BHIIIII")  # padding; bytes of what is plain, of head, of he
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
 _ONE_IN = 16
+_APART = 4  # beside the padding: each component is coded like luma
 
 
 def encode(data: bytes | Parsed, effort: int = EFFORT) -> bytes:
@@ -98,7 +99,8 @@ def _encode(file: Parsed, model: Coefficients, *, thumbnail: bool = False) -> by
     """One picture; thumbnails in its head are pictures of their own."""
     scan, grids = check(file)
     writer = _Writer(grids)
-    model.walk(grids, writer, scan.coefficients)
+    apart = not _beside(grids) or segments.is_apart(file.jpeg)
+    model.walk(grids, writer, scan.coefficients, apart=apart)
     stream, plain = writer.finish(model)
     rest = scan.head + scan.tail
     with progress.part(1, 1):
@@ -106,7 +108,7 @@ def _encode(file: Parsed, model: Coefficients, *, thumbnail: bool = False) -> by
         if _unpacked(packed, len(rest), model, thumbnail=thumbnail) != rest:
             raise PayloadError("the rest of this JPEG does not come back")
     sizes = len(scan.head), len(rest), len(packed), len(stream)
-    return b"".join([_PICTURE.pack(scan.padding, len(plain), *sizes, _checksum(scan.coefficients)), packed, plain, stream])
+    return b"".join([_PICTURE.pack(scan.padding | _APART * apart, len(plain), *sizes, _checksum(scan.coefficients)), packed, plain, stream])
 
 
 def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bool = False) -> bytes:
@@ -127,13 +129,16 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
     try:
         grids = _grids(plan)
         reader = _Reader(stream, plain, grids, model)
-        planes = model.walk(grids, reader)
+        apart = bool(padding & _APART)
+        if not (apart or _beside(grids)):
+            raise ValueError("there is no chroma that goes with this luma")
+        planes = model.walk(grids, reader, apart=apart)
         reader.finish()
     except ValueError as error:
         raise PayloadError(str(error), PayloadCorrupt) from error
     if _checksum(planes) != checksum:
         raise PayloadError("the coefficients do not have their checksum", PayloadCorrupt)
-    data = scans.write_planned(plan, planes, tail, padding)
+    data = scans.write_planned(plan, planes, tail, padding & ~_APART)
     if len(data) != size_bytes:
         raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
     return data
@@ -148,11 +153,13 @@ def _grids(layout: Layout) -> list[Grid]:
     planes = layout.planes
     if any(plane.quantiser.max() > QUANTISER_MAX or plane.quantiser.min() < 1 for plane in planes):
         raise PayloadError("JPEG with quantisation steps beyond 8 bits")
-    if any((plane.rows, plane.columns) != (planes[1].rows, planes[1].columns) for plane in planes[2:]):
-        raise PayloadError("JPEG whose chroma components differ in size")
-    if len(planes) > 1 and (planes[0].rows % planes[1].rows or planes[0].columns % planes[1].columns):
-        raise PayloadError("JPEG with less luma than chroma")
     return [Grid(plane.rows, plane.columns, plane.quantiser) for plane in planes]
+
+
+def _beside(grids: Sequence[Grid]) -> bool:
+    """Whether a second and a third component are of one size, with whole blocks of the first to each of theirs."""
+    sizes = {(grid.rows, grid.columns) for grid in grids[1:3]}
+    return len(sizes) < 2 and not any(grids[0].rows % rows or grids[0].columns % columns for rows, columns in sizes)
 
 
 def _checksum(planes: Sequence[Values]) -> int:

@@ -35,19 +35,25 @@ class Coefficients(CoefficientTables):
         self.entry = entry
         self._networks: dict[str, Network] = {}
 
-    def walk(self, grids: Sequence[Grid], exchange: Exchange, known: Sequence[Values] | None = None) -> list[Values]:
-        """All coefficients of one or three components, each group from `exchange` when its turn has come.
+    def walk(
+        self, grids: Sequence[Grid], exchange: Exchange, known: Sequence[Values] | None = None, *, apart: bool = False
+    ) -> list[Values]:
+        """All coefficients of all components, each group from `exchange` when its turn has come.
 
-        `known`: the coefficients that are to be coded, which `exchange` then gets with each group.
+        `known`: the coefficients that are to be coded, which `exchange` then gets with each group. `apart`: each component like luma, as is
+        a fourth one (black) anyway; else the second and the third beside the first.
         """
         planes = [Plane(number, grid, self, self.run, None if known is None else known[number]) for number, grid in enumerate(grids)]
         luma, *chroma = planes
         luma.walk("luma", LUMA_STARTS, exchange)
-        if chroma:
+        beside, alone = ([], chroma) if apart else (chroma[:2], chroma[2:])
+        if beside:
             energies = luma.energies(LUMA_STARTS, grids[1].rows, grids[1].columns)
-            cb, cr = chroma
+            cb, cr = beside
             cb.walk("cb", CHROMA_STARTS, exchange, energies)
             cr.walk("cr", CHROMA_STARTS, exchange, energies, cb)
+        for plane in alone:
+            plane.walk("luma", LUMA_STARTS, exchange)
         return [plane.coefficients() for plane in planes]
 
     def run(self, name: str, **inputs: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:

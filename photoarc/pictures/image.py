@@ -106,6 +106,8 @@ def _from_jpeg(file: Parsed) -> Photograph:
         if segment.marker == segments.APP11 and segment.body[:2] == b"JP":
             raise PayloadError("JPEG XT layers or content credentials, which belong to the exact file")
     frame = parts.frame
+    if len(frame.components) == 4:
+        raise PayloadError("CMYK")
     _check_size(frame.width_px, frame.height_px)
     pixels = np.empty((frame.height_px, frame.width_px, len(frame.components)), np.uint8)
     decode_into(file, pixels)

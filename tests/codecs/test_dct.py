@@ -108,11 +108,10 @@ def test_smaller_than_jpeg_xl():
     [
         b"",
         PHOTO[:-900],
-        pictures.cmyk_jpeg(pictures.photo(96, 80)),
         PROGRESSIVE[:-900],
         b"\xff\xd8" + bytes(999),
     ],
-    ids=["empty", "cut", "CMYK", "cut progressive", "zeros"],
+    ids=["empty", "cut", "cut progressive", "zeros"],
 )
 def test_refuses_what_it_was_not_made_for(data):
     with pytest.raises(PayloadError):
@@ -251,7 +250,7 @@ def walks(monkeypatch):
     """How often the networks walk through a picture."""
     seen = []
     walk = coefficients.Coefficients.walk
-    monkeypatch.setattr(coefficients.Coefficients, "walk", lambda self, *args: (seen.append(self), walk(self, *args))[1])
+    monkeypatch.setattr(coefficients.Coefficients, "walk", lambda self, *args, **how: (seen.append(self), walk(self, *args, **how))[1])
     monkeypatch.setattr(dct, "_trusted", set())
     return seen
 

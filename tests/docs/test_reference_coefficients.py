@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import jpeg_kinds
 import numpy as np
 import onnx
 import pictures
@@ -37,6 +38,9 @@ def jpeg(width, height, sampling=None, quality=80, noise=2.0, **options):
     out = io.BytesIO()
     (picture if sampling is not None else picture.convert("L")).save(out, "JPEG", quality=quality, **options)
     return out.getvalue()
+
+
+CMYK = pictures.cmyk_jpeg(pictures.photo(56, 40))
 
 
 def half_empty():
@@ -75,6 +79,9 @@ def equal(planes, others):
         pytest.param(jpeg(8, 72), id="one column"),
         pytest.param(jpeg(24, 16), id="two rows"),
         pytest.param(jpeg(24, 24, S444, restart_marker_blocks=1), id="restarts"),
+        pytest.param(CMYK, id="CMYK"),
+        pytest.param(jpeg_kinds.ycck(CMYK), id="YCCK"),
+        pytest.param(jpeg_kinds.sampled((3, 1), (2, 1), (2, 1)), id="chroma that is no divisor"),
     ],
 )
 def test_coefficients(data):

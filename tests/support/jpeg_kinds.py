@@ -1,8 +1,12 @@
 """JPEG files of the kinds that people have beside the usual ones: made by Pillow, by jpegli, and by surgery on their bytes."""
 
+import io
+import re
+
 import numpy as np
 import pictures
 import pyjpegli
+from PIL import Image
 
 from photoarc.pictures.jpeg import scans
 
@@ -65,6 +69,23 @@ def components(count):
     return plain[:at] + frame + plain[at + 19 :]
 
 
+def ycck(cmyk):
+    """The same samples, called Y, Cb, Cr and black by Adobe's segment."""
+    at = cmyk.index(b"Adobe") + 11
+    return cmyk[:at] + b"\2" + cmyk[at + 1 :]
+
+
+def padded_otherwise(data):
+    """Before the first restart marker where that is padding alone, the last bit is 0 and not 1."""
+    pixels = np.asarray(Image.open(io.BytesIO(data)))
+    for found in re.finditer(rb"[^\xff]\xff[\xd0-\xd7]", data):
+        at = found.start()
+        changed = data[:at] + bytes([data[at] & 0xFE]) + data[at + 1 :]
+        if changed != data and np.array_equal(np.asarray(Image.open(io.BytesIO(changed))), pixels):
+            return changed
+    raise AssertionError("no padding in it")
+
+
 def kinds():
     """Name -> file."""
     plain = pictures.jpeg(PHOTO, quality=85)
@@ -92,7 +113,10 @@ def kinds():
         "MPF, second picture": mpf + pictures.jpeg(PHOTO[::4, ::4], quality=80),
         "gain map behind": plain + pictures.jpeg(PHOTO[::2, ::2, :1], quality=80),
         "film behind": plain + FILM,
+        "padding of two kinds": padded_otherwise(pictures.jpeg(PHOTO, quality=85, restart_marker_blocks=5)),
         "CMYK": cmyk,
+        "YCCK": ycck(cmyk),
+        "RGB": pictures.jpeg(PHOTO, quality=85, keep_rgb=True),
         "arithmetic coding": changed(plain, _SOF, 1, b"\xc9"),
         "12 bits": changed(plain, _SOF, 4, b"\x0c"),
     }

@@ -59,7 +59,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Frame header of an 8-bit Huffman-coded DCT picture with one or three components."""
+    """Frame header of an 8-bit Huffman-coded DCT picture with one, three or four components."""
 
     progressive: bool
     width_px: int
@@ -257,8 +257,8 @@ def _frame(progressive: bool, body: bytes) -> Frame:
         raise PayloadError(f"{body[0]} bits a channel")
     if not height or not width:
         raise PayloadError("JPEG whose height is not in its header" if width else "broken JPEG: no width")
-    if body[5] not in (1, 3):
-        raise PayloadError("CMYK" if body[5] == 4 else f"{body[5]} colour channels")
+    if body[5] not in (1, 3, 4):
+        raise PayloadError(f"{body[5]} colour channels")
     rows = [body[at : at + 3] for at in range(6, len(body), 3)]
     components = tuple(Component(row[0], row[1] >> 4, row[1] & 15, row[2]) for row in rows)
     if any(not (1 <= part.horizontal <= 4 and 1 <= part.vertical <= 4) for part in components):
@@ -293,6 +293,13 @@ def _diagonal(place: int) -> tuple[int, int]:
 
 
 ZIGZAG = tuple(sorted(range(64), key=_diagonal))
+
+
+def is_apart(jpeg: Jpeg) -> bool:
+    """Whether each component is a colour of its own: RGB, and CMYK where Adobe's segment does not call it YCCK (libjpeg's rules)."""
+    if len(jpeg.frame.components) == 4:
+        return not any(is_adobe(s) and s.body[11] == 2 for s in jpeg.metadata)
+    return is_rgb(jpeg)
 
 
 def is_rgb(jpeg: Jpeg) -> bool:
