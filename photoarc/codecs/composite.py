@@ -172,7 +172,7 @@ def _smallest(picture: Parsed, effort: int) -> _Stream:
         except PayloadError as error:
             refusal = error
             continue
-        if effort < THOROUGH and not (codec_id == DCT and bitexact.is_doubted(len(picture.data), len(coded[-1].packed))):
+        if effort < THOROUGH and not (codec_id == DCT and bitexact.is_doubted(picture, len(coded[-1].packed))):
             break
     if not coded:
         raise refusal

@@ -6,6 +6,7 @@ import pytest
 from photoarc import codecs
 from photoarc.codecs import COMPOSITE, DCT, JPEGXL, LEPTON, LZMA, STORE, bitexact, composite
 from photoarc.errors import PayloadError
+from photoarc.pictures.parsed import Parsed
 
 PLAIN = pictures.jpeg(pictures.photo(160, 96), quality=95)
 FOLLOWED = PLAIN + bytes(600)
@@ -64,3 +65,19 @@ def test_each_kind_has_rows_and_no_codec_is_asked_from_an_effort_that_does_not_e
         bitexact.PictureKind(kind) for kind in ("JPEG", "PNG", "TIFF", "BMP", "PNM")
     }
     assert all(0 <= row.from_effort <= 9 for row in bitexact.PICTURE_CODECS)
+
+
+@pytest.mark.parametrize(
+    ("data", "share", "doubted"),
+    [
+        (PLAIN, 0.44, True),
+        (PLAIN, 0.6, False),
+        (PLAIN, 0.81, False),
+        (PLAIN, 0.83, True),
+        (pictures.jpeg(pictures.photo(160, 96), quality=95, keep_rgb=True), 0.6, True),
+        (pictures.jpeg(pictures.photo(160, 96)[:, :, :1], quality=95), 0.6, False),
+    ],
+)
+def test_where_networks_are_doubted(monkeypatch, data, share, doubted):
+    monkeypatch.setattr(bitexact, "_SMALL_BYTES", 0)
+    assert bitexact.is_doubted(Parsed(data), round(share * len(data))) == doubted
