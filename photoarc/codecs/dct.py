@@ -34,7 +34,7 @@ _PICTURE = Struct("<BHIIIII")  # padding; bytes of what is plain, of head, of he
 _VALUE_MAX = 16383  # with the largest offset still 16 bits
 _LEAST_SAVING = 0.01
 _ONE_IN = 16
-_APART = 4  # beside the padding: each component is coded like luma
+_APART, _CUT = 4, 8  # beside the padding: each component is coded like luma; the file ends before its scans do
 
 
 def encode(data: bytes | Parsed, effort: int = EFFORT) -> bytes:
@@ -108,7 +108,14 @@ def _encode(file: Parsed, model: Coefficients, *, thumbnail: bool = False) -> by
         if _unpacked(packed, len(rest), model, thumbnail=thumbnail) != rest:
             raise PayloadError("the rest of this JPEG does not come back")
     sizes = len(scan.head), len(rest), len(packed), len(stream)
-    return b"".join([_PICTURE.pack(scan.padding | _APART * apart, len(plain), *sizes, _checksum(scan.coefficients)), packed, plain, stream])
+    return b"".join(
+        [
+            _PICTURE.pack(scan.padding | _APART * apart | _CUT * scan.cut, len(plain), *sizes, _checksum(scan.coefficients)),
+            packed,
+            plain,
+            stream,
+        ]
+    )
 
 
 def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bool = False) -> bytes:
@@ -138,7 +145,7 @@ def _decode(coded: bytes, size_bytes: int, model: Coefficients, *, thumbnail: bo
         raise PayloadError(str(error), PayloadCorrupt) from error
     if _checksum(planes) != checksum:
         raise PayloadError("the coefficients do not have their checksum", PayloadCorrupt)
-    data = scans.write_planned(plan, planes, tail, padding & ~_APART)
+    data = scans.write_planned(plan, planes, tail, padding & ~(_APART | _CUT), size_bytes if padding & _CUT else None)
     if len(data) != size_bytes:
         raise PayloadError(f"the payload holds {len(data)} bytes, the file had {size_bytes}", PayloadCorrupt)
     return data

@@ -107,11 +107,10 @@ def test_smaller_than_jpeg_xl():
     "data",
     [
         b"",
-        PHOTO[:-900],
         PROGRESSIVE[:-900],
         b"\xff\xd8" + bytes(999),
     ],
-    ids=["empty", "cut", "cut progressive", "zeros"],
+    ids=["empty", "cut progressive", "zeros"],
 )
 def test_refuses_what_it_was_not_made_for(data):
     with pytest.raises(PayloadError):

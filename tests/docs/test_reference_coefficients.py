@@ -131,7 +131,7 @@ def test_coefficients_that_no_picture_has(sampling, seed, monkeypatch):
     assert found == stored
     assert equal(planes, wild)
     decoded = []
-    monkeypatch.setattr(scans, "write_planned", lambda _plan, planes, _tail, _padding: decoded.extend(planes) or data)
+    monkeypatch.setattr(scans, "write_planned", lambda _plan, planes, *_: decoded.extend(planes) or data)
     assert dct.decode(payload, len(data)) == data
     assert equal(decoded, wild)
 

@@ -16,7 +16,7 @@ from photoarc.member import Kind, Member
 from photoarc.options import CodingOptions, Mode, PackOptions
 
 PLAIN = pictures.jpeg(jpeg_kinds.PHOTO, quality=85)
-CUT = PLAIN[: len(PLAIN) * 3 // 4]
+CUT = pictures.progressive_jpeg(jpeg_kinds.PHOTO, quality=85)[:6000]
 WHY = "truncated JPEG: its data end before the picture"
 LOSSLESS = PackOptions(coding=CodingOptions(Mode.LOSSLESS), workers=0)
 

@@ -13,8 +13,9 @@ from photoarc.pictures.jpeg import scans as jpeg_scan
 PHOTO = pictures.photo(96, 80)
 
 
-def written(scan):
-    return jpeg_scan.write(scan.head, scan.coefficients, scan.tail, scan.padding)
+def written(scan, data=None):
+    """The file again; if it may be cut, it is `data`."""
+    return jpeg_scan.write_planned(scan.plan, scan.coefficients, scan.tail, scan.padding, len(data) if scan.cut else None)
 
 
 def _patched(number, offset, new):
@@ -162,14 +163,19 @@ def test_write_refuses_what_does_not_fit():
             jpeg_scan.write(scan.head, (far, cb, cr), scan.tail, 1)
 
 
-def test_every_truncation_is_refused_but_at_the_end_of_a_scan():
+def test_every_truncation_is_refused_or_comes_back():
     data = pictures.progressive_jpeg(PHOTO[:24, :32], quality=40)
+    whole = cut = 0
     for end in range(len(data)):
         try:
-            assert written(jpeg_scan.read(data[:end])) == data[:end]
+            scan = jpeg_scan.read(data[:end])
         except PayloadError:
             continue
-        assert data[end : end + 2] in (b"\xff\xc4", b"\xff\xda", b"\xff\xd9")
+        assert written(scan, data[:end]) == data[:end]
+        assert scan.cut or data[end : end + 2] in (b"\xff\xc4", b"\xff\xda", b"\xff\xd9")
+        whole, cut = whole + (not scan.cut), cut + scan.cut
+    assert whole == 10 + 9 - 1  # behind each scan, and behind the tables of the next one, which the refinement of DC has not
+    assert cut > 0
     assert written(jpeg_scan.read(data)) == data
 
 
@@ -191,6 +197,6 @@ def test_mutations_are_refused_or_come_back(options):
         except PayloadError:
             outcomes.append(False)
         else:
-            assert written(scan) == bytes(changed)
+            assert written(scan, changed) == bytes(changed)
             outcomes.append(True)
     assert 0 < sum(outcomes) < len(outcomes)

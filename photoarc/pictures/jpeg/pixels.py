@@ -23,7 +23,8 @@ def decode_into(file: Parsed, pixels: NDArray[np.uint8]) -> None:
         import pyjpegxl
     except ImportError:
         try:
-            file.scan  # noqa: B018  (codecs ask for it as well)
+            if file.scan.cut:
+                raise PayloadError("its data end before the picture")
         except PayloadError as error:
             raise PayloadError(f"broken JPEG, or one that only pyjpegxl can check: {error}") from error
         pixels[...] = _by_pillow(data).reshape(pixels.shape)

@@ -26,6 +26,7 @@ from photoarc.pictures.jpeg.segments import Jpeg
 from photoarc.pictures.jpeg.tables import HuffmanTable, huffman_tables
 
 MAX_COEFFICIENTS = 40_000_000  # a 4:2:0 photograph of 26 megapixels; coding it takes 8 bytes each
+_ODD_END_BYTES = 1 << 12  # of a last scan, that are kept as they are: one block of the finest picture takes less than 1,664
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
@@ -60,13 +61,15 @@ class Scan:
     """A file taken apart: `plan` is what its head says.
 
     `coefficients`: (64, rows, columns) per plane, zigzag order first, DC without prediction. `padding`: the bit, 0 or 1, that
-    fills the last byte of each restart interval; of a progressive file plus 2 if its ends of bands are `apart`.
+    fills the last byte of each restart interval; of a progressive file plus 2 if its ends of bands are `apart`. `cut`: the file goes
+    another way, or ends, before its last scan does; the tail is what follows then, and coefficients behind it are those that no scan sends.
     """
 
     plan: Layout
     coefficients: tuple[NDArray[np.int16], ...]
     tail: bytes
     padding: int
+    cut: bool = False
 
     @property
     def head(self) -> bytes:
@@ -185,48 +188,78 @@ def read(data: bytes) -> Scan:
 
 def read_parsed(jpeg: Jpeg) -> Scan:
     """The same of a file whose headers are known, and whose claims were checked."""
+    try:
+        return _read(jpeg)
+    except PayloadError as error:
+        if jpeg.end is None and str(error).startswith("broken"):
+            raise PayloadError("truncated JPEG: its data end before the picture") from error
+        raise
+
+
+def _read(jpeg: Jpeg) -> Scan:
     data = jpeg.data
     plan = _layout(jpeg)
     coded = [[part.replace(b"\xff\0", b"\xff") for part in _RESTART.split(data[scan.end : scan.data_end])] for scan in jpeg.scans]
     tail = data[jpeg.scans[-1].data_end :]
-    if any(len(intervals) != -(-scan.mcus // scan.interval) for scan, intervals in zip(plan.scans, coded, strict=True)):
+    *missing, missing_at_end = (-(-scan.mcus // scan.interval) - len(intervals) for scan, intervals in zip(plan.scans, coded, strict=True))
+    if any(missing) or missing_at_end < 0:
         raise PayloadError("broken JPEG: restart markers")
     coefficients = _decode(plan, coded)
     known: dict[int, NonZeros] = {}
     refusal = PayloadError("JPEG of unusual bits, which would not come back" if tail else "truncated JPEG: its data end before the picture")
+    cut: Scan | None = None
     for apart in (False, True) if plan.progressive else (False,):
         written: list[Intervals] = []
         try:
             for had, now in zip(coded, _encode_all(plan, coefficients, known, apart=apart), strict=True):
+                written.append(now)
                 if [len(part) for part in had] != [len(part) for part in now[0]]:
                     break
-                written.append(now)
         except PayloadError as error:
             refusal = error
         if len(written) < len(coded):
             continue
-        ends = (
-            (part[-1], bits) for had, (_, free) in zip(coded, written, strict=True) for part, bits in zip(had, free, strict=True) if part
-        )
-        padding = next((last & 1 for last, bits in ends if bits), 1)
-        if _join(plan, written, tail, padding) == data:
+        padding = next(_padding(coded, written), 1)
+        made = _join(plan, written, b"", padding)
+        if made == data[: len(data) - len(tail)]:
             return Scan(plan, coefficients, tail, padding | apart << 1)
-    raise refusal
+        same = _same(made, data)
+        if jpeg.scans[-1].data_end - same <= min(_ODD_END_BYTES, len(data) >> 3):
+            cut = cut or Scan(plan, coefficients, data[same:], padding | apart << 1, cut=True)
+    if cut is None:
+        raise refusal
+    return cut
+
+
+def _padding(coded: Sequence[Sequence[bytes]], written: Sequence[Intervals]) -> Iterator[int]:
+    """Last bits of intervals that end as they should, and not with a whole byte."""
+    for had, (now, free) in zip(coded, written, strict=True):
+        yield from (part[-1] & 1 for part, other, bits in zip(had, now, free, strict=False) if bits and part and len(part) == len(other))
+
+
+def _same(one: bytes, other: bytes) -> int:
+    """How many bytes two begin with alike."""
+    size = min(len(one), len(other))
+    differ = np.flatnonzero(np.frombuffer(one, np.uint8, size) != np.frombuffer(other, np.uint8, size))
+    return int(differ[0]) if len(differ) else size
 
 
 def write(head: bytes, coefficients: Sequence[NDArray[np.int16]], tail: bytes, padding: int) -> bytes:
-    """The file that `read` took apart. Raises PayloadError if there is no code for a coefficient."""
+    """The file that `read` took apart, unless it was cut. Raises PayloadError if there is no code for a coefficient."""
     return write_planned(layout(head), coefficients, tail, padding)
 
 
-def write_planned(plan: Layout, coefficients: Sequence[NDArray[np.int16]], tail: bytes, padding: int) -> bytes:
-    """The same where it is known what the head says."""
+def write_planned(
+    plan: Layout, coefficients: Sequence[NDArray[np.int16]], tail: bytes, padding: int, cut_bytes: int | None = None
+) -> bytes:
+    """The same where it is known what the head says; of a file that was cut, so many bytes of it with the tail."""
     kinds = [(part.dtype, part.shape) for part in coefficients]
     if kinds != [(np.dtype(np.int16), (64, plane.rows, plane.columns)) for plane in plan.planes] or padding not in range(
         4 if plan.progressive else 2
     ):
         raise PayloadError("coefficients do not fit the head of the JPEG")
-    return _join(plan, _encode_all(plan, coefficients, {}, apart=padding > 1), tail, padding & 1)
+    written = _join(plan, _encode_all(plan, coefficients, {}, apart=padding > 1), tail if cut_bytes is None else b"", padding & 1)
+    return written if cut_bytes is None else written[: max(cut_bytes - len(tail), 0)] + tail
 
 
 def _decode(plan: Layout, coded: Sequence[Sequence[bytes]]) -> tuple[NDArray[np.int16], ...]:
