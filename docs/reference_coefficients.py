@@ -253,7 +253,7 @@ def components(head: bytes) -> list[Component]:
             rows = [body[k : k + 3] for k in range(6, len(body), 3)]
         while marker == 0xDB and body:
             wide, number = body[0] >> 4, body[0] & 15
-            tables[number] = np.array(struct.unpack_from(">64H" if wide else ">64B", body, 1), np.int64)
+            tables[number] = np.minimum(struct.unpack_from(">64H" if wide else ">64B", body, 1), 255)
             body = body[129 if wide else 65 :]
     factors = [(row[1] & 15, row[1] >> 4) for row in rows] if len(rows) > 1 else [(1, 1)]
     down, across = (-(-n // (8 * max(axis))) for n, axis in zip(size, zip(*factors, strict=True), strict=True))

@@ -156,11 +156,8 @@ def _unpacked(packed: bytes, size_bytes: int, model: Coefficients, *, thumbnail:
 
 
 def _grids(layout: Layout) -> list[Grid]:
-    """Planes of a scan as the model wants them. Raises PayloadError for those it was not made for."""
-    planes = layout.planes
-    if any(plane.quantiser.max() > QUANTISER_MAX or plane.quantiser.min() < 1 for plane in planes):
-        raise PayloadError("JPEG with quantisation steps beyond 8 bits")
-    return [Grid(plane.rows, plane.columns, plane.quantiser) for plane in planes]
+    """Planes of a scan as the model wants them: steps beyond 8 bits count as the largest of these."""
+    return [Grid(plane.rows, plane.columns, np.minimum(plane.quantiser, np.uint16(QUANTISER_MAX))) for plane in layout.planes]
 
 
 def _beside(grids: Sequence[Grid]) -> bool:

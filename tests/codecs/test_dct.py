@@ -4,6 +4,7 @@ import io
 import zlib
 from dataclasses import replace
 
+import jpeg_kinds
 import numpy as np
 import pictures
 import pytest
@@ -133,12 +134,12 @@ def test_other_coefficients_are_an_error(monkeypatch):
     assert caught.value.kind is PayloadCorrupt
 
 
-def test_steps_of_16_bits_are_refused():
-    layout = scans.layout(scans.read(PHOTO).head)
-    coarse = replace(layout, planes=tuple(replace(plane, quantiser=plane.quantiser + np.uint16(256)) for plane in layout.planes))
-    assert len(dct._grids(layout)) == 3
-    with pytest.raises(PayloadError, match="beyond 8 bits"):
-        dct._grids(coarse)
+def test_steps_of_16_bits_count_as_the_largest_of_8():
+    data = jpeg_kinds.wide_steps(PHOTO)
+    assert max(plane.quantiser.max() for plane in scans.read(data).plan.planes) == 300
+    payload = dct.encode(data)
+    assert len(payload) < len(data)
+    assert dct.decode(payload, len(data)) == data
 
 
 def test_a_picture_that_claims_to_be_enormous_is_not_decoded(monkeypatch):
