@@ -38,7 +38,7 @@ from photoarc.errors import (
 )
 from photoarc.member import AS_JPEG, PhotoInfo
 from photoarc.options import BY_CHOICE, EFFORT, CodingOptions, Mode
-from photoarc.pictures.parsed import Parsed
+from photoarc.pictures.parsed import Parsed, parsed
 from photoarc.pictures.size import is_tiny
 
 if TYPE_CHECKING:
@@ -103,13 +103,13 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
 
     Many tiny pictures are not shown to such codecs at all.
     """
-    parsed = [Parsed(file.data) for file in files]
-    tiny = {number for number, file in enumerate(files) if file.may_share and is_tiny(parsed[number].size, len(file.data))}
+    seen = [Parsed(file.data) for file in files]
+    tiny = {number for number, file in enumerate(files) if file.may_share and is_tiny(seen[number].size, len(file.data))}
     if len(tiny) < _TINY_TOGETHER:
         tiny = set()
     encoded, shared = [], []
     for number, file in enumerate(files):
-        one = _untried(file, options) if number in tiny else _encode(parsed[number], options, file.no_jpeg)
+        one = _untried(file, options) if number in tiny else encode_file(seen[number], options, file.no_jpeg)
         encoded.append(one)
         little = one.codec_id == codecs.STORE and one.size_bytes <= LEAST_ALONE_BYTES
         if file.may_share and (number in tiny or one.codec_id == codecs.LZMA or little):
@@ -124,15 +124,12 @@ def encode_small(files: Sequence[Small], options: CodingOptions) -> EncodedToget
     return EncodedTogether(tuple(encoded), payload, blake3(b"".join(contents)).digest())
 
 
-def encode_file(data: bytes, options: CodingOptions, no_jpeg: str = "") -> Encoded:
+def encode_file(data: bytes | Parsed, options: CodingOptions, no_jpeg: str = "") -> Encoded:
     """Code one file; odd input is stored, never refused. `no_jpeg`: why it could not be unpacked as JPEG, see photoarc.disk.scan.
 
     Raises ModelError if the learned codec itself is not usable (broken installation).
     """
-    return _encode(Parsed(data), options, no_jpeg)
-
-
-def _encode(file: Parsed, options: CodingOptions, no_jpeg: str) -> Encoded:
+    file = parsed(data)
     return _with_place(_encode_file(file, options, no_jpeg), file.data, options)
 
 
