@@ -11,7 +11,7 @@ from photoarc.errors import UsageError
 from photoarc.options import CodingOptions, Mode, Tuning
 
 # Number of the encoders: raised with whatever makes other payloads of the same files and options. Models, codecs, limits, libraries.
-PAYLOADS = 1
+PAYLOADS = 2
 
 _WISHES = Struct("<BBBBHH")
 _MODES = (Mode.FAST, Mode.LZMA, Mode.LOSSLESS)  # 1, 2, 3

@@ -12,7 +12,7 @@ from photoarc import errors
 from photoarc.cli import app
 from photoarc.cli.dups import dups_names
 from photoarc.cli.test import check_lines
-from photoarc.jobs import test, workers
+from photoarc.jobs import coding, test, workers
 from photoarc.jobs import test as testing
 from photoarc.jobs.decoding import Job
 from photoarc.jobs.pack import pack
@@ -107,7 +107,7 @@ def test_coding_that_failed_ends_with_exit_code_1(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text("a" * 30_000)
     assert run("pack", "a.txt", "well.pha", "-j", "0").exit_code == 0
-    monkeypatch.setattr("photoarc.pipeline.encode_file", lambda *_: 1 / 0)
+    monkeypatch.setattr(coding.pipeline, "encode_file", lambda *_: 1 / 0)
     done = run("pack", "a.txt", "out.pha", "-j", "0")
     assert done.exit_code == 1
     assert "a.txt: coding it failed (ZeroDivisionError: division by zero); it was kept bit-exact" in done.stderr
