@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from photoarc.pictures.drawings import drawn
+from photoarc.pictures.drawings import drawn, sheets
+from photoarc.pictures.drawings.numbers import comes_back
 from photoarc.pictures.drawings.windows import SIDE_PX, Pixels, codes, distinct
 
 _AT_ONCE = 16  # windows: what is made of them stays in the cache
 _BLOCK, _CELL, _EDGES, _JUMP, _LINED = 8, 16, 8, 32, 0.015
-_EQUAL = 0.49
+_EQUAL = 0.48  # pixels twice as large: 31 of 64
+_SINGLE, _LEAST_SINGLE, _COMES_BACK = 0.3, 0.001, 1.0
 _COLOURS, _GREYS, _ON_SURFACE = 256, 64, 0.98
 _TURNS = 0.1
 _FLAT_BLOCKS = 0.03
@@ -39,8 +41,18 @@ def find(seen: Pixels, *, from_jpeg: bool) -> Cues:
     """Which signs windows (n, SIDE_PX, SIDE_PX, 1 or 3) may show. `from_jpeg`: exact edges are not asked for."""
     rows = seen.reshape(len(seen), SIDE_PX, -1)
     lined, blocks = _drawing(seen, from_jpeg)
-    numbers = _has_pattern(seen[::6]) or (seen.shape[3] == 3 and (_has_units(seen) or _wraps(rows[::2])))
+    middle = np.ascontiguousarray(seen[::9, :, :, seen.shape[3] // 2])
+    numbers = (
+        comes_back(middle) > _COMES_BACK or _has_pattern(seen[::6]) or (seen.shape[3] == 3 and (_has_units(seen) or _wraps(rows[::2])))
+    )
+    lined = lined or not (from_jpeg or _is_soft(middle))
     return Cues(lined or _few_colours(seen) or not (from_jpeg or _turns(rows)), numbers, blocks or _is_page(seen))
+
+
+def _is_soft(middle: Pixels) -> bool:
+    """Whether steps take more than a pixel, in a channel of some windows."""
+    single, pixels = drawn.single_steps(middle)
+    return single < _SINGLE or pixels < _LEAST_SINGLE
 
 
 def _few_colours(seen: Pixels) -> bool:
@@ -173,4 +185,5 @@ def _is_page(seen: Pixels) -> bool:
     some = seen[::12, :, :, seen.shape[3] // 2]
     cells = some.reshape(-1, SIDE_PX // _CELL, _CELL, SIDE_PX // _CELL, _CELL).swapaxes(2, 3).reshape(-1, _CELL * _CELL)
     paper = np.partition(cells, (204, 243), axis=1)[:, (204, 243)]
-    return bool(float(paper.std(0).min()) * (len(some) / len(seen)) ** 0.5 <= _PAPER_SPREAD)
+    least = min(sheets.spread_of_paper(rank.astype(np.int16)) for rank in paper.T)
+    return least * float((len(some) / len(seen)) ** 0.5) <= _PAPER_SPREAD

@@ -41,6 +41,11 @@ def test_a_palette_picture_comes_to_the_same_as_rgb():
     assert graphics.reason(DRAWN["normals hills 80"]) == "data: surface normals"
     assert graphics.reason(DRAWN["heights Mapbox 1500"]) == "data: numbers over several channels"
     assert graphics.reason(DRAWN["screens chat 0.85"]) == "graphics: exact edges and flat areas"
+    assert graphics.reason(DRAWN["labels 12 with noise"]) == "graphics: single steps between even areas"
+    assert graphics.reason(DRAWN["mosaics photograph enlarged 3 times"]) == "graphics: enlarged pixels"
+    screen = "mosaics printer's screen of 8 pixels, scanned"
+    assert graphics.reason(DRAWN[screen]) == "graphics: a pattern that comes back, as in a printer's screen"
+    assert graphics.reason(DRAWN["texts in light that fades by 50"]) == "graphics: a page of text or lines"
     assert graphics.reason(DRAWN["texts scanned in colour 2"]) == "graphics: a page of text or lines"
 
 
@@ -119,6 +124,8 @@ PHOTOGRAPHS = {
     "underexposed": lambda p: p // 6,
     "stretched": lambda p: np.clip((p - 70.0) * 2, 0, 255).astype(np.uint8),
     "red light": lambda p: p * np.array([1, 0, 0], np.uint8),
+    "sharpened": lambda p: filtered(p, ImageFilter.UnsharpMask(2, 200, 0)),
+    "fabric": lambda p: np.clip(p + 25 * np.sin(np.arange(p.shape[1]) * 0.9)[:, None], 0, 255).astype(np.uint8),
 }
 
 

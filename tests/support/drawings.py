@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from pictures import photo
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 WORDS = [
     "the",
@@ -66,6 +66,9 @@ def _labels():
         yield f"{count}", labels(320, 240, count, count)
         yield f"{count} smooth", labels(320, 240, count, count + 1, smooth=True)
         yield f"{count} grey", labels(320, 240, count, count + 2)[:, :, :1]
+    for count, noise in ((12, 1), (25, 2), (60, 2)):
+        noisy = labels(320, 240, count, count + 7) + np.random.default_rng(count).normal(0, noise, (240, 320, 3))
+        yield f"{count} with noise", np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
     small = labels(320, 240, 40, 3)[:, :, 0].astype(np.uint32)
     yield "numbers in 24 bits", np.stack([small * 7919 >> k & 255 for k in (0, 8, 16)], 2).astype(np.uint8)
     yield "as low numbers", np.repeat(labels(320, 240, 30, 8)[:, :, :1] % 21, 3, 2)
@@ -229,6 +232,9 @@ def _texts():
         tint = np.stack([scan, scan, scan], 2) * np.array([1, 0.98, 0.93]) + rng.normal(0, 1, (*scan.shape, 3))
         yield f"scanned in colour {k}", np.clip(tint, 0, 255).astype(np.uint8)
         yield f"scanned, white {k}", np.clip((scan.astype(np.float32) - 30) * 1.25, 0, 255).astype(np.uint8)
+    for shade in (30, 50):
+        lit = page(480, 400, 1, 14, seed=shade)[:, :, 0] * 0.78 + 40 - shade * np.linspace(0, 1, 480)
+        yield f"in light that fades by {shade}", np.clip(lit + rng.normal(0, 3, lit.shape), 0, 255).astype(np.uint8)
     yield "printed", page(480, 400)
     yield "fax", (page(480, 400)[:, :, 0] > 128).astype(np.uint8) * 255
 
@@ -270,6 +276,15 @@ def _mosaics():
         yield f"Bayer {k}", np.uint8(raw)
         yield f"Bayer {k} as RGB", np.repeat(np.uint8(raw)[:, :, None], 3, 2)
         yield f"Bayer {k} in its colours", colour
+    for scale in (2, 3, 5):
+        yield f"photograph enlarged {scale} times", photo(420 // scale, 300 // scale, scale, 6.0).repeat(scale, 0).repeat(scale, 1)
+    tone = photo(480, 320, 23, 1.0)[:, :, 1] / 255
+    y, x = np.mgrid[0:320, 0:480]
+    for period in (5, 8, 11):
+        screen = 0.5 + 0.25 * (np.cos((x + y) * 4.44 / period) + np.cos((x - y) * 4.44 / period))
+        soft = np.asarray(Image.fromarray(np.uint8(tone > screen) * 255).filter(ImageFilter.GaussianBlur(0.9)))
+        scan = soft * 0.8 + 20 + np.random.default_rng(period).normal(0, 3, soft.shape)
+        yield f"printer's screen of {period} pixels, scanned", np.clip(scan, 0, 255).astype(np.uint8)
     tiles = np.random.default_rng(6).integers(0, 256, (24, 32, 3)).astype(np.uint8)
     yield "tiles", tiles.repeat(10, 0).repeat(10, 1)
     for scale in (2, 3, 4, 6):

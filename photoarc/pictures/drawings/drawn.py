@@ -29,6 +29,10 @@ _FLAT, _STEP = 0.5, 3
 _BLOCK, _GRID = 8, 0.75
 _PALETTE, _GREYS = 256, 64
 _NO_TURNS = 0.05
+_LEAST_LINES, _MOSTLY = 7, 0.5  # lines between enlarged pixels in a window; share of the windows with lines
+# A single step is by `_STEP_UP` and six times as high as those beside it. (share of such among steps of that height, and of all pixels)
+# Photographs with so many pixels have 0.21 at most, sharpened ones too; areas of one colour with noise over them 0.9 and more.
+_STEP_UP, _STEEPER, _SINGLE, _LEAST_SINGLE, _THROUGH = 40, 6, 0.5, 0.004, 48
 _ON_SURFACE, _SPREAD = 0.995, 30
 
 
@@ -73,6 +77,11 @@ def reason(sample: Sample, *, exact: bool) -> str:
         flat_cells = _flat_cells(equal_across, equal_down, coloured)
         if _has_drawn_edges(sample, edges, coloured, flat_cells):
             return "graphics: exact edges and flat areas"
+        if _is_enlarged(equal_across, equal_down):
+            return "graphics: enlarged pixels"
+        single, pixels = single_steps(sample.planes[len(sample.planes) // 2])
+        if single >= _SINGLE and pixels >= _LEAST_SINGLE:
+            return "graphics: single steps between even areas"
         flat = float((equal_across[:, 1:] & equal_down[:, :, 1:] & coloured[:, 1:, 1:]).mean())
         if flat >= _FLAT and np.count_nonzero(edges.jumps >= _STEP) >= max(1, len(edges.jumps) / 2) and not _on_a_grid(edges):
             return "graphics: flat areas"
@@ -126,6 +135,34 @@ def _has_drawn_edges(sample: Sample, edges: _Edges, coloured: NDArray[np.bool_],
         if any(lined >= least and flat_cells >= flat for least, flat in limits):
             return True
     return False
+
+
+def _is_enlarged(equal_across: NDArray[np.bool_], equal_down: NDArray[np.bool_]) -> bool:
+    """Whether whole columns and whole rows repeat the one before, and no two that follow each other bring something new."""
+    upright: NDArray[np.bool_] = ~np.logical_and.reduce(equal_across, axis=1)  # (n, SIDE_PX - 1): lines between pixels
+    lying: NDArray[np.bool_] = ~np.logical_and.reduce(equal_down, axis=2)
+    asked: NDArray[np.bool_] = (upright.sum(1) >= _LEAST_LINES) & (lying.sum(1) >= _LEAST_LINES)
+    close: NDArray[np.bool_] = np.logical_or.reduce((upright[:, 1:] & upright[:, :-1]) | (lying[:, 1:] & lying[:, :-1]), axis=1)
+    return bool(asked.sum() >= len(asked) / 10 and (asked & ~close).sum() >= _MOSTLY * asked.sum())
+
+
+def single_steps(plane: Pixels) -> tuple[float, float]:
+    """Share of steps from one even area to the next within a pixel, among all of their height, and of the pixels (n, SIDE_PX, SIDE_PX).
+
+    Lines through a whole window are left out: frames around photographs.
+    """
+    steep = single = 0
+    for pixels in (plane, plane.swapaxes(1, 2)):
+        steps = np.maximum(pixels[:, :, 1:], pixels[:, :, :-1]) - np.minimum(pixels[:, :, 1:], pixels[:, :, :-1])
+        places = np.flatnonzero(steps[:, :, 1:-1] >= _STEP_UP)
+        at = places // (SIDE_PX - 3) * (SIDE_PX - 1) + places % (SIDE_PX - 3)
+        flat = steps.ravel()
+        height = flat[at + 1] // _STEEPER
+        lines = places // ((SIDE_PX - 3) * SIDE_PX) * (SIDE_PX - 3) + places % (SIDE_PX - 3)
+        found = np.bincount(lines[(flat[at] <= height) & (flat[at + 2] <= height)])
+        steep += len(at)
+        single += int(found[found < _THROUGH].sum())
+    return single / max(steep, 1), single / plane.size
 
 
 def _on_a_grid(edges: _Edges) -> bool:

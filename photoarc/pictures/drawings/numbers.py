@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photoarc.pictures.drawings.drawn import Sample
+from photoarc.pictures.drawings.windows import Pixels
 
 _NOWHERE = (0x000000, 0x808080, 0x7F7F7F, 0xFFFFFF, 0x8080FF, 0x7F7FFF)  # around a surface
 _UNIT, _MOSTLY = 0.035, 0.9  # photographs: at most 0.47 of the pixels
 _WRAP, _LEAST_WRAPS = 128, 12
 _SINGLE_PIXELS = 1.15  # photographs: 0.96 at most
+_SCREEN_PX, _COMES_BACK = (2, 3, 4, 5, 6), 1.15  # photographs: 1.05 at most, of 580
 _KINSHIP, _CONTRAST = 0.5, 30  # photographs with so much contrast: 0.63 at least
 
 
@@ -27,6 +29,8 @@ def reason(sample: Sample) -> str:
             return "data: numbers over several channels"
     if _finest_detail(sample) > _SINGLE_PIXELS:
         return "data: a pattern of single pixels, as in mosaics and dithering"
+    if comes_back(sample.planes[len(sample.planes) // 2]) > _COMES_BACK:
+        return "graphics: a pattern that comes back, as in a printer's screen"
     return "graphics: a test chart, or noise" if _kinship(sample) < _KINSHIP else ""
 
 
@@ -63,6 +67,17 @@ def _finest_detail(sample: Sample) -> float:
     across, down = sample.across[:, ::2], sample.down[:, ::2]
     along = _mean_step(across) / (_mean_step(across[..., 1:] + across[..., :-1]) + 0.5)
     return float(np.minimum(along, _mean_step(down) / (_mean_step(down[:, :, 1:] + down[:, :, :-1]) + 0.5)).max())
+
+
+def comes_back(plane: Pixels) -> float:
+    """Mean step to a pixel some way off over that to one twice as far, both ways, where that is most: at half a period. (n, H, W)."""
+    wide = plane.astype(np.int16)
+    both = (wide, wide.swapaxes(1, 2))
+    return max(min(_step(pixels, far) / (_step(pixels, 2 * far) + 0.5) for pixels in both) for far in _SCREEN_PX)
+
+
+def _step(plane: NDArray[np.int16], far: int) -> float:
+    return float(np.abs(plane[:, :, far:] - plane[:, :, :-far]).mean())
 
 
 def _mean_step(steps: NDArray[np.int16]) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ from photoarc.pictures.drawings.drawn import Sample
 from photoarc.pictures.drawings.windows import SIDE_PX, Pixels, codes, counted
 
 _CELL, _BLOCK = 16, 8
-# A page: paper as bright everywhere, ink in many places and in large areas nowhere. Paper and ink are values of a rank in each cell.
+# A page: paper as bright all over a window (light may fade from one end of the page to the other), ink in many places and in large areas
+# nowhere. Paper and ink are values of a rank in each cell.
 _RANKS = (1, 8, 200, 204, 243)  # the darkest, ink, no large area of it, paper beside edges that ring, paper
 _LEAST_PAPER, _PAPER_SPREAD, _PAPER_SPREAD_IN_JPEG = 100, 3.0, 4.0
 _LEAST_INK, _MOST_DARK, _LEAST_CONTRAST = 0.08, 0.01, 70
@@ -36,13 +37,20 @@ def _is_page(sample: Sample, from_jpeg: bool) -> bool:
     cells = plane.reshape(-1, side, _CELL, side, _CELL).swapaxes(2, 3).reshape(-1, _CELL * _CELL)
     darkest, ink, middle, paper_in_jpeg, paper = np.partition(cells, _RANKS, axis=1)[:, _RANKS].T.astype(np.int16)
     bright = float(np.median(paper))
-    spread = float((paper_in_jpeg if from_jpeg else paper).std())  # edges ring in a JPEG file
+    spread = spread_of_paper(paper_in_jpeg if from_jpeg else paper)  # edges ring in a JPEG file
     if bright < _LEAST_PAPER or spread > (_PAPER_SPREAD_IN_JPEG if from_jpeg else _PAPER_SPREAD):
         return False
     inked = paper - ink >= _LEAST_CONTRAST
     if float(inked.mean()) < _LEAST_INK or float((middle < bright - 50).mean()) > _MOST_DARK:
         return False
     return bright < _BLOWN or float(darkest[inked].std()) < _INK_SPREAD  # blown out, every photograph has even paper
+
+
+def spread_of_paper(paper: NDArray[np.int16]) -> float:
+    """How much paper differs, cell by cell, from what it mostly is in the same window: root of the mean square."""
+    within = paper.reshape(-1, (SIDE_PX // _CELL) ** 2)
+    apart = within - np.median(within, axis=1, keepdims=True)
+    return float(np.sqrt(np.square(apart).mean()))
 
 
 def _has_drawn_blocks(sample: Sample) -> bool:
