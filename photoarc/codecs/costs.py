@@ -54,8 +54,11 @@ _LOSSY_SMALL, _LOSSY = _Rate(250, 75, 6, 0.2, 0.36), _Rate(500, 8, 6, 0.2, 0.36)
 _SEARCH_SMALL, _SEARCH = _Rate(360, 155, 6, 0.4, 2.9), _Rate(950, 8, 6, 0.4, 2.9)
 _SEARCH_FACTOR = {7: 1.0, 8: 2.75, 9: 7.5}  # seconds (photoarc.pipeline)
 _NETWORKS_KEEP = 400 * MIB  # a process held 424 after a photograph, and 537 at the peak of the next
-_JPEGXL = _Rate(60, 22, 2, 0.1, 0.04)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 81 145 316 571 1080 2182
-_NETWORKS_JPEG = _Rate(150, 22, 2, 0.3, 0.15)  # dct, and JPEG XL for what it refuses, 1, 4, 12 MP: 164 226 385, 171 235 405
+_JPEGXL = _Rate(60, 22, 2, 0.1, 0.05)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 81 145 316 571 1080 2182
+# dct at effort 5, 1, 4, 12, 24 MP of 4:2:0: 91 156 320 542, 12 MP progressive 401, of 4:4:4 434, both 474; foreseen 181 262 486 751.
+# CPU seconds 1.0 2.4 5.7 11.7, progressive 8.7, of 4:4:4 6.6. The larger ones have less colour, or are refused: then JPEG XL has them.
+_NETWORKS_JPEG, _NETWORKS_JPEG_LARGE = _Rate(150, 29, 2, 0.5, 0.46), _Rate(240, 22, 2, 0.5, 0.46)
+_LARGE_JPEG_PIXELS, MAX_NETWORKS_PIXELS = 12_500_000, 26_666_666  # of 4:2:0: 40 million coefficients (photoarc.pictures.jpeg.scans)
 _RETRACED = _Rate(150, 75, 2, 0.2, 1.9)  # PNG, 1, 4, 12 MP: 217 413 1035, 225 449 1044
 _RETRACED_SLOWLY = _Rate(150, 75, 2, 0.2, 5.2)
 _STRIPS = _Rate(80, 48, 2, 0.2, 1.9)  # TIFF by LZW, Deflate, 1, 4 MP: 97 233, 132 294
@@ -75,7 +78,7 @@ _UNPACK = {
     codecs.JPEGXL: _Rate(45, 5, 2, 0.1, 0.02),
     codecs.COMPOSITE: _Rate(45, 5, 3, 0.1, 0.02),
     codecs.LEPTON: _Rate(80, 5, 3, 0.1, 0.05),
-    codecs.DCT: _Rate(130, 15, 2, 0.3, 0.12),  # 1, 4, 12, 24 MP: 97 141 249 379, 147 190 312 495
+    codecs.DCT: _Rate(150, 20, 2, 0.4, 0.26),  # 1, 4, 12, 24 MP: 81 121 224 356, 12 MP of 4:4:4 346; CPU seconds 0.6 1.4 2.9 5.4
     codecs.PNG: _Rate(50, 65, 2, 0.1, 0.5),
     codecs.TIFF: _Rate(50, 14, 2, 0.1, 0.65),
     codecs.RASTER: _Rate(70, 4, 2, 0.1, 0.2),
@@ -133,7 +136,9 @@ def _least(pixels: float, size_bytes: int, *rates: _Rate) -> Cost:
 def _exact_rate(picture: PictureSize, effort: int) -> _Rate | None:
     """None: no more than LZMA."""
     if picture.kind == "jpeg":
-        return _NETWORKS_JPEG if effort >= NETWORKS else _JPEGXL
+        if effort < NETWORKS or picture.pixels > MAX_NETWORKS_PIXELS:
+            return _JPEGXL
+        return _NETWORKS_JPEG if picture.pixels <= _LARGE_JPEG_PIXELS else _NETWORKS_JPEG_LARGE
     if picture.kind in ("bmp", "pnm") or (picture.kind == "tiff" and not picture.again):
         return _PLAIN if effort >= 3 else _PLAIN_QUICKLY
     if effort < 3 or picture.kind not in ("png", "tiff") or _is_refused(picture):

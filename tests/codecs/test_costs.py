@@ -65,7 +65,7 @@ def test_damaged_headers_are_no_headers() -> None:
 
 
 def test_costs_grow_with_pixels_not_with_bytes() -> None:
-    small, large = (PictureSize("jpeg", side, side, 3) for side in (1000, 7000))
+    small, large = (PictureSize("jpeg", side, side, 3) for side in (1000, 5000))
     for lossy in (True, False):
         ahead, behind = (costs.to_pack(4_000_000, picture, lossy=lossy, effort=5) for picture in (small, large))
         assert behind.memory_bytes > ahead.memory_bytes + (300 << 20)
@@ -89,6 +89,19 @@ def test_a_png_that_its_codec_refuses_costs_what_lzma_does() -> None:
             assert (found == costs.general(50_000_000)) is not taken
     one_bit = PictureSize("png", 20_000, 20_000, 1)
     assert costs.to_pack(50_000_000, one_bit, lossy=False, effort=5) != costs.general(50_000_000)
+
+
+def test_jpeg_networks_are_foreseen_for_what_they_take() -> None:
+    """Their codec refuses the largest; the rest needs no less memory, and longer by far, than JPEG XL."""
+    from photoarc.pictures.jpeg.scans import MAX_COEFFICIENTS
+
+    assert costs.MAX_NETWORKS_PIXELS == MAX_COEFFICIENTS * 2 // 3
+    for side_px, taken in ((1000, True), (3400, True), (5100, True), (5200, False), (9000, False)):
+        picture = PictureSize("jpeg", side_px, side_px, 3)
+        quick, slow = (costs.to_pack(side_px**2 // 6, picture, lossy=False, effort=effort) for effort in (1, 5))
+        assert (slow != quick) is taken
+        assert slow.memory_bytes >= quick.memory_bytes
+        assert slow.seconds > 5 * quick.seconds or not taken
 
 
 def test_a_large_drawing_in_a_png_is_foreseen_as_such_where_photographs_are_lossy() -> None:
