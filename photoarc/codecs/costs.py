@@ -56,9 +56,10 @@ _SEARCH_FACTOR = {7: 1.0, 8: 2.75, 9: 7.5}  # seconds (photoarc.pipeline)
 _NETWORKS_KEEP = 400 * MIB  # a process held 424 after a photograph, and 537 at the peak of the next
 _JPEGXL = _Rate(60, 22, 2, 0.1, 0.05)  # 1, 4, 12, 24, 48, 100 MP: 71 136 296 514 963 1944, 81 145 316 571 1080 2182
 # dct at effort 5, 1, 4, 12, 24 MP of 4:2:0: 91 156 320 542, 12 MP progressive 401, of 4:4:4 434, both 474; foreseen 181 262 486 751.
-# CPU seconds 1.0 2.4 5.7 11.7, progressive 8.7, of 4:4:4 6.6. The larger ones have less colour, or are refused: then JPEG XL has them.
-_NETWORKS_JPEG, _NETWORKS_JPEG_LARGE = _Rate(150, 29, 2, 0.5, 0.46), _Rate(240, 22, 2, 0.5, 0.46)
-_LARGE_JPEG_PIXELS, MAX_NETWORKS_PIXELS = 12_500_000, 26_666_666  # of 4:2:0: 40 million coefficients (photoarc.pictures.jpeg.scans)
+# CPU seconds 0.7 2.1 5.4 11.4 of 0.2 0.7 2.0 3.7 MB, 12 MP in 0.4 MB 2.7, flat 1.4.
+# 48, 108 MP on a quiet machine: 1121 2434, 11.8 26.6 s of 7.4 and 16.8 MB; foreseen 1261 2536. More is for JPEG XL.
+_NETWORKS_JPEG, _NETWORKS_JPEG_LARGE = _Rate(150, 29, 2, 0.2, 0.13, 1.9), _Rate(240, 22, 2, 0.2, 0.13, 1.9)
+_LARGE_JPEG_PIXELS, MAX_NETWORKS_PIXELS = 12_500_000, 133_333_333  # of 4:2:0: 200 million coefficients (photoarc.pictures.jpeg.scans)
 _RETRACED = _Rate(150, 75, 2, 0.2, 1.9)  # PNG, 1, 4, 12 MP: 217 413 1035, 225 449 1044
 _RETRACED_SLOWLY = _Rate(150, 75, 2, 0.2, 5.2)
 _STRIPS = _Rate(80, 48, 2, 0.2, 1.9)  # TIFF by LZW, Deflate, 1, 4 MP: 97 233, 132 294
@@ -78,7 +79,7 @@ _UNPACK = {
     codecs.JPEGXL: _Rate(45, 5, 2, 0.1, 0.02),
     codecs.COMPOSITE: _Rate(45, 5, 3, 0.1, 0.02),
     codecs.LEPTON: _Rate(80, 5, 3, 0.1, 0.05),
-    codecs.DCT: _Rate(150, 20, 2, 0.4, 0.26),  # 1, 4, 12, 24 MP: 81 121 224 356, 12 MP of 4:4:4 346; CPU seconds 0.6 1.4 2.9 5.4
+    codecs.DCT: _Rate(150, 20, 2, 0.2, 0.26),  # 1, 4, 12, 24 MP: 81 121 224 356, 12 MP of 4:4:4 346; CPU seconds 0.4 1.2 2.7 5.2
     codecs.PNG: _Rate(50, 65, 2, 0.1, 0.5),
     codecs.TIFF: _Rate(50, 14, 2, 0.1, 0.65),
     codecs.RASTER: _Rate(70, 4, 2, 0.1, 0.2),

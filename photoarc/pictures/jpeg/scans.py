@@ -25,7 +25,7 @@ from photoarc.pictures.jpeg.progressive_bits import Intervals, NonZeros
 from photoarc.pictures.jpeg.segments import Jpeg
 from photoarc.pictures.jpeg.tables import HuffmanTable, huffman_tables
 
-MAX_COEFFICIENTS = 40_000_000  # a 4:2:0 photograph of 26 megapixels; coding it takes 8 bytes each
+MAX_COEFFICIENTS = 200_000_000  # a 4:2:0 photograph of 133 megapixels; coding it takes 15 bytes each
 _ODD_END_BYTES = 1 << 12  # of a last scan, that are kept as they are: one block of the finest picture takes less than 1,664
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
