@@ -45,11 +45,23 @@ MOST_DOUBTS = 20
 SUFFIXES = {Kind.FILE: "", Kind.DIRECTORY: "/", Kind.SYMLINK: " (link)"}
 
 
+Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="SRC... ARCHIVE", help="Files and folders to pack; the archive to write comes last.", show_default=False),
+]
+Reuse = Annotated[
+    list[str] | None, typer.Option(metavar="ARCHIVE", help="Take over payloads of unchanged files from this archive; repeatable.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be packed, and how; write nothing.")]
+Delete = Annotated[
+    bool, typer.Option("--delete-after-verify", help="Read the archive back, compare, ask; then delete files that it holds bit for bit.")
+]
+DeleteLossy = Annotated[bool, typer.Option("--delete-lossy", help="With --delete-after-verify: also photographs that were coded lossily.")]
+Yes = Annotated[bool, typer.Option("--yes", help="With --delete-after-verify: do not ask.")]
+
+
 def pack(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="SRC... ARCHIVE", help="Files and folders to pack; the archive to write comes last.", show_default=False),
-    ],
+    paths: Paths,
     mode: ModeOption = MODE,
     quality: QualityOption = None,
     tune: TuneOption = None,
@@ -63,18 +75,11 @@ def pack(
     exclude: Exclude = None,
     exclude_from: ExcludeFrom = None,
     ignore_case: IgnoreCase = False,
-    reuse: Annotated[
-        list[str] | None, typer.Option(metavar="ARCHIVE", help="Take over payloads of unchanged files from this archive; repeatable.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be packed, and how; write nothing.")] = False,
-    delete: Annotated[
-        bool,
-        typer.Option("--delete-after-verify", help="Read the archive back, compare, ask; then delete files that it holds bit for bit."),
-    ] = False,
-    delete_lossy: Annotated[
-        bool, typer.Option("--delete-lossy", help="With --delete-after-verify: also photographs that were coded lossily.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --delete-after-verify: do not ask.")] = False,
+    reuse: Reuse = None,
+    dry_run: DryRun = False,
+    delete: Delete = False,
+    delete_lossy: DeleteLossy = False,
+    yes: Yes = False,
     force: Force = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -85,47 +90,67 @@ def pack(
     """
     with exit_codes("interrupted, no archive was written; the same command goes on with what was packed, if that was much", as_json):
         from photoarc.jobs import pack as packing
-        from photoarc.jobs import patterns, rehearsal
+        from photoarc.jobs import patterns
         from photoarc.options import CodingOptions, deletion
-        from photoarc.progress import failure
 
         sources, archive = sources_and_archive(paths)
         excludes = patterns.excludes(exclude or (), exclude_from or (), ignore_case)
         lossy = {"strip_gps": strip == "gps", "min_gain_percent": min_gain, "recode": recode}
         coding = CodingOptions.asked(mode, tuning=tune, quality=quality, effort=effort, **lossy)
         options = PackOptions(coding, jobs, excludes, force, machine.size(memory), recovery or 0)
-        failures: Sequence[Failure]
         deletion(mode, wanted=delete, lossy_too=delete_lossy, unasked=yes, dry_run=dry_run)
-        if delete and not yes and _nobody_can_answer():
-            raise UsageError("--delete-after-verify asks before it deletes, and nobody can answer here; --yes deletes without asking")
-        if delete and os.path.lexists(archive):
-            raise UsageError(
-                f"{archive}: exists already, and may be the only place of files that an earlier --delete-after-verify deleted; "
-                "choose another name"
-            )
         if dry_run:
-            files, errors = packing.find(sources, Path(archive), options)
-            outlooks, unread = rehearsal.rehearse(files, coding)
-            failures = [failure(error) for error in (*errors, *unread)]
-            lines = dry_run_lines(files, outlooks)
-            shown = show(dry_run_json(archive, files, outlooks, failures), lines, as_json, quiet, fold=False)
-            end(failures, "packed", not shown)
+            _rehearse(sources, archive, options, quiet, as_json)
             return
+        if delete:
+            _refuse_deletion_in_doubt(archive, yes)
         with progress("packing", quiet or as_json) as callback:
             done = packing.pack(sources, archive, options, callback, reuse=reuse or ())
     with exit_codes(f"interrupted; {archive} is complete" + (", some files may be deleted already" if delete else ""), as_json):
-        value, failures = asdict(done), done.failures
-        shown = as_json or show(value, pack_lines(done), as_json, quiet)
-        doubtful = False
-        warn((*done.warnings, *(() if quiet else done.remarks)))
-        if delete:
-            gone = _delete_sources(sources, archive, options, delete_lossy, yes, quiet or as_json)
-            value["deletion"] = asdict(gone)
-            shown &= show(value, delete_lines(gone), False, quiet or as_json)
-            failures, doubtful = (*failures, *gone.failures), bool(gone.doubts)
-        if as_json:
-            shown = show(value, (), as_json, quiet)
-        end(failures, "packed or deleted" if delete else "packed", doubtful or not shown or bool(done.coding_failed))
+        _tell(done, sources, options, quiet, as_json, delete=(delete_lossy, yes) if delete else None)
+
+
+def _rehearse(sources: Sequence[str], archive: str, options: PackOptions, quiet: bool, as_json: bool) -> None:
+    """--dry-run."""
+    from photoarc.jobs import pack as packing
+    from photoarc.jobs import rehearsal
+    from photoarc.progress import failure
+
+    files, errors = packing.find(sources, Path(archive), options)
+    outlooks, unread = rehearsal.rehearse(files, options.coding)
+    failures = [failure(error) for error in (*errors, *unread)]
+    shown = show(dry_run_json(archive, files, outlooks, failures), dry_run_lines(files, outlooks), as_json, quiet, fold=False)
+    end(failures, "packed", not shown)
+
+
+def _refuse_deletion_in_doubt(archive: str, yes: bool) -> None:
+    """Raises UsageError where nobody can be asked, or an archive would be replaced."""
+    if not yes and _nobody_can_answer():
+        raise UsageError("--delete-after-verify asks before it deletes, and nobody can answer here; --yes deletes without asking")
+    if os.path.lexists(archive):
+        raise UsageError(
+            f"{archive}: exists already, and may be the only place of files that an earlier --delete-after-verify deleted; "
+            "choose another name"
+        )
+
+
+def _tell(
+    done: PackSummary, sources: Sequence[str], options: PackOptions, quiet: bool, as_json: bool, *, delete: tuple[bool, bool] | None
+) -> None:
+    """What was packed; with `delete` (lossy ones too, without a question), delete it and tell that as well. Ends the program."""
+    value: dict[str, Any] = asdict(done)
+    failures: Sequence[Failure] = done.failures
+    shown = as_json or show(value, pack_lines(done), as_json, quiet)
+    doubtful = False
+    warn((*done.warnings, *(() if quiet else done.remarks)))
+    if delete:
+        gone = _delete_sources(sources, done.archive, options, *delete, quiet or as_json)
+        value["deletion"] = asdict(gone)
+        shown &= show(value, delete_lines(gone), False, quiet or as_json)
+        failures, doubtful = (*failures, *gone.failures), bool(gone.doubts)
+    if as_json:
+        shown = show(value, (), as_json, quiet)
+    end(failures, "packed or deleted" if delete else "packed", doubtful or not shown or bool(done.coding_failed))
 
 
 def _nobody_can_answer() -> bool:
