@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import photoarc
 from photoarc import codecs
 from photoarc.cli import app
+from photoarc.container.wishes import PAYLOADS
 from photoarc.errors import UsageError
 from photoarc.jobs import add as adding
 from photoarc.jobs import large, rearrange, writing
@@ -126,7 +127,7 @@ def test_compact_keeps_what_is_known_of_coding(packed: Contents) -> None:
     compact("p.pha")
     assert adding.coding_like("p.pha") == LOSSLESS.coding
     with photoarc.open("p.pha") as archive:
-        assert archive.coding_of(archive.info("p/a/noise.bin"))[0] == 1
+        assert archive.coding_of(archive.info("p/a/noise.bin"))[0] == PAYLOADS
     Path("extra").write_bytes(random.Random(9).randbytes(70_000))
     adding.add(["extra"], "p.pha", PackOptions(CodingOptions(Mode.LOSSLESS, effort=3), workers=0))
     compact("p.pha")
