@@ -123,9 +123,10 @@ class Adding:
 
     def group(self, group, known):
         symbols = group.symbols(known)
-        for number in np.unique(group.index[group.index > 0]):
+        numbers = self._model.tables_of(group.index, [0] * group.index.shape[2])
+        for number in np.unique(numbers[numbers > 0]):
             table = self._model.tables[number - 1]
-            here = np.clip(symbols[group.index == number].astype(int) + table.reach, 0, 2 * table.reach + 1)
+            here = np.clip(symbols[numbers == number].astype(int) + table.reach, 0, 2 * table.reach + 1)
             self.bits += (24 - np.log2(table.frequencies[here])).sum()
         return known
 
