@@ -62,6 +62,7 @@ class Archive:
         self.mark = mark_of(self.path) if self.path else b""
         self.warnings: list[str] = []
         self.damaged: list[PayloadCorrupt] = []
+        self.recovery_percent = 0.0  # how much may be lost in one place, as far as an archive with its end tells
         try:
             stored = self._found_by_scanning() if scan else self._found_in_index()
         except BaseException as error:
@@ -87,6 +88,7 @@ class Archive:
         ends = self._ends()
         self._tag = ends.header.archive_id[:4]
         self.warnings += [f"{self.name}: {ends.remark}"] if ends.remark else []
+        self.recovery_percent = ends.footer.recovery_percent
         entries = read_index(self._source, ends.header, ends.footer).entries
         self._read_codings = functools.partial(Codings.of, self._source, ends.footer)
         self._removed = [(entry.member, (entry.offset,)) for entry in entries if entry.removed]

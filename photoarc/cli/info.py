@@ -39,6 +39,7 @@ def info_lines(found: Overview) -> list[str]:
         models.append(f"those that {' and '.join(naming)} payloads name" + ("" if "dct" in naming else ", if any"))
     rest = "records, indexes, and what is not needed any more" if found.additions else "records and index"
     grown = f"  changed   {count(found.additions, 'time')} since it was written; compact leaves out what is not needed any more"
+    recovery = f"  recovery  up to {found.recovery_percent:g} % of it may be lost in one place, and repair brings it back"
     return [
         f"{found.archive}: photoarc archive, format {found.format_version or 'unknown (damaged header)'}, {size(found.archive_bytes)}",
         f"  members   {counted(found.files, found.directories, found.symlinks)}",
@@ -47,6 +48,7 @@ def info_lines(found: Overview) -> list[str]:
         f"  lossy     {count(found.lossy, 'photograph')}" + ("" if found.lossy else "; every file comes back bit for bit"),
         f"  models    {', '.join(models) or 'none needed'}",
         *([grown] if found.additions else []),
+        *([recovery] if found.recovery_percent else []),
         *(f"  {own.codec:<8}  {count(own.files, 'file')}, {size(own.size_bytes)} -> {size(own.payload_bytes)}" for own in found.codecs),
         *(f"  refused   {count(files, 'file')} by the usual codec: {reason}" for reason, files in found.refused),
     ]

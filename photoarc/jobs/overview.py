@@ -58,7 +58,8 @@ class CodecTotals:
 class Overview:
     """What `info` says about an archive; `format_version` is empty if the header is damaged. `additions`: how often it was changed.
 
-    `refused`: in words why files have not the codec that is usual for their kind, and how many.
+    `refused`: in words why files have not the codec that is usual for their kind, and how many. `recovery_percent` of the archive may be
+    lost in one place, and `repair` brings it back; 0: it has no recovery data.
     """
 
     archive: str
@@ -74,6 +75,7 @@ class Overview:
     codecs: tuple[CodecTotal, ...]
     additions: int = 0
     refused: tuple[tuple[str, int], ...] = ()
+    recovery_percent: float = 0
 
 
 def damaged(archive: Archive, globs: Sequence[str] = (), *, ignore_case: bool = False) -> list[Failure]:
@@ -102,6 +104,7 @@ def overview(path: str, archive: Archive) -> Overview:
         models=tuple(sorted({member.photo.model_id for member in members if member.photo})),
         codecs=by_codec,
         additions=archive.additions,
+        recovery_percent=archive.recovery_percent,
         refused=tuple(Counter(member.refused for member in members if member.refused).most_common()),
     )
 

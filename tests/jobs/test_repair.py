@@ -96,6 +96,8 @@ def test_by_the_command(tmp_path):
     def run(*args):
         return CliRunner().invoke(app.app, ["repair", str(tmp_path / "a.pha"), str(tmp_path / "out.pha"), *args])
 
+    told = CliRunner().invoke(app.app, ["info", str(tmp_path / "a.pha")]).output
+    assert "recovery  up to 5 % of it may be lost in one place" in told
     found = run()
     assert (found.exit_code, "is whole: nothing to repair" in found.output) == (0, True)
     (tmp_path / "a.pha").write_bytes(spoilt(whole, (100_000, 120_000)))
